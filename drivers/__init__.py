@@ -1,0 +1,1 @@
+"""Camera drivers: one module per kind of camera, found by entry point."""

@@ -1,0 +1,1 @@
+"""ThermoSeg: live segmentation of thermal faces."""

@@ -1,0 +1,45 @@
+"""Every exception that ThermoSeg raises on purpose: one small tree.
+
+The message of each is one sentence that names the thing at fault, and its last words say what to
+do.  A caller's mistake is a plain `ValueError` or `TypeError` instead.
+"""
+
+
+class ThermoSegError(Exception):
+    """Something outside the program is not as it must be; the message says what to do."""
+
+
+class CameraError(ThermoSegError):
+    """A camera, or a file played as one, cannot do what was asked."""
+
+
+class CameraTimeoutError(CameraError):
+    """No frame came in time; the next read may well succeed."""
+
+
+class CameraLostError(CameraError):
+    """The camera is gone; only opening it again can help."""
+
+
+class StreamEndedError(CameraError):
+    """The last frame of a finite source has been read; not a fault."""
+
+
+class DriverMissingError(CameraError):
+    """A library that this camera needs is not installed; the message names it."""
+
+
+class FormatError(ThermoSegError):
+    """A file does not hold what its kind promises; the message names file, place and remedy."""
+
+
+class ModelError(ThermoSegError):
+    """A model file is damaged, of the wrong kind or missing."""
+
+
+class RecordingError(ThermoSegError):
+    """A session cannot be recorded or read."""
+
+
+class ConfigError(ThermoSegError):
+    """A setting has an unknown name or a value it may not have; the message gives its path."""

@@ -1,0 +1,1 @@
+"""Networks at work: one image in, one label per pixel out."""

@@ -1,0 +1,44 @@
+"""What a segmenter is: frame in, one label per pixel out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.frames import Frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """Which region each pixel of one frame shows.  Shared between threads, hence read-only."""
+
+    labels: NDArray[np.uint8]
+    """(height, width), frame coordinates; values of `thermoseg.labels.Region`."""
+    confidence: NDArray[np.float32]
+    """(height, width), probability of the label given, 0-1."""
+    frame_index: int
+    """`Frame.index` of the frame it belongs to."""
+
+
+class Segmenter(Protocol):
+    """A network ready to run; used by one thread."""
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, such as `face-compact`."""
+        ...
+
+    @property
+    def model_sha256(self) -> str:
+        """Hex digest of the model file, which names it in every recording."""
+        ...
+
+    @property
+    def backend(self) -> str:
+        """What computes, such as `openvino CPU` or `torch cuda:0`."""
+        ...
+
+    def segment(self, frame: Frame) -> Segmentation:
+        """Label every pixel of `frame`."""
+        ...

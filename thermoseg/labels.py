@@ -1,0 +1,69 @@
+"""The regions of a face: ids, names and colours.
+
+Ids and painting order follow the Thermal Face Database labels of Joshi et al., BMVC 2022.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Region(IntEnum):
+    """What a pixel shows; the value is the label in every mask and file."""
+
+    BACKGROUND = 0
+    """Everything else, forehead, hair and neck included."""
+    CHIN = 1
+    """Lower face and cheeks: the convex hull of the jaw line."""
+    MOUTH = 2
+    EYES = 3
+    EYEBROWS = 4
+    NOSE = 5
+
+    @property
+    def label(self) -> str:
+        """Name in lower case, as in files and legends."""
+        return self.name.lower()
+
+
+FACE_REGIONS: Final = tuple(region for region in Region if region is not Region.BACKGROUND)
+"""The five regions whose overlap with the truth is reported."""
+
+NUM_CLASSES: Final = len(Region)
+
+COLOURS: Final[dict[Region, tuple[int, int, int]]] = {
+    Region.BACKGROUND: (0, 0, 0),
+    Region.CHIN: (86, 180, 233),
+    Region.MOUTH: (213, 94, 0),
+    Region.EYES: (240, 228, 66),
+    Region.EYEBROWS: (204, 121, 167),
+    Region.NOSE: (0, 158, 115),
+}
+"""Red, green, blue, 0-255: the Okabe-Ito set, told apart by colour-blind eyes too."""
+
+
+def colour_table(opacity: float) -> NDArray[np.uint8]:
+    """Build the colour table that lays a mask over a picture.
+
+    Parameters
+    ----------
+    opacity
+        Of every face region, from 0 (invisible) to 1 (hides the picture).
+
+    Returns
+    -------
+    (256, 4) RGBA; row i colours label i; the background and unused labels are transparent.
+
+    Raises
+    ------
+    ValueError
+        If `opacity` is outside 0-1.
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity must be between 0 and 1, got {opacity}")
+    table = np.zeros((256, 4), np.uint8)
+    for region in FACE_REGIONS:
+        table[region] = (*COLOURS[region], round(255 * opacity))
+    return table

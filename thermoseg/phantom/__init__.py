@@ -1,0 +1,1 @@
+"""A synthetic thermal head with ground truth."""

@@ -1,0 +1,1 @@
+"""The session file: written while measuring, read afterwards, mended after a crash."""

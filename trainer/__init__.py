@@ -1,0 +1,1 @@
+"""Learning to segment thermal faces."""
