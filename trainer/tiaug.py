@@ -1,0 +1,391 @@
+"""TiAug: a thermal picture from a laboratory turned into one from anywhere.
+
+Thermal image augmentation of Joshi et al., BMVC 2022, §3.2: I_aug = f_occ(I_org, g(θ)) + η (eq. 4),
+with the ranges of θ from the paper's Figure 2, plus the geometric transformations it names.  All
+of it works on °C and comes before normalisation.  Chance is drawn apart from where it is applied:
+training draws, sliders set, tests replay.
+"""
+
+from dataclasses import dataclass
+from math import cos, pi, radians, sin, sqrt
+from typing import Annotated, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+FACELESS_SHARE: Final = 0.15
+"""Share of the picture taken as face area when it shows no face, so that objects have a size."""
+
+SUBPIXEL_BITS: Final = 4
+"""Fractional bits of polygon corners; OpenCV then draws to a sixteenth of a pixel."""
+
+
+def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"the first value must not exceed the second, got {pair}")
+    return pair
+
+
+def _ascending_counts(pair: tuple[int, int]) -> tuple[int, int]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"the first value must not exceed the second, got {pair}")
+    return pair
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class TiAugConfig(BaseModel):
+    """Chance and range of every parameter of TiAug; the defaults are the paper's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    height: Annotated[int, Field(ge=16, le=4096)] = 256
+    """Rows that come out, pixels."""
+    width: Annotated[int, Field(ge=16, le=4096)] = 320
+    """Columns that come out, pixels."""
+
+    horizontal_flip: Probability = 0.5
+    """Chance of left and right swapped."""
+    vertical_flip: Probability = 0.5
+    """Chance of top and bottom swapped."""
+    rotate: Probability = 1.0
+    """Chance of a rotation."""
+    rotation_deg: Annotated[
+        tuple[
+            Annotated[float, Field(ge=-180, le=180)],
+            Annotated[float, Field(ge=-180, le=180)],
+        ],
+        AfterValidator(_ascending),
+    ] = (-180.0, 180.0)
+    """Angle, degrees, counter-clockwise."""
+    resize: Probability = 1.0
+    """Chance of another size and aspect."""
+    scale: Annotated[
+        tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
+        AfterValidator(_ascending),
+    ] = (0.5, 2.0)
+    """Size of the content against the picture; drawn evenly in its logarithm."""
+    aspect: Annotated[
+        tuple[Annotated[float, Field(ge=0.5, le=2)], Annotated[float, Field(ge=0.5, le=2)]],
+        AfterValidator(_ascending),
+    ] = (0.9, 1.1)
+    """Height of the content against its width, relative to before."""
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Largest move of the crop off the centre, share of the output's height and width."""
+    hard_border: Probability = 0.5
+    """Chance that what lies outside the picture has one temperature instead of the edge's."""
+
+    occlude: Probability = 0.5
+    """Chance of synthetic objects."""
+    configurations: tuple[
+        Annotated[float, Field(ge=0)],
+        Annotated[float, Field(ge=0)],
+        Annotated[float, Field(ge=0)],
+    ] = (0.34, 0.33, 0.33)
+    """Weights of one object, two apart, and two that touch."""
+    same_temperature: Probability = 0.5
+    """Chance that the second object is as warm as the first."""
+    size: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.01, 0.40)
+    """Area of an object as a share of the face area."""
+    irregularity: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 0.10)
+    """How unevenly the corners lie around the object, share of the even step."""
+    spikiness: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 0.50)
+    """How much the corners' distances from the centre vary, share of the mean distance."""
+    vertices: Annotated[
+        tuple[Annotated[int, Field(ge=2, le=100)], Annotated[int, Field(ge=2, le=100)]],
+        AfterValidator(_ascending_counts),
+    ] = (2, 30)
+    """Corners of an object; 2 make a thick line."""
+    line_thickness: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.05, 0.35)
+    """Thickness of such a line as a share of its length."""
+    temperature: Annotated[
+        tuple[Annotated[float, Field(ge=-5, le=5)], Annotated[float, Field(ge=-5, le=5)]],
+        AfterValidator(_ascending),
+    ] = (-1.0, 2.0)
+    """Of an object: 0 is the picture's minimum, 1 its maximum; the paper goes one span beyond."""
+    position: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
+    """Where the centre of an object may lie, share of height and width."""
+
+    noise: Probability = 0.5
+    """Chance of thermal noise."""
+    netd_k: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=5)], Annotated[float, Field(ge=0, le=5)]],
+        AfterValidator(_ascending),
+    ] = (0.0, 0.1)
+    """Noise-equivalent temperature difference: width of the even noise, kelvin."""
+
+    blur: Probability = 0.5
+    """Chance of a Gaussian blur."""
+    blur_sigma_px: Annotated[
+        tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
+        AfterValidator(_ascending),
+    ] = (1.0, 1.2)
+    """Standard deviation of the blur, pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occluder:
+    """One synthetic object, in units that fit any picture."""
+
+    row: float
+    """Centre, share of the height."""
+    column: float
+    """Centre, share of the width."""
+    area: float
+    """Share of the face area."""
+    temperature: float
+    """0 is the picture's minimum, 1 its maximum."""
+    corners: tuple[tuple[float, float], ...]
+    """(angle in radians, distance in mean radii) of each corner; two make a thick line."""
+    thickness: float
+    """Of the line, share of its length; unused with more than two corners."""
+    touches_previous: bool
+    """The centre lies on the previous object's first corner instead of at (row, column)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TiAugParams:
+    """Everything that `TiAug.draw` leaves to chance."""
+
+    flip_horizontally: bool
+    flip_vertically: bool
+    rotation_deg: float
+    scale: float
+    aspect: float
+    shift_row: float
+    """Share of the height."""
+    shift_column: float
+    """Share of the width."""
+    border: float | None
+    """Temperature outside the picture, 0 its minimum, 1 its maximum; None continues the edge."""
+    occluders: tuple[Occluder, ...]
+    netd_k: float
+    """Width of the even noise, kelvin; 0 for none."""
+    noise_seed: int
+    blur_sigma_px: float
+    """Standard deviation, pixels; 0 for none."""
+
+
+class TiAug:
+    """Occluding objects, thermal noise and geometry, in the paper's ranges.
+
+    Labels follow the geometry and nothing else: an occluded region keeps its label, so that a
+    network learns to see through.
+
+    Examples
+    --------
+    >>> celsius = np.full((256, 320), 24, np.float32)
+    >>> celsius[64:192, 96:224] = 34
+    >>> labels = (celsius > 30).astype(np.uint8)
+    >>> warm, mask = TiAug(TiAugConfig())(celsius, labels, np.random.default_rng(1))
+    >>> warm.shape, mask.shape, warm.dtype
+    ((256, 320), (256, 320), dtype('float32'))
+    """
+
+    def __init__(self, config: TiAugConfig) -> None:
+        self.config = config
+
+    def __call__(
+        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Draw and apply; the arguments are those of `apply`."""
+        return self.apply(celsius, labels, self.draw(rng))
+
+    def draw(self, rng: np.random.Generator) -> TiAugParams:
+        """Choose every parameter; which numbers are taken from `rng` depends on no picture."""
+        config = self.config
+        scale = aspect = 1.0
+        if rng.random() < config.resize:
+            low, high = config.scale
+            scale = float(low * (high / low) ** rng.random())
+            aspect = float(rng.uniform(*config.aspect))
+        return TiAugParams(
+            flip_horizontally=bool(rng.random() < config.horizontal_flip),
+            flip_vertically=bool(rng.random() < config.vertical_flip),
+            rotation_deg=(
+                float(rng.uniform(*config.rotation_deg)) if rng.random() < config.rotate else 0.0
+            ),
+            scale=scale,
+            aspect=aspect,
+            shift_row=float(rng.uniform(-config.shift, config.shift)),
+            shift_column=float(rng.uniform(-config.shift, config.shift)),
+            border=float(rng.random()) if rng.random() < config.hard_border else None,
+            occluders=self._draw_occluders(rng) if rng.random() < config.occlude else (),
+            netd_k=float(rng.uniform(*config.netd_k)) if rng.random() < config.noise else 0.0,
+            noise_seed=int(rng.integers(2**63)),
+            blur_sigma_px=(
+                float(rng.uniform(*config.blur_sigma_px)) if rng.random() < config.blur else 0.0
+            ),
+        )
+
+    def apply(
+        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], params: TiAugParams
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Transform a picture and its labels.
+
+        Parameters
+        ----------
+        celsius
+            (height, width), °C, of any size; left untouched.
+        labels
+            (height, width), same as `celsius`.
+
+        Returns
+        -------
+        The picture in °C and its labels, both (config.height, config.width).
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        if celsius.shape != labels.shape or celsius.ndim != 2:
+            raise ValueError(
+                f"picture and labels must have the same two-dimensional shape, "
+                f"got {celsius.shape} and {labels.shape}"
+            )
+        warped, mask = self._warp(celsius, labels, params)
+        if params.occluders:
+            _paint_occluders(warped, mask, params.occluders)
+        if params.netd_k > 0:
+            noise = np.random.Generator(np.random.SFC64(params.noise_seed)).random(
+                warped.shape, dtype=np.float32
+            )
+            noise -= np.float32(0.5)
+            noise *= np.float32(params.netd_k)
+            warped += noise
+        if params.blur_sigma_px > 0:
+            size = 2 * max(1, round(2 * params.blur_sigma_px)) + 1
+            warped = cv2.GaussianBlur(warped, (size, size), params.blur_sigma_px)
+        return warped, mask
+
+    def _draw_occluders(self, rng: np.random.Generator) -> tuple[Occluder, ...]:
+        config = self.config
+        weights = np.asarray(config.configurations, np.float64)
+        if not weights.any():
+            return ()
+        kind = int(rng.choice(3, p=weights / weights.sum()))
+        first = self._draw_occluder(rng, float(rng.uniform(*config.temperature)), touches=False)
+        if kind == 0:
+            return (first,)
+        same = rng.random() < config.same_temperature
+        own = float(rng.uniform(*config.temperature))
+        second = self._draw_occluder(rng, first.temperature if same else own, touches=kind == 2)
+        return (first, second)
+
+    def _draw_occluder(
+        self, rng: np.random.Generator, temperature: float, *, touches: bool
+    ) -> Occluder:
+        config = self.config
+        count = int(rng.integers(config.vertices[0], config.vertices[1], endpoint=True))
+        irregularity = rng.uniform(*config.irregularity)
+        spikiness = rng.uniform(*config.spikiness)
+        steps = 1 + rng.uniform(-irregularity, irregularity, count)
+        angles = rng.uniform(0, 2 * pi) + np.cumsum(steps) * (2 * pi / steps.sum())
+        radii = np.clip(rng.normal(1.0, spikiness, count), 0.0, 2.0)
+        return Occluder(
+            row=float(rng.uniform(*config.position)),
+            column=float(rng.uniform(*config.position)),
+            area=float(rng.uniform(*config.size)),
+            temperature=temperature,
+            corners=tuple(zip(angles.tolist(), radii.tolist(), strict=True)),
+            thickness=float(rng.uniform(*config.line_thickness)),
+            touches_previous=touches,
+        )
+
+    def _warp(
+        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], params: TiAugParams
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Flip, rotate, scale and crop in one interpolation."""
+        height, width = celsius.shape
+        out_height, out_width = self.config.height, self.config.width
+        fit = min(out_height / height, out_width / width)
+        stretch_x = params.scale * fit / sqrt(params.aspect)
+        stretch_y = params.scale * fit * sqrt(params.aspect)
+        if params.flip_horizontally:
+            stretch_x = -stretch_x
+        if params.flip_vertically:
+            stretch_y = -stretch_y
+        turn = radians(params.rotation_deg)
+        matrix = np.array(
+            [
+                [cos(turn) * stretch_x, sin(turn) * stretch_y, 0.0],
+                [-sin(turn) * stretch_x, cos(turn) * stretch_y, 0.0],
+            ]
+        )
+        centre_in = np.array([(width - 1) / 2, (height - 1) / 2])
+        centre_out = np.array(
+            [
+                (out_width - 1) / 2 + params.shift_column * out_width,
+                (out_height - 1) / 2 + params.shift_row * out_height,
+            ]
+        )
+        matrix[:, 2] = centre_out - matrix[:, :2] @ centre_in
+
+        mode, fill = cv2.BORDER_REPLICATE, 0.0
+        if params.border is not None:
+            low, high, _, _ = cv2.minMaxLoc(celsius)
+            mode, fill = cv2.BORDER_CONSTANT, low + params.border * (high - low)
+        size = (out_width, out_height)
+        warped = cv2.warpAffine(
+            np.asarray(celsius, np.float32),
+            matrix,
+            size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=mode,
+            borderValue=fill,
+        )
+        mask = cv2.warpAffine(labels, matrix, size, flags=cv2.INTER_NEAREST)
+        return warped, mask
+
+
+def _paint_occluders(
+    celsius: NDArray[np.float32], labels: NDArray[np.uint8], occluders: tuple[Occluder, ...]
+) -> None:
+    """Replace pixels of `celsius` (height, width), in place, by objects of one temperature."""
+    height, width = celsius.shape
+    low, high, _, _ = cv2.minMaxLoc(celsius)
+    face_px = cv2.countNonZero(labels) or FACELESS_SHARE * height * width
+    corner = (0.0, 0.0)
+    for occluder in occluders:
+        x, y = occluder.column * width, occluder.row * height
+        if occluder.touches_previous:
+            x, y = corner
+        area_px = occluder.area * face_px
+        fill = low + occluder.temperature * (high - low)
+        if len(occluder.corners) == 2:
+            length = sqrt(area_px / max(occluder.thickness, 1e-3))
+            angle = occluder.corners[0][0]
+            reach_x, reach_y = length / 2 * cos(angle), length / 2 * sin(angle)
+            corner = (x + reach_x, y + reach_y)
+            cv2.line(
+                celsius,
+                _fixed_point(x - reach_x, y - reach_y),
+                _fixed_point(*corner),
+                fill,
+                max(1, round(length * occluder.thickness)),
+                cv2.LINE_8,
+                SUBPIXEL_BITS,
+            )
+            continue
+        radius = sqrt(area_px / pi)
+        polar = np.asarray(occluder.corners, np.float64)
+        points = np.empty_like(polar)
+        points[:, 0] = x + radius * polar[:, 1] * np.cos(polar[:, 0])
+        points[:, 1] = y + radius * polar[:, 1] * np.sin(polar[:, 0])
+        corner = (float(points[0, 0]), float(points[0, 1]))
+        cv2.fillPoly(
+            celsius,
+            [np.round(points * (1 << SUBPIXEL_BITS)).astype(np.int32)],
+            fill,
+            cv2.LINE_8,
+            SUBPIXEL_BITS,
+        )
+
+
+def _fixed_point(x: float, y: float) -> tuple[int, int]:
+    return round(x * (1 << SUBPIXEL_BITS)), round(y * (1 << SUBPIXEL_BITS))
