@@ -219,7 +219,7 @@ def _apply_scene(
             knots = knots * np.float32(0.3) + corner
             knots[1, 1] -= corner
         field = cv2.resize(knots, (width, height), interpolation=cv2.INTER_CUBIC)
-        unit = cv2.scaleAdd(field, params.drift, unit)
+        unit = np.asarray(cv2.scaleAdd(field, params.drift, unit), np.float32)
     for _ in range(params.patches):
         rows = np.sort(rng.integers(0, height, 2))
         columns = np.sort(rng.integers(0, width, 2))
@@ -243,7 +243,7 @@ def _apply_camera(
     if params.coarse > 0:
         columns = min(width, round(params.coarse * coarse_width_px))
         size = (columns, max(1, round(height * columns / width)))
-        unit = cv2.resize(unit, size, interpolation=cv2.INTER_AREA)
+        unit = np.asarray(cv2.resize(unit, size, interpolation=cv2.INTER_AREA), np.float32)
     rows, columns = unit.shape
     if params.stripes_rows > 0 or params.stripes_columns > 0:
         unit += np.float32(params.stripes_rows) * rng.standard_normal((rows, 1), np.float32)
@@ -253,17 +253,17 @@ def _apply_camera(
         noise = rng.random((rows, columns), np.float32)
         noise += rng.random((rows, columns), np.float32)
         noise -= 1
-        unit = cv2.scaleAdd(noise, 2.45 * params.grain, unit)
+        unit = np.asarray(cv2.scaleAdd(noise, 2.45 * params.grain, unit), np.float32)
     if params.coarse > 0:
         mode = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[params.coarse_mode]
-        unit = cv2.resize(unit, (width, height), interpolation=mode)
+        unit = np.asarray(cv2.resize(unit, (width, height), interpolation=mode), np.float32)
     if params.smooth == 1:
-        unit = cv2.medianBlur(unit, 5)
+        unit = np.asarray(cv2.medianBlur(unit, 5), np.float32)
     elif params.smooth == 2:
-        unit = cv2.bilateralFilter(unit, 5, 0.15, 2.0)
+        unit = np.asarray(cv2.bilateralFilter(unit, 5, 0.15, 2.0), np.float32)
     if params.halo > 0:
         soft = _blur_coarsely(unit, params.halo_sigma_px)
-        unit = cv2.addWeighted(unit, 1 + params.halo, soft, -params.halo, 0)
+        unit = np.asarray(cv2.addWeighted(unit, 1 + params.halo, soft, -params.halo, 0), np.float32)
     return unit
 
 
@@ -298,14 +298,14 @@ def _apply_viewer(
         encoded = cv2.imencode(
             ".jpg", _to_bytes(unit), [cv2.IMWRITE_JPEG_QUALITY, params.jpeg_quality]
         )[1]
-        decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
-        unit = decoded.astype(np.float32) * np.float32(1 / 255)
+        decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.float32)
+        unit = decoded * np.float32(1 / 255)
     return unit
 
 
 def _tone_table(index: NDArray[np.uint16], params: ContrastParams) -> NDArray[np.float32]:
     """Fold clipping, equalisation, curve, inversion and quantisation into (LEVELS,) outputs."""
-    table = np.linspace(0, 1, LEVELS, dtype=np.float32)
+    table: NDArray[np.floating] = np.linspace(0, 1, LEVELS)
     if params.plateau is not None or any(params.clip):
         bins = np.bincount(index.ravel(), minlength=LEVELS).astype(np.float64)
         if any(params.clip):

@@ -260,7 +260,9 @@ class TiAug:
             warped += noise
         if params.blur_sigma_px > 0:
             size = 2 * max(1, round(2 * params.blur_sigma_px)) + 1
-            warped = cv2.GaussianBlur(warped, (size, size), params.blur_sigma_px)
+            warped = np.asarray(
+                cv2.GaussianBlur(warped, (size, size), params.blur_sigma_px), np.float32
+            )
         return warped, mask
 
     def _draw_occluders(self, rng: np.random.Generator) -> tuple[Occluder, ...]:
@@ -340,7 +342,7 @@ class TiAug:
             borderValue=fill,
         )
         mask = cv2.warpAffine(labels, matrix, size, flags=cv2.INTER_NEAREST)
-        return warped, mask
+        return np.asarray(warped, np.float32), np.asarray(mask, np.uint8)
 
 
 def _paint_occluders(
