@@ -1,0 +1,90 @@
+# ThermoSeg: `make` alone lists what can be made.  Everything happens in .venv; nothing is
+# installed outside this folder except by `make system-packages`.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Without an NVIDIA GPU on Linux, a PyTorch chosen freely would bring gigabytes of CUDA with it.
+# Set TORCH= (empty) to let pip choose, or name another build.
+HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
+ifeq ($(shell uname -s)$(HAS_GPU),Linux)
+TORCH ?= torch==2.13.0
+endif
+
+# What a real window needs on Debian and Ubuntu; drawing without a screen needs none of it.
+SYSTEM_PACKAGES := xvfb libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 \
+	libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1
+
+CAMERA ?= simulated:
+BENCH_SECONDS ?= 60
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test test-slow lint format bench screenshot system-packages clean
+
+help: ## list these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
+		| awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
+
+install: $(INSTALLED) ## make .venv and install everything in it
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "ThermoSeg needs Python 3.11 or newer, and “$(PYTHON)” is not: install it (Debian," \
+			"Ubuntu: sudo apt install python3.11 python3.11-venv) or name one: make PYTHON=…"; \
+		exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); \
+		echo "Python's venv module is missing: sudo apt install python3-venv, then make again"; \
+		exit 1; }
+	@echo "Installing into $(VENV); the first time this takes some minutes."
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet '$(TORCH)')
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: $(INSTALLED) ## start the app on the simulated camera (CAMERA=… for another)
+	@if [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] && [ "$$(uname -s)" != Darwin ]; then \
+		echo "There is no display here, so the same session runs without a window."; \
+		$(BIN)/thermoseg demo --camera '$(CAMERA)'; \
+	elif missing=$$(ldd $(VENV)/lib/python3*/site-packages/PyQt6/Qt6/plugins/platforms/libqxcb.so \
+			2>/dev/null | grep 'not found'); then \
+		echo "A window needs libraries that this machine lacks:"; echo "$$missing"; \
+		echo "Install them with “make system-packages”.  Until then, without a window:"; \
+		$(BIN)/thermoseg demo --camera '$(CAMERA)'; \
+	else \
+		$(BIN)/thermoseg-ui --camera '$(CAMERA)'; \
+	fi
+
+demo: $(INSTALLED) ## the session of `make run` without a window, always
+	@$(BIN)/thermoseg demo --camera '$(CAMERA)'
+
+test: $(INSTALLED) ## run the tests
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+
+test-slow: $(INSTALLED) ## run the longer checks too
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m 'slow or not slow' --timeout 3600
+
+lint: $(INSTALLED) ## check style, types, imports, spelling and file sizes (.pre-commit-config.yaml)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure
+
+format: $(INSTALLED) ## put the code into house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## measure live rates, latency and networks; prints tables
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m benchmarks --seconds $(BENCH_SECONDS)
+
+screenshot: $(INSTALLED) ## redraw docs/screenshot.png
+	QT_QPA_PLATFORM=offscreen $(BIN)/thermoseg-ui --camera '$(CAMERA)' \
+		--screenshot docs/screenshot.png --after 20
+
+system-packages: ## install what a real window needs on Debian and Ubuntu (asks for root)
+	$(if $(filter 0,$(shell id -u)),,sudo) apt-get update
+	$(if $(filter 0,$(shell id -u)),,sudo) apt-get install --yes $(SYSTEM_PACKAGES)
+
+clean: ## remove .venv and everything built
+	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache

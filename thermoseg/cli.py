@@ -1,0 +1,398 @@
+"""The command line, `thermoseg …`: reads arguments, calls the core, prints.
+
+Heavy libraries are imported by the command that needs them, so that `thermoseg -h` answers at
+once.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from thermoseg.errors import ThermoSegError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from thermoseg.frames import CameraInfo
+    from thermoseg.headless import RecordingReport
+    from thermoseg.inference.segmenter import Segmenter
+
+OK: Final = 0
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+"""128 + the number of SIGINT, as shells have it."""
+
+NO_MODEL: Final = "none"
+"""Given as `--model`, records without segmenting."""
+
+DEMO_SECONDS: Final = 15.0
+"""Long enough for three breaths."""
+
+DEMO_MASKS: Final = 5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code.
+
+    0: done; 1: failed, one sentence on stderr says why; 2: wrong usage; 130: Ctrl-C.
+    """
+    sys.excepthook = _report_defect
+    arguments = build_parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if arguments.verbose else logging.ERROR,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except ThermoSegError as error:
+        _complain(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+    except OSError as error:
+        _complain(
+            f"{error.strerror or error}: “{error.filename}”" if error.filename else str(error)
+        )
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return FAILED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; `run` of what it returns is the command's function."""
+    parser = argparse.ArgumentParser(
+        prog="thermoseg",
+        description="Segment thermal faces, live or from files, and follow their temperatures.",
+        epilog="Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 130 Ctrl-C.",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell what is going on")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_segment(commands)
+    _add_record(commands)
+    _add_demo(commands)
+    _add_info(commands)
+    _add_recover(commands)
+    cameras = commands.add_parser("cameras", help="list the cameras that can be opened now")
+    cameras.set_defaults(run=_run_cameras)
+    models = commands.add_parser("models", help="list the models that are installed")
+    models.set_defaults(run=_run_models)
+    return parser
+
+
+def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "segment",
+        help="segment recordings and pictures",
+        description="Segment files of any kind that ThermoSeg reads: FLIR FFF, SEQ, CSQ and "
+        "radiometric JPEG, TIFF, .bin, .npy in °C, PureThermal .raw.y16.gz, 8-bit pictures, "
+        "and ThermoSeg's own sessions.",
+        epilog="Writes STEM.png (labels 0-5; STEM_000000.png and on for sequences), "
+        "vis/STEM.jpg (overlay) and regions.csv (temperatures of every region).",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder of the results"
+    )
+    _add_model_option(parser)
+    parser.add_argument(
+        "--fast", action="store_true", help="segment as the live view does: faster, coarser"
+    )
+    parser.set_defaults(run=_run_segment)
+
+
+def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "record",
+        help="record a camera without a window",
+        description="Record a camera into a session file while segmenting it.  Ctrl-C ends the "
+        "recording early and leaves a whole file.",
+        epilog="example: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60",
+    )
+    parser.add_argument("address", metavar="ADDRESS", help="camera, as `thermoseg cameras` lists")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE", help="new session file, .h5"
+    )
+    parser.add_argument(
+        "--duration", required=True, type=_positive_seconds, metavar="S", help="seconds"
+    )
+    _add_model_option(parser, extra=f"; “{NO_MODEL}” records without segmenting")
+    parser.add_argument(
+        "--json", action="store_true", help="end with the counts as one line of JSON"
+    )
+    parser.set_defaults(run=_run_record)
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="record the simulated camera and save its traces and masks",
+        description="Run a short session without a window and show what it leaves behind.",
+    )
+    parser.add_argument("--camera", metavar="ADDRESS", help="default: simulated:")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/demo"), metavar="DIR", help="default: out/demo"
+    )
+    parser.add_argument(
+        "--duration",
+        type=_positive_seconds,
+        default=DEMO_SECONDS,
+        metavar="S",
+        help=f"seconds, default {DEMO_SECONDS:.0f}",
+    )
+    _add_model_option(parser)
+    parser.set_defaults(run=_run_demo)
+
+
+def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("info", help="tell what a session or any readable file holds")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.set_defaults(run=_run_info)
+
+
+def _add_recover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("recover", help="make a session readable after a crash")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.set_defaults(run=_run_recover)
+
+
+def _add_model_option(parser: argparse.ArgumentParser, extra: str = "") -> None:
+    parser.add_argument(
+        "--model",
+        metavar="M",
+        help=f"name from `thermoseg models` or path of a model file{extra}",
+    )
+
+
+def _positive_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0 seconds, got {text}")
+    return seconds
+
+
+def _run_segment(arguments: argparse.Namespace) -> int:
+    from thermoseg.segment_files import (
+        TABLE_NAME,
+        RegionTable,
+        plan_jobs,
+        prepare_folder,
+        segment_file,
+    )
+
+    jobs = plan_jobs(arguments.paths, arguments.out)
+    segmenter = _choose(arguments.model, mode="live" if arguments.fast else "best")
+    prepare_folder(arguments.out)
+    failed = frames = 0
+    with _progress() as progress, RegionTable(arguments.out / TABLE_NAME) as table:
+        files_task = progress.add_task("files", total=len(jobs))
+        for job in jobs:
+            task = progress.add_task(job.path.name, total=None)
+            try:
+                for done, total in segment_file(job, arguments.out, segmenter, table):
+                    progress.update(task, completed=done, total=total)
+                    frames += 1
+            except ThermoSegError as error:
+                failed += 1
+                progress.console.print(f"thermoseg: {error}", markup=False, soft_wrap=True)
+            progress.remove_task(task)
+            progress.advance(files_task)
+    print(
+        f"{_count(frames, 'frame')} of {_count(len(jobs) - failed, 'file')} segmented with "
+        f"{segmenter.model_name} ({segmenter.backend}) into {arguments.out}"
+    )
+    return FAILED if failed else OK
+
+
+def _run_record(arguments: argparse.Namespace) -> int:
+    segmenter = None if arguments.model == NO_MODEL else _choose(arguments.model)
+    report = _record(arguments.address, arguments.out, arguments.duration, segmenter)
+    _print_report(report)
+    if arguments.json:
+        print(json.dumps(_report_as_dict(report)))
+    return INTERRUPTED if report.interrupted else OK
+
+
+def _run_demo(arguments: argparse.Namespace) -> int:
+    from thermoseg.config import load_settings
+    from thermoseg.recording.reader import Recording
+    from thermoseg.session_pictures import plot_traces, save_masks
+
+    folder = arguments.out / time.strftime("%Y%m%d-%H%M%S")
+    address = arguments.camera or load_settings().camera
+    report = _record(address, folder / "session.h5", arguments.duration, _choose(arguments.model))
+    _print_report(report)
+    with Recording(report.path) as recording:
+        plot_traces(recording, folder / "traces.png")
+        masks = save_masks(recording, folder / "masks", DEMO_MASKS)
+    print(f"recording  {report.path}")
+    print(f"traces     {folder / 'traces.png'}")
+    print(f"masks      {folder / 'masks'} ({len(masks)}, each with its overlay)")
+    print(f"look again: thermoseg info {report.path}")
+    return INTERRUPTED if report.interrupted else OK
+
+
+def _run_info(arguments: argparse.Namespace) -> int:
+    import h5py
+
+    path: Path = arguments.file
+    if path.is_file() and h5py.is_hdf5(path):
+        _print_session(path)
+    else:
+        _print_file(path)
+    return OK
+
+
+def _run_recover(arguments: argparse.Namespace) -> int:
+    from thermoseg.recording.recovery import recover
+
+    print(recover(arguments.file))
+    return OK
+
+
+def _run_cameras(_arguments: argparse.Namespace) -> int:
+    from thermoseg.cameras import list_cameras
+
+    for listing in list_cameras():
+        print(f"{listing.address:<32} {listing.problem or listing.description}")
+    return OK
+
+
+def _run_models(_arguments: argparse.Namespace) -> int:
+    from thermoseg.models import list_models
+
+    for model in list_models():
+        print(model)
+    return OK
+
+
+def _choose(model: str | None, mode: str = "live") -> "Segmenter":
+    from thermoseg.config import load_settings
+    from thermoseg.inference.choose import choose_segmenter
+
+    settings = load_settings()
+    return choose_segmenter(model or settings.model, backend=settings.backend, mode=mode)
+
+
+def _record(
+    address: str, path: Path, duration_s: float, segmenter: "Segmenter | None"
+) -> "RecordingReport":
+    from thermoseg.headless import record
+
+    with _progress() as progress:
+        task = progress.add_task(f"recording {path.name}", total=round(duration_s, 1))
+        return record(
+            address,
+            path,
+            duration_s,
+            segmenter,
+            lambda seconds, _counts: progress.update(task, completed=round(seconds, 1)),
+        )
+
+
+def _progress() -> "Progress":
+    """A bar on stderr, gone when done; nothing at all where stderr is not a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+def _report_as_dict(report: "RecordingReport") -> dict[str, Any]:
+    """Counts and what segmented, flat, with null for what is not a number."""
+    counts = {
+        name: None if isinstance(value, float) and value != value else value
+        for name, value in asdict(report.counts).items()
+    }
+    return counts | {
+        "model": report.model,
+        "backend": report.backend,
+        "file": str(report.path),
+        "interrupted": report.interrupted,
+    }
+
+
+def _print_report(report: "RecordingReport") -> None:
+    _print_facts(
+        {
+            name.replace("_", " "): f"{value:.1f}" if isinstance(value, float) else value
+            for name, value in asdict(report.counts).items()
+        }
+        | {"model": f"{report.model} on {report.backend}" if report.model else "none"}
+    )
+
+
+def _print_session(path: Path) -> None:
+    from thermoseg.recording.reader import Recording
+
+    with Recording(path) as recording:
+        times_s, model = recording.times_s, recording.model
+        _print_camera(recording.info)
+        _print_facts(
+            {
+                "address": recording.address,
+                "frames": len(recording),
+                "seconds": f"{times_s[-1] - times_s[0]:.2f}" if len(recording) else "0",
+                "model": f"{model.name} on {model.backend}, {model.sha256[:12]}" if model else "none",
+                "events": len(recording.events),
+                "closed properly": "yes" if recording.complete else f"no; thermoseg recover {path}",
+            }
+            | asdict(recording.counts)
+        )
+
+
+def _print_file(path: Path) -> None:
+    from thermoseg.files import open_frames
+
+    with open_frames(path) as (info, frames):
+        first = next(frames, None)
+    _print_camera(info)
+    if first is not None:
+        unit = "°C" if info.radiometric else "counts"
+        low, mean, high = first.celsius.min(), first.celsius.mean(), first.celsius.max()
+        _print_facts({"first frame": f"{low:.3f} least, {mean:.3f} mean, {high:.3f} most, {unit}"})
+
+
+def _print_camera(info: "CameraInfo") -> None:
+    facts = {
+        "camera": f"{info.model} {info.serial}".strip(),
+        "size": f"{info.width} × {info.height} pixels",
+        "rate": f"{info.rate_hz:.2f} Hz" if info.rate_hz else "no clock",
+        "temperatures": "°C" if info.radiometric else f"none: {info.radiometry.reason}",
+    }
+    if info.frame_count is not None:
+        facts["frames"] = str(info.frame_count)
+    _print_facts(facts)
+
+
+def _print_facts(facts: dict[str, object]) -> None:
+    for name, value in facts.items():
+        print(f"{name:<18} {value}")
+
+
+def _complain(sentence: str) -> None:
+    print(f"thermoseg: {sentence}", file=sys.stderr)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _report_defect(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Write the traceback of a defect to a file and say so in one sentence."""
+    import platformdirs
+
+    folder = platformdirs.user_log_path("thermoseg", ensure_exists=True)
+    path = folder / f"defect-{time.strftime('%Y%m%d-%H%M%S')}.txt"
+    path.write_text("".join(traceback.format_exception(kind, error, trace)), encoding="utf-8")
+    _complain(f"this is a defect of ThermoSeg ({kind.__name__}); please report it with “{path}”")

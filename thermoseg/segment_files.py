@@ -1,0 +1,200 @@
+"""Segmenting files: masks, overlays and one table of region temperatures."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.errors import ConfigError, FormatError
+from thermoseg.files import open_frames
+from thermoseg.frames import Frame
+from thermoseg.inference.segmenter import Segmenter
+from thermoseg.overlay import draw_overlay
+from thermoseg.rois import RoiMeter, RoiSample
+
+VIS_FOLDER: Final = "vis"
+TABLE_NAME: Final = "regions.csv"
+
+INPUT_SUFFIXES: Final = frozenset(
+    (
+        *(".fff", ".seq", ".csq", ".jpg", ".jpeg", ".tif", ".tiff"),
+        *(".bin", ".npy", ".gz", ".png", ".bmp", ".h5"),
+    )
+)
+"""What is taken from a folder; a file that is named itself is tried whatever its suffix."""
+
+COLUMNS: Final = (
+    "file",
+    "frame",
+    "time_s",
+    "region",
+    "pixels",
+    "mean_c",
+    "min_c",
+    "max_c",
+    "sd_k",
+    "valid",
+    "reason",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input file and the name that its outputs bear."""
+
+    path: Path
+    stem: str
+
+
+def plan_jobs(paths: Iterable[Path], out: Path) -> tuple[Job, ...]:
+    """Expand folders, drop repetitions and give every file a stem of its own.
+
+    The second of two inputs called `face` becomes `face-2`, so neither overwrites the other.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to segment, or a mask would overwrite an input.
+    """
+    files = tuple(dict.fromkeys(chain.from_iterable(_expand(path) for path in paths)))
+    if not files:
+        raise ConfigError("there is nothing to segment; name at least one file or folder")
+    for file in files:
+        if _may_be_overwritten(file, out):
+            raise ConfigError(
+                f"the results would overwrite the input “{file}”; choose another folder for --out"
+            )
+    stems = {file.stem for file in files}
+    taken: set[str] = set()
+    return tuple(Job(file, _free_stem(file.stem, stems, taken)) for file in files)
+
+
+class RegionTable:
+    """`regions.csv`: one row per frame and region, written as they come."""
+
+    def __init__(self, path: Path) -> None:
+        """Start an empty table at `path`."""
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._rows = csv.writer(self._file)
+        self._rows.writerow(COLUMNS)
+
+    def __enter__(self) -> Self:
+        """Return the table itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def append(self, path: Path, number: int, samples: Sequence[RoiSample]) -> None:
+        """Write the regions of frame `number`, counted from 0, of the file at `path`."""
+        for sample in samples:
+            self._rows.writerow(
+                (
+                    path,
+                    number,
+                    f"{sample.time_s:.4f}",
+                    sample.region,
+                    sample.pixels,
+                    *(
+                        _decimal(value)
+                        for value in (sample.mean_c, sample.min_c, sample.max_c, sample.sd_k)
+                    ),
+                    int(sample.valid),
+                    sample.reason,
+                )
+            )
+
+
+def segment_file(
+    job: Job, out: Path, segmenter: Segmenter, table: RegionTable
+) -> Iterator[tuple[int, int | None]]:
+    """Segment every frame of one file, writing as it goes.
+
+    Yields
+    ------
+    Frames done so far and frames in all, the latter None where the file does not tell.
+
+    Raises
+    ------
+    ThermoSegError
+        If the file cannot be read, or not to its end; what was written before stays.
+    """
+    meter = RoiMeter()
+    with open_frames(job.path) as (info, frames):
+        first = next(frames, None)
+        if first is None:
+            raise FormatError(f"“{job.path}” holds no frame; record it again")
+        second = next(frames, None)
+        single = second is None
+        following = () if second is None else (second,)
+        for number, frame in enumerate(chain((first,), following, frames)):
+            name = job.stem if single else f"{job.stem}_{number:06d}"
+            segmentation = segmenter.segment(frame)
+            _write_pictures(frame, segmentation.labels, out, name)
+            table.append(job.path, number, meter.measure(frame, segmentation))
+            yield number + 1, 1 if single else info.frame_count
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the folder of the results, with its folder of overlays."""
+    (out / VIS_FOLDER).mkdir(parents=True, exist_ok=True)
+
+
+def _expand(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for file in sorted(path.iterdir()):
+        if file.suffix.lower() in INPUT_SUFFIXES and file.is_file():
+            yield file
+
+
+def _may_be_overwritten(file: Path, out: Path) -> bool:
+    folder, suffix = file.resolve().parent, file.suffix.lower()
+    masks, pictures = out.resolve(), (out / VIS_FOLDER).resolve()
+    return (folder == masks and suffix == ".png") or (folder == pictures and suffix == ".jpg")
+
+
+def _free_stem(wanted: str, stems: set[str], taken: set[str]) -> str:
+    """Number `wanted` until it is free, whatever the case of letters, and mark it as taken.
+
+    `face_000003` would meet the fourth mask of a sequence `face`, so it is not free beside one.
+    """
+    base, _, number = wanted.rpartition("_")
+    candidate, count = wanted, 1
+    if number.isdecimal() and base in stems:
+        candidate, count = f"{wanted}-2", 2
+    while candidate.lower() in taken:
+        count += 1
+        candidate = f"{wanted}-{count}"
+    taken.add(candidate.lower())
+    return candidate
+
+
+def _write_pictures(frame: Frame, labels: NDArray[np.uint8], out: Path, name: str) -> None:
+    _write_image(out / f"{name}.png", labels)
+    overlay = draw_overlay(frame.celsius, labels)
+    _write_image(out / VIS_FOLDER / f"{name}.jpg", overlay[..., ::-1])
+
+
+def _write_image(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Encode by suffix; written by Python, so that a full disk is an error with a name."""
+    _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(picture))
+    path.write_bytes(encoded.tobytes())
+
+
+def _decimal(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.4f}"
