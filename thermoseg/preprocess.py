@@ -4,8 +4,10 @@
 through it, after any cropping and resizing.
 """
 
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,3 +71,146 @@ def _span(known: NDArray[np.float32], method: Normalisation) -> tuple[float, flo
     rank = round(CLIPPED_PERCENT / 100 * last)
     ordered = np.partition(known, (rank, last - rank))
     return float(ordered[rank]), float(ordered[last - rank])
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of whole pixels in a frame; may reach outside it."""
+
+    top: int
+    """Row of its first pixel."""
+    left: int
+    """Column of its first pixel."""
+    height: int
+    """Pixels, at least 1."""
+    width: int
+    """Pixels, at least 1."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column of its middle, pixels."""
+        return self.top + self.height / 2, self.left + self.width / 2
+
+    def grown(self, margin: float) -> "Box":
+        """Return it with `margin` pixels more on every side."""
+        add = round(margin)
+        return Box(self.top - add, self.left - add, self.height + 2 * add, self.width + 2 * add)
+
+    def overlap(self, other: "Box") -> float:
+        """Return the intersection over the smaller area, 0-1."""
+        rows = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        columns = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        if rows <= 0 or columns <= 0:
+            return 0.0
+        return rows * columns / min(self.height * self.width, other.height * other.width)
+
+
+def fit_box(box: Box, size: tuple[int, int]) -> Box:
+    """Return the smallest box around the middle of `box` that holds it in the shape of `size`.
+
+    Parameters
+    ----------
+    size
+        Height and width of the network's input, pixels; only their ratio counts.
+    """
+    aspect = size[1] / size[0]
+    height = max(box.height, round(box.width / aspect))
+    width = max(box.width, round(box.height * aspect))
+    row, column = box.centre
+    return Box(round(row - height / 2), round(column - width / 2), height, width)
+
+
+def cut(celsius: NDArray[np.float32], box: Box, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Cut a box out of an image and resize it.
+
+    Parameters
+    ----------
+    celsius
+        (h, w), °C or relative counts.
+    box
+        Anywhere; what lies outside the image repeats its border.
+    size
+        Height and width wanted, pixels.
+
+    Returns
+    -------
+    `size` float32; means over the pixels when shrunk, bilinear when enlarged.
+    """
+    rows = np.clip(np.arange(box.top, box.top + box.height), 0, celsius.shape[0] - 1)
+    columns = np.clip(np.arange(box.left, box.left + box.width), 0, celsius.shape[1] - 1)
+    inside = celsius[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if inside.shape != (box.height, box.width):
+        inside = celsius[np.ix_(rows, columns)]
+    return _resize(np.ascontiguousarray(inside, dtype=np.float32), size)
+
+
+def paste(
+    probabilities: NDArray[np.float32], box: Box, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """Map the network's answer for a box back to the image: the exact inverse of `cut`.
+
+    Parameters
+    ----------
+    probabilities
+        (classes, h, w) for the image that `cut` made of `box`.
+    box
+        The box given to `cut`.
+    shape
+        Height and width of the image, pixels.
+
+    Returns
+    -------
+    (classes, rows, columns) for the part of the box that lies inside the image, and where that is
+    in the image; nothing (0 rows or columns) if the box lies outside.
+    """
+    top, left = max(box.top, 0), max(box.left, 0)
+    bottom, right = min(box.top + box.height, shape[0]), min(box.left + box.width, shape[1])
+    bottom, right = max(bottom, top), max(right, left)
+    where = (slice(top, bottom), slice(left, right))
+    within = (
+        slice(top - box.top, bottom - box.top),
+        slice(left - box.left, right - box.left),
+    )
+    resized = [_resize(plane, (box.height, box.width))[within] for plane in probabilities]
+    return np.stack(resized), where
+
+
+def regrid(probabilities: NDArray[np.float32], box: Box, target: Box) -> NDArray[np.float32]:
+    """Resample the answer for one box as if it had been given for another.
+
+    Parameters
+    ----------
+    probabilities
+        (classes, h, w) for `box`.
+    target
+        Another box, normally inside `box`; beyond `box` its border is repeated.
+
+    Returns
+    -------
+    (classes, h, w) for `target`.
+    """
+    height, width = probabilities.shape[1:]
+    across, down = target.width / box.width, target.height / box.height
+    to_source = np.array(
+        [
+            [across, 0, (across - 1) / 2 + (target.left - box.left) * width / box.width],
+            [0, down, (down - 1) / 2 + (target.top - box.top) * height / box.height],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.stack(
+        [
+            cv2.warpAffine(
+                plane, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+            )
+            for plane in probabilities
+        ]
+    )
+
+
+def _resize(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    if image.shape == size:
+        return image
+    shrunk = image.shape[0] > size[0] or image.shape[1] > size[1]
+    way = cv2.INTER_AREA if shrunk else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=way), np.float32)
