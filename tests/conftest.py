@@ -1,0 +1,111 @@
+"""What every test gets: a guard against leaks, a way to wait without sleeping, the test data."""
+
+import gc
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+import psutil
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+LEAK_GRACE_S = 2.0
+"""A thread or process that was told to end may take this long."""
+
+LASTING_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor")
+"""Beginnings of the names of threads that belong to test tools and live until the end."""
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., None]:
+    """Wait until a condition holds; fails the test if it does not within `timeout_s`."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+        pause, deadline = threading.Event(), time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"nothing came of waiting {timeout_s} s for the condition")
+            pause.wait(0.002)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real samples; a test that needs it is skipped where it is not."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("THERMOSEG_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no test data in {folder}; set THERMOSEG_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def leak_guard(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread, a child process, a window or a running timer behind."""
+    threads, children = set(threading.enumerate()), _children()
+    windows = {id(widget) for widget in _windows()}
+    yield
+    left = _wait_until_gone(lambda: [*_new_threads(threads), *(_children() - children)])
+    if "qtbot" in request.fixturenames or "qapp" in request.fixturenames:
+        left += _leaked_qt(windows)
+    if left:
+        pytest.fail(f"left behind: {', '.join(map(str, left))}", pytrace=False)
+
+
+def _wait_until_gone(find: Callable[[], list[object]]) -> list[object]:
+    deadline, pause = time.monotonic() + LEAK_GRACE_S, threading.Event()
+    while (left := find()) and time.monotonic() < deadline:
+        pause.wait(0.01)
+    return left
+
+
+def _new_threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not thread.name.startswith(LASTING_THREADS)
+    ]
+
+
+def _children() -> set[psutil.Process]:
+    """Living child processes, without the one that Python keeps to clean up shared memory."""
+    multiprocessing.active_children()  # waits for those that ended, so that they are no zombies
+    tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
+    living = set()
+    for child in psutil.Process().children():
+        try:
+            if child.pid != tracker and child.status() != psutil.STATUS_ZOMBIE:
+                living.add(child)
+        except psutil.NoSuchProcess:
+            continue
+    return living
+
+
+def _windows() -> list[object]:
+    """Top-level widgets, without the menus that pyqtgraph keeps for itself."""
+    qt = sys.modules.get("PyQt6.QtWidgets")
+    if qt is None or qt.QApplication.instance() is None:
+        return []
+    return [
+        widget
+        for widget in qt.QApplication.topLevelWidgets()
+        if not isinstance(widget, qt.QMenu) and type(widget).__name__ != "QTipLabel"
+    ]
+
+
+def _leaked_qt(windows_before: set[int]) -> list[object]:
+    core = sys.modules["PyQt6.QtCore"]
+    core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
+    gc.collect()
+    windows = [widget for widget in _windows() if id(widget) not in windows_before]
+    timers = [
+        thing for thing in gc.get_objects() if type(thing) is core.QTimer and thing.isActive()
+    ]
+    return [*windows, *timers]
