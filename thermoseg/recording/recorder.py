@@ -1,0 +1,569 @@
+"""The near end of a recording: takes frames from any thread and hands them to a writer process."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import psutil
+
+from thermoseg.errors import RecordingError
+from thermoseg.frames import CameraInfo, Frame
+from thermoseg.radiometry import radiometry_to_dict
+from thermoseg.recording.layout import (
+    FORMAT,
+    FORMAT_VERSION,
+    MAX_SIDE_PX,
+    REASON_BYTES,
+    REGIONS,
+    SUFFIX,
+    TEXT_BYTES,
+    SessionNames,
+    encode_text,
+)
+from thermoseg.recording.ring import (
+    MAX_SAMPLES,
+    Message,
+    RingGeometry,
+    SharedMemory,
+    WriterState,
+)
+from thermoseg.recording.writer import WriterJob
+
+if TYPE_CHECKING:
+    from thermoseg.rois import RoiSample
+    from thermoseg.session import Result
+
+log = logging.getLogger(__name__)
+
+RING_S: Final = 4.0
+"""Of frames that wait for a slow disk."""
+RING_BYTES: Final = 256 * 2**20
+MIN_SLOTS: Final = 16
+MAX_SLOTS: Final = 1024
+"""Each slot given is one byte in a pipe; the smallest pipe, that of Windows, holds 4096."""
+DRAIN_S: Final = 30.0
+"""`stop` waits this long for the disk; then the writer is killed."""
+FILE_WAIT_S: Final = 0.5
+"""For a source that is no live camera, `offer` waits this long for the writer."""
+
+NETWORK_FILE_SYSTEMS: Final = frozenset(
+    {"nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ceph", "webdav", "davfs"}
+    | {"fuse.sshfs", "fuse.smbnetfs", "fuse.glusterfs", "fuse.rclone", "fuse.davfs", "afpfs"}
+)
+"""HDF5 gives no guarantee for a file that is written there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which network labelled a recording."""
+
+    name: str
+    sha256: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskLimits:
+    """When a disk counts as too full, free bytes unless said otherwise."""
+
+    refuse_bytes: int = 500 * 10**6
+    """Below this no recording starts."""
+    stop_bytes: int = 200 * 10**6
+    """Below this a recording ends."""
+    warn_bytes: int = 5 * 10**9
+    warn_s: float = 600.0
+    """Warn as well if the disk will be full in less time, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """How a recording is getting on."""
+
+    recorded: int
+    """Frames in the file."""
+    dropped: int
+    """Frames offered that will never be in the file."""
+    seconds: float
+    """From the first frame offered to the last."""
+    bytes_on_disk: int
+    free_bytes: int
+    failed: str
+    """One sentence if the recording ended by itself, else empty."""
+    warning: str = ""
+    """One sentence about the disk, else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSummary:
+    """What came of a recording; recorded + dropped = captured."""
+
+    path: Path
+    captured: int
+    """Frames offered."""
+    recorded: int
+    dropped: int
+    missed: int
+    """Frames that never reached us, by the camera's own numbers."""
+    seconds: float
+    bytes_on_disk: int
+    failed: str
+    """Why the recording ended by itself, one sentence, else empty."""
+
+
+class Recorder:
+    """A sink that writes everything offered to it into one session file.
+
+    `offer` and `offer_result` may be called from different threads; neither waits for the disk.
+    Whatever happens to the disk or the writer shows in `status` and is counted, and never raises
+    in the thread of the camera.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: CameraInfo,
+        address: str,
+        model: ModelIdentity | None,
+        limits: DiskLimits | None = None,
+    ) -> None:
+        """Prepare to record; nothing is touched before `start`.
+
+        Parameters
+        ----------
+        path
+            New file, ending in `.h5`.
+        address
+            Of the camera, as given by the user.
+        limits
+            For tests and small disks.
+        """
+        self._names = SessionNames(path.absolute())
+        self._info = info
+        self._attributes = _attributes(info, address, model)
+        self._limits = limits or DiskLimits()
+        self._lock = threading.Lock()
+        self._memory: SharedMemory | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+        self._failed = ""
+        self._warned: set[str] = set()
+        self._offered = 0
+        self._dropped = 0
+        self._missed = 0
+        self._last_index: int | None = None
+        self._first_s = 0.0
+        self._last_s = 0.0
+
+    @property
+    def path(self) -> Path:
+        """Of the session file, absolute."""
+        return self._names.session
+
+    def start(self) -> None:
+        """Start the writer process; frames may be offered at once, the file appears a little later.
+
+        Raises
+        ------
+        RecordingError
+            If the file exists, its disk is full or a network share, or no process can be started.
+        """
+        if self._process is not None:
+            raise RecordingError(f"{self.path} is being recorded already; make a new recorder")
+        self._check_place()
+        geometry = _geometry(self._info)
+        memory = SharedMemory.create(geometry)
+        descriptors = (memory.token,) if isinstance(memory.token, int) else ()
+        try:
+            self._claim_name()
+            job = WriterJob(
+                path=str(self.path),
+                attributes=self._attributes,
+                geometry=geometry,
+                token=memory.token,
+                parent=os.getpid(),
+                stop_bytes=self._limits.stop_bytes,
+            )
+            self._process = _start_writer(job, descriptors)
+            self._names.marker.write_text(
+                json.dumps({"pid": self._process.pid, "started": time.time()})
+            )
+        except OSError as error:
+            self._names.marker.unlink(missing_ok=True)
+            raise RecordingError(
+                f"{self.path} cannot be recorded ({error.strerror}); choose another place"
+            ) from error
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._memory = memory
+
+    def offer(self, frame: Frame) -> None:
+        """Record `frame`, or count it as dropped if the writer is behind or gone.
+
+        Raises
+        ------
+        RecordingError
+            If recording was not started.
+        """
+        if not self._info.live:
+            self._wait_for_slot()
+        with self._lock:
+            memory = self._started()
+            if self._stopping:
+                return
+            self._count(frame, memory)
+            if frame.counts.shape != (self._info.height, self._info.width):
+                self._end_because(
+                    f"the camera changed its picture from {self._info.width}×{self._info.height} "
+                    f"to {frame.counts.shape[1]}×{frame.counts.shape[0]} pixels; "
+                    "start a new recording"
+                )
+            slot = None if self._has_failed() else memory.frames.claim()
+            if slot is None:
+                self._drop(memory)
+                return
+            target = memory.frames.slots[slot]
+            target["counts"] = frame.counts
+            target["index"], target["flags"] = frame.index, int(frame.flags)
+            target["time_s"], target["wall_time"] = frame.time_s, frame.wall_time
+            target["dropped"], target["missed"] = self._dropped, self._missed
+            memory.frames.give()
+            self._tell(Message.FRAME)
+
+    def offer_result(self, result: "Result") -> None:
+        """Record the labels and samples of a frame, unless the writer is behind or gone.
+
+        Raises
+        ------
+        RecordingError
+            If recording was not started.
+        """
+        with self._lock:
+            memory = self._started()
+            labels = result.segmentation.labels
+            if self._stopping or self._has_failed():
+                return
+            slot = memory.results.claim()
+            if slot is None or labels.shape != (self._info.height, self._info.width):
+                self._warn("results", "some labels of %s are not recorded", self.path)
+                return
+            target = memory.results.slots[slot]
+            target["labels"] = labels
+            target["frame_index"] = result.segmentation.frame_index
+            target["time_s"] = result.frame.time_s
+            known = [sample for sample in result.samples if sample.region in REGIONS]
+            if len(known) < len(result.samples):
+                self._warn("regions", "regions of no session file are not recorded")
+            target["sample_count"] = len(known[:MAX_SAMPLES])
+            for row, sample in zip(target["samples"], known, strict=False):
+                _fill_sample(row, sample)
+            memory.results.give()
+            self._tell(Message.RESULT)
+
+    def note_event(self, text: str, time_s: float) -> None:
+        """Record that something happened; it is on disk within a tenth of a second.
+
+        Parameters
+        ----------
+        text
+            Cut after 512 bytes of UTF-8.
+        time_s
+            On the clock of the frames.
+
+        Raises
+        ------
+        RecordingError
+            If nothing is being recorded, or too many events wait for the disk.
+        """
+        with self._lock:
+            memory = self._started()
+            slot = memory.events.claim()
+            if self._stopping or self._has_failed() or slot is None:
+                raise RecordingError(
+                    f"the event “{text[:40]}” was not recorded ({self._failed or 'disk too slow'})"
+                    "; write it down"
+                )
+            target = memory.events.slots[slot]
+            target["time_s"], target["wall_time"] = time_s, time.time()
+            target["text"] = encode_text(text, TEXT_BYTES)
+            memory.events.give()
+            self._tell(Message.EVENT)
+
+    def status(self) -> RecorderStatus:
+        """Return how the recording is getting on; cheap, from any thread."""
+        with self._lock:
+            if self._memory is None:
+                return RecorderStatus(0, 0, 0.0, 0, 0, "")
+            failed = self._has_failed()
+            control = self._memory.control
+            recorded = int(control["flushed" if failed else "written"])
+            size, free = int(control["file_bytes"]), int(control["free_bytes"])
+            seconds = self._last_s - self._first_s
+            return RecorderStatus(
+                recorded=recorded,
+                dropped=self._offered - recorded if failed else self._dropped,
+                seconds=seconds,
+                bytes_on_disk=size,
+                free_bytes=free,
+                failed=self._failed,
+                warning=self._disk_warning(size, free, seconds),
+            )
+
+    def stop(self) -> RecordingSummary:
+        """Drain what was offered, close the file and end the writer; may be called twice."""
+        with self._lock:
+            memory = self._started()
+            first, self._stopping = not self._stopping, True
+            process = self._process
+        if process is not None and first:
+            self._tell(Message.STOP)
+            self._close_pipe()
+            try:
+                process.wait(DRAIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                self._end_because(
+                    f"the disk did not take the rest of {self.path} within {DRAIN_S:.0f} s; "
+                    "recover the session"
+                )
+        status = self.status()
+        return RecordingSummary(
+            path=self.path,
+            captured=self._offered,
+            recorded=status.recorded,
+            dropped=self._offered - status.recorded,
+            missed=int(memory.control["missed"]),
+            seconds=status.seconds,
+            bytes_on_disk=status.bytes_on_disk,
+            failed=status.failed,
+        )
+
+    def _check_place(self) -> None:
+        path = self.path
+        if path.suffix != SUFFIX:
+            raise RecordingError(f"{path} does not end in {SUFFIX}; session files must")
+        if not max(self._info.width, self._info.height) <= MAX_SIDE_PX:
+            raise RecordingError(
+                f"pictures of {self._info.width}×{self._info.height} pixels cannot be recorded; "
+                f"no side may exceed {MAX_SIDE_PX}"
+            )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordingError(
+                f"the folder {path.parent} cannot be made ({error.strerror}); choose another"
+            ) from error
+        kind = _file_system(path.parent)
+        if kind in NETWORK_FILE_SYSTEMS:
+            raise RecordingError(
+                f"{path.parent} is on a network share ({kind}), where a crash can destroy a "
+                "recording; record to a local disk and copy the file afterwards"
+            )
+        free = psutil.disk_usage(str(path.parent)).free
+        if free < self._limits.refuse_bytes:
+            raise RecordingError(
+                f"the disk that holds {path.parent} has only {free / 1e6:.0f} MB left; "
+                f"make room for at least {self._limits.refuse_bytes / 1e6:.0f} MB"
+            )
+
+    def _claim_name(self) -> None:
+        """Make the marker, which also keeps two recorders from the same file."""
+        for name in (self.path, self._names.events):
+            if name.exists():
+                raise RecordingError(
+                    f"{name} exists already and is not overwritten; choose another name"
+                )
+        if self._names.marker.exists() and not is_being_recorded(self.path):
+            self._names.marker.unlink()
+        try:
+            with self._names.marker.open("x") as marker:
+                json.dump({"pid": os.getpid(), "started": time.time()}, marker)
+        except FileExistsError as error:
+            raise RecordingError(
+                f"{self.path} is being recorded already; choose another name"
+            ) from error
+
+    def _started(self) -> SharedMemory:
+        if self._memory is None:
+            raise RecordingError(f"{self.path} is not being recorded; call start first")
+        return self._memory
+
+    def _count(self, frame: Frame, memory: SharedMemory) -> None:
+        if self._offered == 0:
+            self._first_s = frame.time_s
+        self._last_s = frame.time_s
+        self._offered += 1
+        if self._last_index is not None:
+            self._missed += max(frame.index - self._last_index - 1, 0)
+        self._last_index = frame.index
+        memory.control["offered"], memory.control["missed"] = self._offered, self._missed
+
+    def _wait_for_slot(self) -> None:
+        """Let a file be read no faster than it can be written; a camera would lose frames."""
+        ring = self._started().frames
+        deadline = time.monotonic() + FILE_WAIT_S
+        while ring.claim() is None and not self._failed and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def _drop(self, memory: SharedMemory) -> None:
+        self._dropped += 1
+        memory.control["dropped"] = self._dropped
+        if not self._failed:
+            self._warn("dropped", "the disk is too slow: frames of %s are dropped", self.path)
+
+    def _tell(self, message: Message) -> None:
+        """Send one byte; it cannot block, since there are fewer slots than a pipe holds bytes."""
+        pipe = None if self._process is None else self._process.stdin
+        if pipe is not None and not pipe.closed:
+            with suppress(BrokenPipeError):
+                pipe.write(bytes([message]))
+
+    def _close_pipe(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _has_failed(self) -> bool:
+        """Look whether the writer has given up or died, without waiting."""
+        if self._failed or self._memory is None or self._process is None:
+            return bool(self._failed)
+        ended = self._process.poll()
+        control = self._memory.control
+        if int(control["state"]) == WriterState.FAILED:
+            self._end_because(bytes(control["sentence"]).decode())
+        elif ended is not None and int(control["state"]) != WriterState.DONE:
+            self._end_because(
+                f"the process that writes {self.path} ended unexpectedly (exit code {ended}); "
+                "recover the session and record again"
+            )
+        elif ended is not None and not self._stopping:
+            self._end_because(
+                f"the process that writes {self.path} was told to end by someone else; "
+                "the file is whole, record again into another"
+            )
+        return bool(self._failed)
+
+    def _end_because(self, sentence: str) -> None:
+        """Fail for good; what is in the ring is still written, what comes is dropped."""
+        if not self._failed:
+            log.error("%s", sentence)
+            self._failed = sentence
+            self._tell(Message.STOP)
+
+    def _warn(self, once: str, message: str, *arguments: object) -> None:
+        if once not in self._warned:
+            self._warned.add(once)
+            log.warning(message, *arguments)
+
+    def _disk_warning(self, size: int, free: int, seconds: float) -> str:
+        if not free:
+            return ""
+        left_s = free / (size / seconds) if size and seconds > 1 else float("inf")
+        if free >= self._limits.warn_bytes and left_s >= self._limits.warn_s:
+            return ""
+        left = f", enough for {left_s / 60:.0f} min" if left_s < float("inf") else ""
+        warning = f"the disk that holds {self.path} has {free / 1e9:.1f} GB left{left}; make space"
+        self._warn("disk", "%s", warning)
+        return warning
+
+
+def is_being_recorded(path: Path) -> bool:
+    """Tell whether a living process still writes the session file `path`."""
+    try:
+        marker = json.loads(SessionNames(path).marker.read_text())
+        process = psutil.Process(int(marker["pid"]))
+        # A younger process of the same number is not the one that made the marker.
+        old_enough = process.create_time() <= float(marker["started"]) + 1
+        return old_enough and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return False
+
+
+def _start_writer(job: WriterJob, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    root = Path(__file__).parents[2]
+    paths = [str(root), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    # A session of its own, so that Ctrl-C in a terminal does not reach the writer.
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "thermoseg.recording.writer"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        bufsize=0,
+        pass_fds=descriptors,
+        env=environment,
+        start_new_session=True,
+    )
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.write(job.to_json())
+    return process
+
+
+def _attributes(
+    info: CameraInfo, address: str, model: ModelIdentity | None
+) -> dict[str, str | int | float]:
+    identity = asdict(model or ModelIdentity("", "", ""))
+    try:
+        program = f"thermoseg {version('thermoseg')}"
+    except PackageNotFoundError:
+        program = "thermoseg"
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "session_id": str(uuid.uuid4()),
+        "program": program,
+        "created": datetime.now().astimezone().isoformat(),
+        "created_epoch_s": time.time(),
+        "created_monotonic_s": time.monotonic(),
+        "address": address,
+        "camera_model": info.model,
+        "camera_serial": info.serial,
+        "width": info.width,
+        "height": info.height,
+        "rate_hz": float(info.rate_hz),
+        "live": int(info.live),
+        "radiometry": json.dumps(radiometry_to_dict(info.radiometry)),
+        **{f"model_{name}": value for name, value in identity.items()},
+    }
+
+
+def _geometry(info: CameraInfo) -> RingGeometry:
+    """Size the rings for `RING_S` of frames and half of it of results, within `RING_BYTES`."""
+    one = RingGeometry(info.height, info.width, 1, 1)
+    bytes_each = one.frame_dtype.itemsize + one.result_dtype.itemsize / 2
+    affordable = max(int(RING_BYTES / bytes_each), 2)
+    wanted = min(max(ceil(info.rate_hz * RING_S), MIN_SLOTS), MAX_SLOTS)
+    frames = min(wanted, affordable)
+    return RingGeometry(info.height, info.width, frames, max(frames // 2, 2))
+
+
+def _fill_sample(row: "np.void", sample: "RoiSample") -> None:
+    row["region"] = REGIONS.index(sample.region)
+    row["time_s"], row["pixels"], row["valid"] = sample.time_s, sample.pixels, sample.valid
+    row["mean_c"], row["sd_k"] = sample.mean_c, sample.sd_k
+    row["min_c"], row["max_c"] = sample.min_c, sample.max_c
+    row["reason"] = encode_text(sample.reason, REASON_BYTES)
+
+
+def _file_system(folder: Path) -> str:
+    """Name the kind of file system that holds `folder`, in lower case; empty if unknown."""
+    found = ""
+    longest = -1
+    for partition in psutil.disk_partitions(all=True):
+        mount = Path(partition.mountpoint)
+        if folder.resolve().is_relative_to(mount) and len(mount.parts) > longest:
+            found, longest = partition.fstype.lower(), len(mount.parts)
+    return found
