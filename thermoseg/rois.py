@@ -523,7 +523,7 @@ class _NoseBase:
 
     def _skin(self, face: Labels, mouth: Mask) -> Mask:
         """Return what is labelled as cheek and chin, or the surroundings where nothing is."""
-        chin = face == Region.CHIN
+        chin = np.asarray(face == Region.CHIN, np.bool_)
         if np.count_nonzero(chin) >= MIN_PIXELS:
             return chin
         reach = 2 * max(1, round(LIP_UNITS * self.axis.unit_px / 2)) + 1

@@ -1,0 +1,784 @@
+"""One running camera: the only owner of threads, the same for window and command line.
+
+capture thread   `Camera.read` → `Recorder.offer`, sinks, `Session.frames`: every frame
+segment thread   newest frame → `Segmenter` → `RoiMeter` → `Result`: traces, recorder, sinks,
+                 `Session.results`
+sink threads     one for each sink, behind a short queue that counts what it had to drop
+
+Nobody pushes at a window: it looks at `frames`, `results`, `traces` and `counts` when it likes.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import numpy as np
+
+from thermoseg.cameras import Camera
+from thermoseg.errors import (
+    CameraError,
+    CameraLostError,
+    CameraTimeoutError,
+    RecordingError,
+    StreamEndedError,
+    ThermoSegError,
+)
+from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.inference.segmenter import Segmentation, Segmenter
+from thermoseg.latest import Latest
+from thermoseg.recording.recorder import ModelIdentity, Recorder, RecorderStatus, RecordingSummary
+from thermoseg.rois import FaceRois, RoiMeter, RoiSample
+from thermoseg.traces import Traces
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT_S: Final = 0.25
+"""Longest single wait for a frame, and so for the capture thread to notice `stop`."""
+SILENCE_LIMIT_S: Final = 5.0
+"""Without a frame for this long a camera counts as lost."""
+SILENT_FRAMES: Final = 3
+"""Slower sources are allowed this many of their own frame intervals."""
+BACK_OFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Pauses between attempts to open a lost camera again; the last one is repeated."""
+JOIN_TIMEOUT_S: Final = 2.0
+"""All threads together have this long to end."""
+RATE_WINDOW_S: Final = 3.0
+"""Rates are measured over the last seconds."""
+LATENCY_WINDOW: Final = 300
+"""Results over which the percentiles of latency are taken."""
+SINK_QUEUE: Final = 32
+"""Frames and results that may wait for a slow sink; 640×512 takes 2 MB each."""
+SINK_GRACE_S: Final = 0.25
+"""After that time a sink may still end what it is at, and loses the rest."""
+EVENTS_KEPT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What came of segmenting one frame.  Shared between threads, hence read-only."""
+
+    frame: Frame
+    segmentation: Segmentation
+    samples: tuple[RoiSample, ...]
+    latency_s: float
+    """From the frame's arrival to this result."""
+    rois: FaceRois | None = None
+    """The masks that were measured, for drawing; held ones included.  None without a face."""
+
+
+class Sink(Protocol):
+    """Gets every frame and every result, in order, in a thread of its own.
+
+    One that raises is removed from the session, which goes on; one that is slow loses frames.
+    """
+
+    def offer(self, frame: Frame) -> None:
+        """Take one frame."""
+
+    def offer_result(self, result: Result) -> None:
+        """Take one result; its frame was offered before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCounts:
+    """The account of a session; what is lost anywhere on the way shows up here."""
+
+    captured: int
+    """Frames that arrived from the camera."""
+    missed: int
+    """Frames that did not, by the camera's own numbers."""
+    segmented: int
+    replaced: int
+    """Frames never segmented because a newer one came."""
+    recorded: int
+    """By the recording that runs, or the last one that ran."""
+    dropped: int
+    """Frames that this recording could not take."""
+    camera_rate_hz: float
+    """Measured over the last seconds."""
+    segmented_rate_hz: float
+    latency_p50_ms: float
+    """From a frame's arrival to its result; NaN before the first."""
+    latency_p95_ms: float
+    seconds: float
+    """Since the camera was opened, until the session ended."""
+    timeouts: int
+    """Reads that ended without a frame."""
+    refused: int
+    """Frames of another size than announced, thrown away."""
+    flagged: int
+    """Frames that carry any flag but `UNCALIBRATED`."""
+    gaps: int
+    """Times the camera was lost and came back."""
+    gap_seconds: float
+    """Length of all gaps together."""
+    sink_dropped: int
+    """Frames and results that a slow sink could not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """Something rare that happened."""
+
+    time_s: float
+    """On the clock of the session's frames."""
+    text: str
+
+
+class Session:
+    """Runs one camera, and a segmenter if there is one, until stopped or the source ends.
+
+    All methods may be called from any one thread; properties from any thread.  A session runs
+    once.  As a context manager it starts and stops itself.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        segmenter: Segmenter | None,
+        sinks: Sequence[Sink] = (),
+        *,
+        address: str = "",
+        trace_seconds: float = 60.0,
+    ) -> None:
+        """Prepare to run; nothing is opened yet.
+
+        Parameters
+        ----------
+        segmenter
+            None to capture and record only.
+        address
+            Of the camera, as the user gave it; written into recordings.
+        trace_seconds
+            How much the traces keep.
+        """
+        self.frames: Latest[Frame] = Latest()
+        """The newest frame; peek only."""
+        self.results: Latest[Result] = Latest()
+        """The newest result; peek only."""
+        self.traces = Traces(trace_seconds)
+        self._camera = camera
+        self._segmenter = segmenter
+        self._address = address
+        self._arrivals: Latest[_Arrival] = Latest()
+        self._meter = RoiMeter()
+        self._line = _TimeLine()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._opened = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._outlets = [_Outlet(sink, self._report) for sink in sinks]
+        self._info: CameraInfo | None = None
+        self._error: Exception | None = None
+        self._raised = False
+        self._lost = ""
+        self._recorder: Recorder | None = None
+        self._recorder_status: RecorderStatus | None = None
+        self._armed_path: Path | None = None
+        self._events: deque[SessionEvent] = deque(maxlen=EVENTS_KEPT)
+        self._tally = _Tally()
+
+    def start(self) -> None:
+        """Start the threads and return at once; the camera is opened in its own thread.
+
+        Raises
+        ------
+        RuntimeError
+            If the session was started before.
+        """
+        if self._threads:
+            raise RuntimeError("a session runs once; make a new one")
+        for outlet in self._outlets:
+            outlet.start()
+        work: dict[str, Callable[[], None]] = {"capture": self._capture}
+        if self._segmenter is not None:
+            work["segment"] = self._segment
+        self._threads = [
+            threading.Thread(target=self._run, args=(body,), name=f"thermoseg {name}", daemon=True)
+            for name, body in work.items()
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End all threads, finish the recording and raise the first error, once.
+
+        Threads end within 2 s; a recording takes as long as the disk needs for what is waiting.
+        May be called more than once, and before `start`.
+
+        Raises
+        ------
+        Exception
+            Whatever ended the session, the first time; `CameraError` or `ModelError` as a rule.
+        CameraError
+            If a thread does not end because the camera's driver, the segmenter or a sink hangs.
+        """
+        self._wind_down()
+        deadline_s = time.monotonic() + JOIN_TIMEOUT_S
+        stuck = [thread.name for thread in self._threads if not _join(thread, deadline_s)]
+        stuck += [outlet.name for outlet in self._outlets if not outlet.stop(deadline_s)]
+        if self._recorder is not None:
+            self.stop_recording()
+        if stuck and self._error is None:
+            self._error = CameraError(
+                f"{' and '.join(stuck)} did not end within {JOIN_TIMEOUT_S:.0f} s; "
+                "restart the program to free the camera"
+            )
+        if self._error is not None and not self._raised:
+            self._raised = True
+            raise self._error
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._raised = True  # the error on its way out is the one to be seen
+        self.stop()
+
+    def wait_opened(self, timeout_s: float) -> CameraInfo:
+        """Wait until the camera is open, at most `timeout_s` seconds.
+
+        Raises
+        ------
+        CameraTimeoutError
+            If it is not open by then.
+        Exception
+            What kept it from opening; then `stop` does not raise it again.
+        """
+        self._opened.wait(timeout_s)
+        if self._info is not None:
+            return self._info
+        if self._error is not None:
+            self._raised = True
+            raise self._error
+        raise CameraTimeoutError(
+            f"{self._address or 'the camera'} did not open within {timeout_s:g} s; "
+            "check the cable and that no other program uses it"
+        )
+
+    @property
+    def opened(self) -> bool:
+        """Whether the camera has been opened, so that `info` is there."""
+        return self._info is not None
+
+    @property
+    def info(self) -> CameraInfo:
+        """What the camera says of itself.
+
+        Raises
+        ------
+        CameraError
+            If it has not been opened yet.
+        """
+        if self._info is None:
+            raise CameraError("the camera is not open yet; call wait_opened first")
+        return self._info
+
+    @property
+    def lost(self) -> str:
+        """Why the camera is gone, while it is tried to open it again; empty if it is there."""
+        return self._lost
+
+    @property
+    def ended(self) -> bool:
+        """Whether no thread works any more: the source ended, or an error, or `stop`."""
+        return bool(self._threads) and not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended the session, if not `stop` or the end of the source."""
+        return self._error
+
+    @property
+    def events(self) -> tuple[SessionEvent, ...]:
+        """Gaps, sinks removed, marks of the user: the last ones, oldest first."""
+        with self._lock:
+            return tuple(self._events)
+
+    @property
+    def model(self) -> ModelIdentity | None:
+        """Which network segments, None if none does."""
+        if self._segmenter is None:
+            return None
+        return ModelIdentity(
+            self._segmenter.model_name, self._segmenter.model_sha256, self._segmenter.backend
+        )
+
+    @property
+    def recording(self) -> bool:
+        """Whether a recording runs or will begin with the first frame."""
+        return self._recorder is not None or self._armed_path is not None
+
+    @property
+    def recorder_status(self) -> RecorderStatus | None:
+        """How the recording goes, or went; its `failed` says if it ended by itself."""
+        recorder = self._recorder
+        return self._recorder_status if recorder is None else recorder.status()
+
+    def counts(self) -> SessionCounts:
+        """Return the account so far; cheap, from any thread."""
+        status = self.recorder_status
+        with self._lock:
+            outlets = tuple(self._outlets)
+            return self._tally.report(
+                replaced=self._arrivals.replaced if self._segmenter is not None else 0,
+                recorded=status.recorded if status else 0,
+                dropped=status.dropped if status else 0,
+                sink_dropped=self._tally.sink_dropped + sum(outlet.dropped for outlet in outlets),
+            )
+
+    def add_sink(self, sink: Sink) -> None:
+        """Offer every frame and result from now on to `sink` as well."""
+        outlet = _Outlet(sink, self._report)
+        if self._threads and not self._stopping.is_set():
+            outlet.start()
+        with self._lock:
+            self._outlets = [*self._outlets, outlet]
+
+    def remove_sink(self, sink: Sink) -> None:
+        """Offer nothing more to `sink`, once it has taken what waits for it.
+
+        Raises
+        ------
+        ValueError
+            If it is no sink of this session.
+        """
+        with self._lock:
+            own = [outlet for outlet in self._outlets if outlet.sink is sink]
+            self._outlets = [outlet for outlet in self._outlets if outlet.sink is not sink]
+            self._tally.sink_dropped += sum(outlet.dropped for outlet in own)
+        if not own:
+            raise ValueError(f"{sink!r} is not a sink of this session")
+        for outlet in own:
+            outlet.stop(time.monotonic() + JOIN_TIMEOUT_S)
+
+    def start_recording(self, path: Path) -> None:
+        """Record every frame and result from now on into the new file `path`.
+
+        Called before the camera is open (before `start`, too) it arms the recording, which then
+        begins with the very first frame; should that fail, the session ends with the error.
+
+        Raises
+        ------
+        RecordingError
+            If a recording runs already, the session has ended, or the file cannot be made.
+        """
+        with self._lock:
+            if self.recording:
+                raise RecordingError("a recording is running; stop it before you start another")
+            if self._stopping.is_set() or self.ended:
+                raise RecordingError("the session has ended; start a new one to record")
+            if self._info is None:
+                self._armed_path = path
+                return
+            self._begin_recording(path, self._info)
+
+    def stop_recording(self) -> RecordingSummary:
+        """Finish the recording; the session goes on.
+
+        Raises
+        ------
+        RecordingError
+            If nothing is being recorded.
+        """
+        with self._lock:
+            recorder, self._recorder, self._armed_path = self._recorder, None, None
+        if recorder is None:
+            raise RecordingError("nothing is being recorded; start a recording first")
+        summary = recorder.stop()
+        self._recorder_status = recorder.status()
+        return summary
+
+    def note_event(self, text: str) -> None:
+        """Mark that something happens now, in `events` and in the recording."""
+        event = SessionEvent(self._line.now_s(), text)
+        with self._lock:
+            self._events.append(event)
+        recorder = self._recorder
+        if recorder is not None:
+            try:
+                recorder.note_event(text, event.time_s)
+            except RecordingError as error:
+                log.warning("%s", error)
+
+    def _run(self, body: Callable[[], None]) -> None:
+        error = _catch(body, threading.current_thread().name)
+        if error is not None:
+            with self._lock:
+                self._error = self._error or error
+            self._stopping.set()
+        if error is not None or body == self._capture:
+            self._arrivals.close()
+            self._opened.set()
+
+    def _wind_down(self) -> None:
+        self._stopping.set()
+        self._arrivals.close()
+
+    def _capture(self) -> None:
+        try:
+            self._announce(self._camera.open())
+            self._capture_frames()
+        except StreamEndedError:
+            log.info("the source is at its end")
+        finally:
+            self._tally.end()
+            self._camera.close()
+
+    def _announce(self, info: CameraInfo) -> None:
+        """Publish what the camera says of itself, and begin a recording that waits for it."""
+        with self._lock:
+            path, self._armed_path = self._armed_path, None
+            if path is not None:
+                self._begin_recording(path, info)
+            self._info = info
+            self._tally.begin()
+        self._opened.set()
+
+    def _begin_recording(self, path: Path, info: CameraInfo) -> None:
+        recorder = Recorder(path, info, self._address, self.model)
+        recorder.start()
+        self._recorder = recorder
+
+    def _capture_frames(self) -> None:
+        heard_s = time.monotonic()
+        while not self._stopping.is_set():
+            try:
+                frame = self._read(heard_s)
+            except CameraLostError as error:
+                if not self.info.live:
+                    raise
+                self._reopen(error)
+                continue
+            if frame is None:
+                continue
+            if frame.counts.shape != (self.info.height, self.info.width):
+                self._tally.refused += 1
+                self._line.refused += 1
+                continue
+            heard_s = time.monotonic()
+            self._deliver(self._line.place(frame, heard_s), heard_s)
+
+    def _read(self, heard_s: float) -> Frame | None:
+        """Return the next frame, or None if none came in time.
+
+        Raises
+        ------
+        CameraLostError
+            If the camera says so, or none has come for too long.
+        """
+        rate_hz = self.info.rate_hz
+        limit_s = max(SILENCE_LIMIT_S, SILENT_FRAMES / rate_hz if rate_hz > 0 else 0.0)
+        silent_s = time.monotonic() - max(heard_s, self._line.opened_s)
+        if silent_s > limit_s:
+            raise CameraLostError(
+                f"{self._name} has sent no usable picture for {silent_s:.0f} s; check its cable, "
+                "or unplug it and plug it in again"
+            )
+        try:
+            return self._camera.read(READ_TIMEOUT_S)
+        except CameraTimeoutError:
+            self._tally.timeouts += 1
+            return None
+
+    def _deliver(self, frame: Frame, arrived_s: float) -> None:
+        self._tally.note_frame(frame, arrived_s, self._line.missed, self._line.gap_s)
+        if self._line.gap_s:
+            self.note_event(f"gap of {self._line.gap_s:.1f} s: {self._name} was lost")
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.offer(frame)
+        for outlet in self._outlets:
+            outlet.put(frame)
+        self.frames.put(frame)
+        self._arrivals.put(_Arrival(frame, arrived_s))
+
+    def _reopen(self, reason: CameraLostError) -> None:
+        """Try to open the same camera again until it is there or the session is stopped."""
+        log.warning("%s; trying to open it again", reason)
+        self._lost = str(reason)
+        attempt = 0
+        while not self._stopping.wait(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)]):
+            attempt += 1
+            self._camera.close()
+            try:
+                info = self._camera.open()
+            except CameraError as error:
+                log.debug("attempt %d to open %s again: %s", attempt, self._name, error)
+                continue
+            if info.serial != self.info.serial:
+                log.debug("%s is there instead of %s", info.serial, self._name)
+                continue
+            if (info.width, info.height) != (self.info.width, self.info.height):
+                raise CameraLostError(
+                    f"{self._name} came back with {info.width}×{info.height} instead of "
+                    f"{self.info.width}×{self.info.height} pixels; start a new session"
+                )
+            log.info("%s is open again after %d attempts", self._name, attempt)
+            self._line.reopened()
+            self._lost = ""
+            return
+
+    @property
+    def _name(self) -> str:
+        info = self.info
+        return " ".join(filter(None, (info.model, info.serial))) or "the camera"
+
+    def _segment(self) -> None:
+        if self._segmenter is None:
+            return
+        while not self._stopping.is_set():
+            arrival = self._arrivals.take_newer(READ_TIMEOUT_S)
+            if arrival is not None:
+                self._finish(arrival, self._segmenter.segment(arrival.frame))
+            elif self._arrivals.closed:
+                return
+
+    def _finish(self, arrival: "_Arrival", segmentation: Segmentation) -> None:
+        samples = self._meter.measure(arrival.frame, segmentation)
+        now_s = time.monotonic()
+        latency_s = now_s - arrival.arrived_s
+        result = Result(arrival.frame, segmentation, samples, latency_s, self._meter.rois)
+        self.traces.append(samples)
+        self.results.put(result)
+        self._tally.note_result(now_s, latency_s)
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.offer_result(result)
+        for outlet in self._outlets:
+            outlet.put(result)
+
+    def _report(self, outlet: "_Outlet", error: Exception) -> None:
+        """Remove a sink that raised; called once, in its own thread."""
+        with self._lock:
+            self._outlets = [other for other in self._outlets if other is not outlet]
+            self._tally.sink_dropped += outlet.dropped
+        self.note_event(f"{outlet.name} was removed: {error}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Arrival:
+    frame: Frame
+    arrived_s: float
+
+
+class _TimeLine:
+    """Gives the frames of one session growing numbers and times, however often it is reopened."""
+
+    def __init__(self) -> None:
+        self.missed = 0
+        """Frames lost between the last two, by the camera's numbers."""
+        self.refused = 0
+        """Frames thrown away since the last one; they are not missed."""
+        self.gap_s = 0.0
+        """Length of the gap before the last frame if the camera was reopened there, else 0."""
+        self.opened_s = time.monotonic()
+        """When the camera was opened last."""
+        self._last: Frame | None = None
+        self._arrived_s = self.opened_s
+        self._add_index = 0
+        self._add_s = 0.0
+        self._new_start = False
+
+    def reopened(self) -> None:
+        """Expect numbers and times to start anew."""
+        self._new_start = True
+        self.opened_s = time.monotonic()
+
+    def now_s(self) -> float:
+        """Return this moment on the clock of the frames."""
+        passed_s = time.monotonic() - self._arrived_s
+        return passed_s if self._last is None else self._last.time_s + passed_s
+
+    def place(self, frame: Frame, arrived_s: float) -> Frame:
+        """Return `frame` with number and time that follow the last one's, and the gap marked."""
+        last, passed_s = self._last, arrived_s - self._arrived_s
+        self.missed, self.gap_s, flags = 0, 0.0, frame.flags
+        if last is not None:
+            if self._new_start:
+                self.gap_s = passed_s
+            if self._new_start or frame.index + self._add_index <= last.index:
+                self._add_index = last.index + 1 - frame.index
+                flags |= FrameFlag.GAP_BEFORE
+            if self._new_start or frame.time_s + self._add_s <= last.time_s:
+                self._add_s = last.time_s + max(passed_s, 1e-6) - frame.time_s
+            jump = frame.index + self._add_index - last.index - 1
+            self.missed = max(jump - self.refused, 0)
+            if jump:
+                flags |= FrameFlag.GAP_BEFORE
+        self._new_start, self.refused, self._arrived_s = False, 0, arrived_s
+        if flags != frame.flags or self._add_index or self._add_s:
+            frame = replace(
+                frame,
+                index=frame.index + self._add_index,
+                time_s=frame.time_s + self._add_s,
+                flags=flags,
+            )
+        self._last = frame
+        return frame
+
+
+class _Tally:
+    """What `SessionCounts` reports; each number is written by one thread."""
+
+    def __init__(self) -> None:
+        self.timeouts = 0
+        self.refused = 0
+        self.sink_dropped = 0
+        """By sinks that are gone."""
+        self._captured = 0
+        self._missed = 0
+        self._flagged = 0
+        self._gaps = 0
+        self._gap_s = 0.0
+        self._segmented = 0
+        self._began_s: float | None = None
+        self._ended_s: float | None = None
+        self._arrivals_s: deque[float] = deque(maxlen=1024)
+        self._results_s: deque[float] = deque(maxlen=1024)
+        self._latencies_s: deque[float] = deque(maxlen=LATENCY_WINDOW)
+
+    def begin(self) -> None:
+        self._began_s = time.monotonic()
+
+    def end(self) -> None:
+        self._ended_s = time.monotonic()
+
+    def note_frame(self, frame: Frame, arrived_s: float, missed: int, gap_s: float) -> None:
+        self._captured += 1
+        self._missed += missed
+        self._flagged += bool(frame.flags & ~FrameFlag.UNCALIBRATED)
+        self._gaps += gap_s > 0
+        self._gap_s += gap_s
+        self._arrivals_s.append(arrived_s)
+
+    def note_result(self, now_s: float, latency_s: float) -> None:
+        self._segmented += 1
+        self._results_s.append(now_s)
+        self._latencies_s.append(latency_s)
+
+    def report(
+        self, *, replaced: int, recorded: int, dropped: int, sink_dropped: int
+    ) -> SessionCounts:
+        end_s = self._ended_s or time.monotonic()
+        latencies_ms = 1e3 * np.array(self._latencies_s.copy() or [np.nan])
+        median_ms, high_ms = np.percentile(latencies_ms, (50, 95))
+        return SessionCounts(
+            captured=self._captured,
+            missed=self._missed,
+            segmented=self._segmented,
+            replaced=replaced,
+            recorded=recorded,
+            dropped=dropped,
+            camera_rate_hz=_rate_hz(self._arrivals_s, end_s),
+            segmented_rate_hz=_rate_hz(self._results_s, end_s),
+            latency_p50_ms=float(median_ms),
+            latency_p95_ms=float(high_ms),
+            seconds=0.0 if self._began_s is None else end_s - self._began_s,
+            timeouts=self.timeouts,
+            refused=self.refused,
+            flagged=self._flagged,
+            gaps=self._gaps,
+            gap_seconds=self._gap_s,
+            sink_dropped=sink_dropped,
+        )
+
+
+class _Outlet:
+    """Carries frames and results to one sink, in a thread that only the sink can hold up."""
+
+    def __init__(self, sink: Sink, report: Callable[["_Outlet", Exception], None]) -> None:
+        self.sink = sink
+        self.name = f"the sink {type(sink).__name__}"
+        self.dropped = 0
+        self._report = report
+        self._waiting: deque[Frame | Result] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"thermoseg {self.name}", daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, item: Frame | Result) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            if len(self._waiting) >= SINK_QUEUE:
+                if not self.dropped:
+                    log.warning("%s is too slow and loses frames", self.name)
+                self.dropped += 1
+                return
+            self._waiting.append(item)
+            self._changed.notify()
+
+    def stop(self, deadline_s: float) -> bool:
+        """Let the sink take what waits until `deadline_s`; return whether its thread ended."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread.ident is None or _join(self._thread, deadline_s):
+            return True
+        with self._changed:
+            self.dropped += len(self._waiting)
+            self._waiting.clear()
+        return _join(self._thread, deadline_s + SINK_GRACE_S)
+
+    def _run(self) -> None:
+        error = _catch(self._carry, self._thread.name)
+        if error is not None:
+            with self._changed:
+                self._closed = True
+                self._waiting.clear()
+            self._report(self, error)
+
+    def _carry(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    if self._closed:
+                        return
+                    self._changed.wait()
+                item = self._waiting.popleft()
+            if isinstance(item, Frame):
+                self.sink.offer(item)
+            else:
+                self.sink.offer_result(item)
+
+
+def _catch(body: Callable[[], None], where: str) -> Exception | None:
+    """Run what a thread is for; log and return what it raises, as a thread has no caller."""
+    try:
+        body()
+    except ThermoSegError as error:
+        log.info("%s ended: %s", where, error, exc_info=True)  # shown by whoever calls `stop`
+        return error
+    except Exception as error:
+        log.exception("%s ended with an error", where)
+        return error
+    return None
+
+
+def _join(thread: threading.Thread, deadline_s: float) -> bool:
+    thread.join(max(deadline_s - time.monotonic(), 0.0))
+    return not thread.is_alive()
+
+
+def _rate_hz(moments_s: deque[float], now_s: float) -> float:
+    recent = [moment for moment in moments_s.copy() if now_s - moment <= RATE_WINDOW_S]
+    return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
