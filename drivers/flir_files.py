@@ -11,12 +11,12 @@ asked for: at most `MAX_PIXELS` counts and what the file itself holds.
 
 import logging
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Literal, Self
+from typing import BinaryIO, Final, Literal, Self
 
 import imagecodecs
 import numpy as np
@@ -287,9 +287,7 @@ class FlirFile:
                 return order
         raise self._fault(index, f"{record.name} does not begin with its byte-order mark")
 
-    def _read_counts(
-        self, index: int, record: _Record, camera: FlirCamera
-    ) -> NDArray[np.uint16]:
+    def _read_counts(self, index: int, record: _Record, camera: FlirCamera) -> NDArray[np.uint16]:
         head = self._read(record.offset, min(record.length, _RAW_HEADER_BYTES))
         order = self._order_of(index, record, head)
         if len(head) < _RAW_HEADER_BYTES:
@@ -409,7 +407,7 @@ def _camera(data: bytes, order: ByteOrder, overrides: Mapping[str, float]) -> Fl
     )
 
 
-def _scene(number: Any, overrides: Mapping[str, float]) -> ObjectParameters:
+def _scene(number: Callable[[int], float], overrides: Mapping[str, float]) -> ObjectParameters:
     """Read the object parameters; `overrides` go before what the file says, even if unusable."""
     values = {
         "emissivity": number(0x20),
@@ -474,7 +472,9 @@ def _decode_jpegls(data: bytes, width: int, height: int) -> NDArray[np.uint16]:
     return _decoded(imagecodecs.jpegls_decode, data, width, height, "JPEG-LS")
 
 
-def _decoded(decode: Any, data: bytes, width: int, height: int, kind: str) -> NDArray[np.uint16]:
+def _decoded(
+    decode: Callable[[bytes], object], data: bytes, width: int, height: int, kind: str
+) -> NDArray[np.uint16]:
     try:
         counts = np.asarray(decode(data))
     except (RuntimeError, ValueError) as error:

@@ -245,11 +245,13 @@ class PlanckRadiometry:
         np.float64(17994.06)
         """
         gain, rest = self._path()
-        return gain * self._signal_of_black(np.asarray(celsius, np.float64)) + rest
+        return gain * self._signal_of_black(celsius) + rest
 
-    def _signal_of_black(self, celsius: NDArray[np.float64] | float) -> Any:
+    def _signal_of_black(self, celsius: ArrayLike) -> NDArray[np.float64]:
+        kelvin = np.asarray(celsius, np.float64) + KELVIN
         with np.errstate(divide="ignore", over="ignore"):
-            return self.r1 / (self.r2 * (np.exp(self.b / (celsius + KELVIN)) - self.f)) - self.o
+            signal: NDArray[np.float64] = self.r1 / (self.r2 * (np.exp(self.b / kelvin) - self.f))
+        return signal - self.o
 
     def _path(self) -> tuple[float, float]:
         """Return a and c of S = a·S_obj + c: what reaches the sensor of an object's signal."""
@@ -451,7 +453,7 @@ def _planck_table(radiometry: PlanckRadiometry) -> NDArray[np.float32]:
     return _frozen(radiometry.celsius_of_signal(np.arange(COUNTS)))
 
 
-def _frozen(table: NDArray[np.float64]) -> NDArray[np.float32]:
+def _frozen(table: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     narrow = table.astype(np.float32)
     narrow.flags.writeable = False
     return narrow

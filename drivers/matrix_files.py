@@ -1,0 +1,506 @@
+"""Files of plain temperature or count matrices: TIFF, `.npy`, `.bin`, PureThermal recordings."""
+
+import gzip
+import json
+import logging
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, ClassVar, Final, Protocol
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from drivers.count_scale import radiometry_of_counts, sixteen_bits
+from drivers.frame_source import MAX_PIXELS, Clock, FileOptions, modified
+from drivers.picture_files import grey_of
+from thermoseg.errors import ConfigError, FormatError
+from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.radiometry import KELVIN, LinearGrid, LinearRadiometry, Radiometry, RelativeCounts
+
+log = logging.getLogger(__name__)
+
+BIN_WIDTH: Final = 640
+BIN_HEIGHT: Final = 512
+BIN_SCALE_K: Final = 0.04
+"""Of the SAM-CL authors' headerless inference files."""
+
+BIN_MEDIAN_C: Final = (-60.0, 200.0)
+"""Median beyond which a `.bin` file cannot be what its suffix says."""
+
+FIXED_GRID: Final = LinearGrid(LinearRadiometry(0.005, -100.005, LinearGrid.MISSING))
+"""-100 to +227 °C in steps of 0.005 K, for temperatures whose range is not known beforehand."""
+
+SCANNED_BYTES: Final = 256 * 1024**2
+"""Largest `.npy` that is searched for its extremes before it is played."""
+
+CENTIKELVIN: Final = LinearRadiometry(0.01)
+"""A Lepton with TLinear on."""
+
+TLINEAR_MEDIAN: Final = (25_000, 40_000)
+"""Counts between which the median of a TLinear picture lies (-23 to +127 °C)."""
+
+_TIFF_FAULTS: Final = (
+    tifffile.TiffFileError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    MemoryError,
+    OverflowError,
+    ZeroDivisionError,
+    struct.error,
+    zlib.error,
+)
+"""What tifffile and its decoders raise on damaged files, found by mutating one."""
+
+GZIP_MAX_RATIO: Final = 100
+"""Thermal noise keeps real recordings below 5 to 1; beyond this a file is a bomb."""
+
+
+class MatrixSource:
+    """Frames without recorded times: a still, or a stack at a rate the user gives."""
+
+    def __init__(
+        self,
+        path: Path,
+        options: FileOptions,
+        radiometry: Radiometry,
+        frames: "Matrices",
+    ) -> None:
+        """Describe `frames`, which are counts of `radiometry`."""
+        self._frames = frames
+        self._clock = Clock(options.rate_hz, modified(path))
+        count, height, width = frames.shape
+        self.info = CameraInfo(
+            model=frames.KIND,
+            serial="",
+            width=width,
+            height=height,
+            rate_hz=options.rate_hz,
+            radiometry=radiometry,
+            live=False,
+            frame_count=count,
+        )
+
+    def __len__(self) -> int:
+        return self._frames.shape[0]
+
+    def frame(self, index: int) -> Frame:
+        """Read frame `index`; see `FrameSource`."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return Frame.from_counts(
+            self._frames.counts(index),
+            self.info.radiometry,
+            index,
+            self._clock.time_s(index),
+            self._clock.wall_time(index),
+        )
+
+    def close(self) -> None:
+        """Close the file; may be called more than once."""
+        self._frames.close()
+
+
+class Matrices(Protocol):
+    """The matrices of one file, as counts."""
+
+    KIND: ClassVar[str]
+    shape: tuple[int, int, int]
+    """Frames, height, width."""
+
+    def counts(self, index: int) -> NDArray[np.uint16]:
+        """Read matrix `index`, (height, width)."""
+        ...
+
+    def close(self) -> None:
+        """Close the file; may be called more than once."""
+
+
+def open_bin(path: Path, options: FileOptions) -> MatrixSource:
+    """Open the SAM-CL authors' headerless `.bin`: little-endian counts, frame behind frame.
+
+    Raises
+    ------
+    FormatError
+        If its size is not that of whole frames, or its counts are no temperatures.
+    """
+    width, height = options.width or BIN_WIDTH, options.height or BIN_HEIGHT
+    size, frame_bytes = path.stat().st_size, 2 * width * height
+    if width * height > MAX_PIXELS:
+        raise ConfigError(f"{width}×{height} pixels are too many; give the right width and height")
+    if size == 0 or size % frame_bytes:
+        raise FormatError(
+            f"{path.name} has {size} bytes, which is no whole number of {width}×{height} "
+            "frames; give the right ?width= and &height="
+        )
+    frames = _BinMatrices(path, (size // frame_bytes, height, width))
+    if options.scale_k is None and not options.relative:
+        options = options.model_copy(update={"scale_k": BIN_SCALE_K})
+        median_c = float(np.median(frames.counts(0))) * BIN_SCALE_K - KELVIN
+        if not BIN_MEDIAN_C[0] <= median_c <= BIN_MEDIAN_C[1]:
+            raise FormatError(
+                f"{path.name}: at {BIN_SCALE_K} K per count its median is {median_c:.0f} °C; "
+                "give ?scale_k=, or width and height"
+            )
+    radiometry = radiometry_of_counts(frames.counts(0), path.name, options, guess=False)
+    return MatrixSource(path, options, radiometry, frames)
+
+
+class _BinMatrices:
+    KIND: ClassVar[str] = "SAM-CL bin"
+
+    def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
+        self.shape = shape
+        self._name = path.name
+        self._stream = path.open("rb")
+
+    def counts(self, index: int) -> NDArray[np.uint16]:
+        _, height, width = self.shape
+        self._stream.seek(2 * index * height * width)
+        data = self._stream.read(2 * height * width)
+        if len(data) < 2 * height * width:
+            raise FormatError(f"{self._name} has become shorter while read; copy it again")
+        return np.frombuffer(data, "<u2").reshape(height, width).astype(np.uint16)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def open_npy(path: Path, options: FileOptions, *, alone: bool = True) -> MatrixSource:
+    """Open `.npy`: floats are °C, integers counts; (height, width) or (frames, height, width).
+
+    Parameters
+    ----------
+    alone
+        Whether the counts may be made for this file only; files of one folder share theirs.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged or holds something else.
+    ConfigError
+        If it holds counts and no scale is given.
+    """
+    frames = _NpyMatrices(path, options, alone=alone)
+    if frames.grid is not None:
+        options.refuse_scene(path.name)
+        radiometry: Radiometry = frames.grid.radiometry
+    elif frames.eight_bits:
+        radiometry = RelativeCounts("an 8-bit matrix carries no temperatures")
+    else:
+        radiometry = radiometry_of_counts(frames.counts(0), path.name, options, guess=False)
+    return MatrixSource(path, options, radiometry, frames)
+
+
+class _NpyMatrices:
+    KIND: ClassVar[str] = "numpy matrix"
+
+    def __init__(self, path: Path, options: FileOptions, *, alone: bool) -> None:
+        self._name = path.name
+        self._to_celsius = options.scale_k or 1.0, options.offset_c or 0.0
+        self._data = self._load(path)
+        self.shape = self._data.shape
+        self.eight_bits = self._data.dtype == np.uint8
+        self.grid: LinearGrid | None = None
+        if self._data.dtype.kind == "f":
+            self.grid = self._fitting_grid() if alone else FIXED_GRID
+
+    def counts(self, index: int) -> NDArray[np.uint16]:
+        if self.grid is None:
+            return sixteen_bits(np.asarray(self._data[index]), self._name)
+        try:
+            return self.grid.counts_of(_scaled(self._data[index], self._to_celsius))
+        except ValueError as error:
+            raise FormatError(
+                f"{self._name}, frame {index}: {error}; give ?offset_c=-273.15 if it holds kelvin"
+            ) from error
+
+    def close(self) -> None:
+        """Nothing to do: the file is mapped and freed with the last matrix."""
+
+    def _load(self, path: Path) -> NDArray[Any]:
+        try:
+            data = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, OSError, SyntaxError, TypeError) as error:
+            raise FormatError(
+                f"{path.name} is no readable .npy file ({error}); save a plain matrix by numpy.save"
+            ) from error
+        if not isinstance(data, np.ndarray) or data.ndim not in (2, 3) or 0 in data.shape:
+            shape = getattr(data, "shape", "several arrays")
+            raise FormatError(
+                f"{path.name} holds {shape}; save one matrix of (height, width) or "
+                "(frames, height, width)"
+            )
+        if data.dtype.kind not in "fiu":
+            raise FormatError(f"{path.name} holds {data.dtype}; save °C as float32")
+        if data.shape[-1] * data.shape[-2] > MAX_PIXELS:
+            raise FormatError(f"{path.name} has frames of {data.shape[-2:]}; save smaller frames")
+        return data[np.newaxis] if data.ndim == 2 else data
+
+    def _fitting_grid(self) -> LinearGrid:
+        if self._data.nbytes > SCANNED_BYTES:
+            return FIXED_GRID
+        extremes = [
+            (float(known.min()), float(known.max()))
+            for matrix in self._data
+            if (known := matrix[~np.isnan(matrix)]).size
+        ]
+        if not extremes:
+            raise FormatError(f"{self._name} holds no number; save °C as float32")
+        lows, highs = _scaled(np.array(extremes), self._to_celsius).T
+        try:
+            return LinearGrid.spanning(float(lows.min()), float(highs.max()))
+        except ValueError as error:
+            raise FormatError(
+                f"{self._name}: {error}; save finite °C, with NaN where there is none"
+            ) from error
+
+
+def open_tiff(path: Path, options: FileOptions) -> MatrixSource:
+    """Open a TIFF of one page or many: 16-bit counts, floating °C or 8-bit pictures.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged or of an unknown kind.
+    ConfigError
+        If the scale of its counts cannot be told.
+    """
+    frames = _TiffMatrices(path, options)
+    try:
+        radiometry = frames.judge()
+    except BaseException:
+        frames.close()
+        raise
+    return MatrixSource(path, options, radiometry, frames)
+
+
+class _TiffMatrices:
+    KIND: ClassVar[str] = "TIFF"
+
+    def __init__(self, path: Path, options: FileOptions) -> None:
+        self._name = path.name
+        self._options = options
+        self._to_celsius = options.scale_k or 1.0, options.offset_c or 0.0
+        self._stack: NDArray[Any] | None = None
+        try:
+            self._tiff = tifffile.TiffFile(path)
+        except _TIFF_FAULTS as error:
+            raise self._damaged(error) from error
+        try:
+            self.shape = self._find_pages(path)
+        except _TIFF_FAULTS as error:
+            self._tiff.close()
+            raise self._damaged(error) from error
+
+    def judge(self) -> Radiometry:
+        """Decide what the first page holds."""
+        page = self._page(0)
+        if page.dtype == np.uint8 and page.ndim in (2, 3):
+            self._options.refuse_scene(self._name)
+            return RelativeCounts("an 8-bit picture carries no temperatures")
+        if page.ndim != 2 or page.dtype.kind not in "fiu":
+            raise FormatError(
+                f"{self._name} holds {page.dtype} {page.shape}; save it as 16-bit grey or float °C"
+            )
+        if page.dtype.kind == "f":
+            self._options.refuse_scene(self._name)
+            return FIXED_GRID.radiometry
+        counts = sixteen_bits(page, self._name)
+        return radiometry_of_counts(counts, self._name, self._options, guess=True)
+
+    def counts(self, index: int) -> NDArray[np.uint16]:
+        page = self._page(index)
+        if page.dtype == np.uint8:
+            return grey_of(page, invert=self._options.invert)
+        if page.dtype.kind != "f":
+            return sixteen_bits(page, self._name)
+        try:
+            return FIXED_GRID.counts_of(_scaled(page, self._to_celsius))
+        except ValueError as error:
+            raise FormatError(
+                f"{self._name}, page {index}: {error}; give ?offset_c=-273.15 if it holds kelvin"
+            ) from error
+
+    def close(self) -> None:
+        self._tiff.close()
+
+    def _find_pages(self, path: Path) -> tuple[int, int, int]:
+        """Return (frames, height, width); ImageJ keeps large stacks behind a single page."""
+        first, series = self._tiff.pages[0], self._tiff.series[0]
+        height, width = first.shape[:2]
+        if not 0 < height * width <= MAX_PIXELS or len(first.shape) > 3:
+            raise ValueError(f"its pages are {first.shape}")
+        if len(self._tiff.pages) == 1 and len(series.shape) == 3 and len(first.shape) == 2:
+            stack: NDArray[Any] = tifffile.memmap(path, mode="r")
+            self._stack = stack
+            return stack.shape[0], stack.shape[1], stack.shape[2]
+        return len(self._tiff.pages), height, width
+
+    def _page(self, index: int) -> NDArray[Any]:
+        if self._stack is not None:
+            return np.asarray(self._stack[index])
+        try:
+            page = self._tiff.pages[index]
+            if not 0 < math.prod(page.shape) <= 4 * MAX_PIXELS:
+                raise ValueError(f"page {index} is {page.shape}")
+            return np.asarray(page.asarray())
+        except _TIFF_FAULTS as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> FormatError:
+        return FormatError(f"{self._name} is a damaged or unknown TIFF ({error}); export it again")
+
+
+def _scaled(matrix: NDArray[Any], to_celsius: tuple[float, float]) -> NDArray[np.float64]:
+    scale, offset = to_celsius
+    return np.asarray(matrix, np.float64) * scale + offset
+
+
+class PureThermalSource:
+    """`.raw.y16.gz` of purethermal-y16-recorder: Lepton counts with their times.
+
+    Layout: `PTY16V1`, newline, u32 length, JSON, then per frame u64 index, f64 Unix seconds,
+    i64 Unix milliseconds, u16 counts; all little-endian, within gzip.
+    """
+
+    MAGIC: Final = b"PTY16V1\n"
+    STAMP: Final = struct.Struct("<Qdq")
+    MAX_HEADER: Final = 1 << 16
+
+    def __init__(self, path: Path, options: FileOptions) -> None:
+        """Open `path` and collect the times of its frames.
+
+        Raises
+        ------
+        FormatError
+            If it is damaged or of another kind.
+        """
+        self._name = path.name
+        self._packed_bytes = path.stat().st_size
+        self._stream = gzip.open(path, "rb")  # noqa: SIM115 - open as long as the source
+        try:
+            width, height, rate_hz = self._read_header()
+            self._shape = height, width
+            self._start = self._stream.tell()
+            self._indices, walls = self._read_stamps()
+            self._radiometry = self._judge(self._counts(0), options)
+        except BaseException:
+            self._stream.close()
+            raise
+        self._clock = Clock.of_file(walls, options, nominal_hz=rate_hz, fallback=modified(path))
+        self.info = CameraInfo(
+            model="PureThermal Lepton",
+            serial="",
+            width=width,
+            height=height,
+            rate_hz=self._clock.rate_hz,
+            radiometry=self._radiometry,
+            live=False,
+            frame_count=len(self._indices),
+        )
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def close(self) -> None:
+        """Close the file; may be called more than once."""
+        self._stream.close()
+
+    def frame(self, index: int) -> Frame:
+        """Read frame `index`; see `FrameSource`."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        jumped = index > 0 and self._indices[index] != self._indices[index - 1] + 1
+        return Frame.from_counts(
+            self._counts(index),
+            self._radiometry,
+            self._indices[index],
+            self._clock.time_s(index),
+            self._clock.wall_time(index),
+            FrameFlag.GAP_BEFORE if jumped else FrameFlag.NONE,
+        )
+
+    def _read_header(self) -> tuple[int, int, float]:
+        magic = self._read(len(self.MAGIC))
+        if magic != self.MAGIC:
+            raise self._fault("it does not begin with PTY16V1", "give a PureThermal recording")
+        length = int.from_bytes(self._read(4), "little")
+        text = self._read(min(length, self.MAX_HEADER))
+        try:
+            header = json.loads(text)
+            width, height = int(header["width"]), int(header["height"])
+            rate_hz = float(header.get("fps", 0))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise self._fault("its header is damaged", "record or copy it again") from error
+        if not (0 < width * height <= MAX_PIXELS and width > 0 and 0 <= rate_hz <= 1000):
+            raise self._fault(
+                f"its header claims {width}×{height} pixels at {rate_hz:g} frames/s",
+                "record or copy it again",
+            )
+        return width, height, rate_hz
+
+    def _read_stamps(self) -> tuple[list[int], list[float]]:
+        """Collect numbers and times (Unix seconds) of all complete frames."""
+        indices: list[int] = []
+        times: list[float] = []
+        while len(stamp := self._read(self._frame_bytes)) == self._frame_bytes:
+            index, seconds, milliseconds = self.STAMP.unpack_from(stamp)
+            if not abs(seconds - milliseconds / 1000) < 1:
+                # One of the two clocks is damaged; an integer at least is a number.
+                seconds = milliseconds / 1000
+            times.append(seconds)
+            indices.append(max(index, indices[-1] + 1) if indices else index)
+            if self._stream.tell() > GZIP_MAX_RATIO * self._packed_bytes + self._frame_bytes:
+                raise self._fault(
+                    f"it unpacks to more than {GZIP_MAX_RATIO} times its size",
+                    "use a recording from a camera",
+                )
+        if not times:
+            raise self._fault("its first frame is not complete", "record or copy it again")
+        if stamp:
+            log.warning("%s: its last frame is not complete and left out", self._name)
+        return indices, times
+
+    def _judge(self, counts: NDArray[np.uint16], options: FileOptions) -> Radiometry:
+        if options.scale_k is not None or options.relative:
+            return radiometry_of_counts(counts, self._name, options, guess=False)
+        options.refuse_scene(self._name)
+        low, high = TLINEAR_MEDIAN
+        median = float(np.median(counts))
+        if low <= median <= high:
+            return CENTIKELVIN
+        return RelativeCounts(
+            f"the median count of {median:.0f} is no Kelvin×100, so TLinear was off"
+        )
+
+    def _counts(self, index: int) -> NDArray[np.uint16]:
+        self._stream.seek(self._start + index * self._frame_bytes + self.STAMP.size)
+        data = self._read(self._frame_bytes - self.STAMP.size)
+        if len(data) < self._frame_bytes - self.STAMP.size:
+            raise self._fault(f"frame {index} has become unreadable", "copy it again")
+        return np.frombuffer(data, "<u2").reshape(self._shape).astype(np.uint16)
+
+    @property
+    def _frame_bytes(self) -> int:
+        return self.STAMP.size + 2 * self._shape[0] * self._shape[1]
+
+    def _read(self, length: int) -> bytes:
+        """Read up to `length` bytes; fewer where the file is cut off or still being written."""
+        parts = bytearray()
+        try:
+            while len(parts) < length and (part := self._stream.read(length - len(parts))):
+                parts += part
+        except (EOFError, OSError, zlib.error) as error:
+            log.warning("%s: %s", self._name, error)
+        return bytes(parts)
+
+    def _fault(self, what: str, remedy: str) -> FormatError:
+        return FormatError(f"{self._name}: {what}; {remedy}")
