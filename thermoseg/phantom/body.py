@@ -71,7 +71,9 @@ def make_torso(
     knots = np.array([0.6, 1.9, 2.4, 2.75, 3.1, 3.6, 4.5, 26.0]) * stretch
     neck = float(rng.uniform(0.72, 0.98))
     s = clothing.shoulder
-    width = np.interp(y, knots, [neck * 0.85, neck, neck * 1.08, neck * 1.5, s * 0.78, s * 0.96, s, s])
+    width = np.interp(
+        y, knots, [neck * 0.85, neck, neck * 1.08, neck * 1.5, s * 0.78, s * 0.96, s, s]
+    )
     ahead = np.interp(y, knots, [0.5, 0.62, 0.7, 0.85, 1.0, 1.2, 1.35, 1.4])
     behind = np.interp(y, knots, [0.7, 0.75, 0.85, 1.0, 1.1, 1.2, 1.25, 1.2])
     centre = np.interp(y, knots, [-1.35, -1.3, -1.35, -1.4, -1.45, -1.45, -1.45, -1.45])
@@ -102,7 +104,9 @@ def make_torso(
         axis=-1,
     )
     celsius = _dress(rng, clothing, skin_c, float(y[0]), line, angle)
-    return Part(grid.astype(np.float32), texture.astype(np.float32), celsius, False, two_sided=False)
+    return Part(
+        grid.astype(np.float32), texture.astype(np.float32), celsius, False, two_sided=False
+    )
 
 
 def _dress(
@@ -237,7 +241,9 @@ def make_glasses(rng: np.random.Generator, surface: HeadSurface, glasses: Glasse
     bridge_y = np.full(3, float(p[27, 1]) + glasses.drop - 0.05)
     bridge_y[1] -= 0.03
     parts.append(
-        _ribbon(bridge_x, bridge_y, np.full(3, front + 0.01), max(glasses.frame, 0.03), glasses.frame_c)
+        _ribbon(
+            bridge_x, bridge_y, np.full(3, front + 0.01), max(glasses.frame, 0.03), glasses.frame_c
+        )
     )
     return parts
 

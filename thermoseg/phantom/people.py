@@ -125,7 +125,9 @@ class Person:
         )
         parts = [head, make_torso(rng, self.surface, clothing, skin)]
         if wardrobe.long_hair and not traits.bald:
-            parts.append(make_long_hair(rng, self.surface, skin + traits.hair_k, traits.hair_volume))
+            parts.append(
+                make_long_hair(rng, self.surface, skin + traits.hair_k, traits.hair_volume)
+            )
         if wardrobe.glasses is not None:
             parts += make_glasses(rng, self.surface, wardrobe.glasses)
         if wardrobe.brim and traits.cap_k is not None:

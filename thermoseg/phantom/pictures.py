@@ -37,7 +37,9 @@ class PictureStream:
     member; every picture still has its own pose, place and surroundings.
     """
 
-    def __init__(self, seed: int | np.random.SeedSequence, crowd: int = 6, renewal: float = 0.3) -> None:
+    def __init__(
+        self, seed: int | np.random.SeedSequence, crowd: int = 6, renewal: float = 0.3
+    ) -> None:
         self._rng = np.random.default_rng(seed)
         self._crowd: list[Person] = []
         self._size = crowd
@@ -73,7 +75,9 @@ def compose(
             pose.yaw_deg, pose.pitch_deg, pose.roll_deg, float(rng.uniform(-0.6, 0.6)),
             float(rng.uniform(-0.4, 0.3)), poses[0].face_height * float(rng.uniform(0.25, 0.95)),
         ))  # fmt: skip
-    order = sorted(zip(poses, [person, *company], strict=True), key=lambda pair: pair[0].face_height)
+    order = sorted(
+        zip(poses, [person, *company], strict=True), key=lambda pair: pair[0].face_height
+    )
     faces: list[FloatArray] = []
     for pose, someone in order:
         landmarks = _add_person(rng, celsius, labels, someone, pose, climate)

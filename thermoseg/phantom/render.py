@@ -67,7 +67,10 @@ class Stage:
             start += part.grid.shape[0] * part.grid.shape[1]
         self._triangles = np.concatenate(triangles)[None]
         self._rim = np.concatenate(
-            [np.full(len(v), p.shading, np.float32) for v, p in zip(self._vertices, parts, strict=True)]
+            [
+                np.full(len(v), p.shading, np.float32)
+                for v, p in zip(self._vertices, parts, strict=True)
+            ]
         )
 
     @property
@@ -159,9 +162,7 @@ def place(points: NDArray[np.floating], pose: Pose) -> NDArray[np.float64]:
     return out
 
 
-def project(
-    points: NDArray[np.floating], pose: Pose, height: int, width: int
-) -> FloatArray:
+def project(points: NDArray[np.floating], pose: Pose, height: int, width: int) -> FloatArray:
     """Return where points of the head frame, (n, 3), appear: (n, 2) x, y pixels."""
     turned = (np.asarray(points, np.float64) - FACE_CENTRE) @ pose.rotation().T
     seen = place(turned, pose)

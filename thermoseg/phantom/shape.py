@@ -215,9 +215,7 @@ class HeadSurface:
         row = (points[:, 1] - self.top) / (self.bottom - self.top) * TEXTURE_HEIGHT
         return np.stack([column, row], axis=-1).astype(np.float32)
 
-    def angle_at(
-        self, x: NDArray[np.float64], y: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def angle_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the direction around the axis, radians, of frontal points; clipped to ±90°."""
         dense = np.linspace(0, np.pi / 2, 64)
         heights = np.broadcast_to(y[:, None], (len(y), 64))
@@ -272,9 +270,7 @@ class HeadSurface:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Horizontal section at heights `y`: x and z of the surface in direction `angle`."""
         knots = self._knots
-        unscaled = np.where(
-            y > 0, y / self._identity.lower_face, y / self._identity.forehead
-        )
+        unscaled = np.where(y > 0, y / self._identity.lower_face, y / self._identity.forehead)
         width = np.interp(y, knots, _HALF_WIDTH) * self._identity.width
         width = width * _jaw_factor(self._identity, unscaled)
         centre = np.interp(y, knots, _WIDEST_Z)
@@ -300,8 +296,10 @@ class HeadSurface:
                           p[33, 1] + 0.08])  # fmt: skip
         ridge = np.interp(y, along, np.array([0.0, 0.07, 0.17, 0.29, 0.38, 0.1, 0.0]))
         width = np.interp(y, along, np.array([0.1, 0.08, 0.09, 0.12, 0.13, 0.14, 0.14]))
-        height = one.nose_height * ridge * np.exp(
-            -np.abs(x / (width * one.nose_width * one.width)) ** 2.2 / 1.6
+        height = (
+            one.nose_height
+            * ridge
+            * np.exp(-(np.abs(x / (width * one.nose_width * one.width)) ** 2.2) / 1.6)
         )
         ala = abs(p[31, 0]) * 0.82
         for side in (-1, 1):

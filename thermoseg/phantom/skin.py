@@ -105,7 +105,11 @@ class Canvas:
         """(height, width), kelvin over the mean skin."""
 
     def stain(
-        self, polygons: list[FloatArray], delta_k: float, soft: float, grain: FloatArray | None = None
+        self,
+        polygons: list[FloatArray],
+        delta_k: float,
+        soft: float,
+        grain: FloatArray | None = None,
     ) -> None:
         """Add `delta_k` inside filled polygons.
 
@@ -124,7 +128,11 @@ class Canvas:
         self.offset_k[window] += np.float32(delta_k) * mask
 
     def cover(
-        self, polygons: list[FloatArray], value_k: FloatArray | float, soft: float, amount: float = 1
+        self,
+        polygons: list[FloatArray],
+        value_k: FloatArray | float,
+        soft: float,
+        amount: float = 1,
     ) -> None:
         """Replace what is inside filled polygons by `value_k`, a number or a whole texture."""
         window, mask = self._coverage(polygons, soft, filled=True)
@@ -326,7 +334,11 @@ class SkinPainter:
                 (side * base * 0.8, p[30, 1] - 0.06),
             ]  # fmt: skip
             self._canvas.stroke([self._texels(flank)], ridge, 6, 4)
-        under = [(-base * 0.9, p[31, 1] + 0.03), (0, p[33, 1] + 0.02), (base * 0.9, p[31, 1] + 0.03)]
+        under = [
+            (-base * 0.9, p[31, 1] + 0.03),
+            (0, p[33, 1] + 0.02),
+            (base * 0.9, p[31, 1] + 0.03),
+        ]
         self._canvas.stroke([self._texels(under)], self._sign(0.4), 3, 1.8)
 
     def _nostrils(self, grow: float = 1.0) -> list[FloatArray]:
@@ -421,7 +433,9 @@ class SkinPainter:
                     for point in self._texels(np.linspace(eye[0], eye[3], 7) - (0, 0.07))
                 ]
                 canvas.stroke([np.asarray(h, np.float32) for h in hairs], lash, 1, 0.8)
-            raised = self._texels(eye[:4] - (0, 0.075) + np.array([[0, 0.05], [0, 0], [0, 0], [0, 0.05]]))
+            raised = self._texels(
+                eye[:4] - (0, 0.075) + np.array([[0, 0.05], [0, 0], [0, 0], [0, 0.05]])
+            )
             canvas.stroke([raised], crease, 2, 2)
             lower = self._texels(np.vstack([eye[3:6], eye[:1]]) + (0, 0.03))
             canvas.stroke([lower], self._sign(0.25), 2, 2)
@@ -448,7 +462,9 @@ class SkinPainter:
             angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
             shape = np.stack([column + 17 * np.cos(angle), middle + half * np.sin(angle)], -1)
             self._canvas.stain([shape.astype(np.float32)], t.ear_k, 3)
-            inner = np.stack([column - side * 4 + 7 * np.cos(angle), middle + half * 0.5 * np.sin(angle)], -1)
+            inner = np.stack(
+                [column - side * 4 + 7 * np.cos(angle), middle + half * 0.5 * np.sin(angle)], -1
+            )
             self._canvas.stain([inner.astype(np.float32)], float(rng.normal(0.8, 0.8)), 3)
             outside = Canvas(TEXTURE_HEIGHT, TEXTURE_WIDTH)
             outside.stain([shape.astype(np.float32)], float(rng.uniform(0.1, 0.24)), 3)
@@ -537,7 +553,11 @@ class SkinPainter:
             (0.95, 1.2), (0.6, 1.7), (0, 1.95), (-0.6, 1.7), (-0.95, 1.2),
         ]  # fmt: skip
         pleats = smooth_noise(rng, TEXTURE_HEIGHT, TEXTURE_WIDTH, int(rng.integers(20, 60)), 8)
-        cloth = offset_k + 0.25 * pleats + 0.2 * smooth_noise(rng, TEXTURE_HEIGHT, TEXTURE_WIDTH, 12, 20)
+        cloth = (
+            offset_k
+            + 0.25 * pleats
+            + 0.2 * smooth_noise(rng, TEXTURE_HEIGHT, TEXTURE_WIDTH, 12, 20)
+        )
         self._canvas.cover([self._texels(shape)], cloth.astype(np.float32), 1.5)
         over = Canvas(TEXTURE_HEIGHT, TEXTURE_WIDTH)
         over.stain([self._texels(shape)], 0.1, 8)

@@ -100,7 +100,11 @@ def _chair(rng: np.random.Generator, scene: FloatArray, celsius: float) -> None:
 
 
 def draw_hand(
-    rng: np.random.Generator, celsius: FloatArray, near_xy: FloatArray, size_px: float, skin_c: float
+    rng: np.random.Generator,
+    celsius: FloatArray,
+    near_xy: FloatArray,
+    size_px: float,
+    skin_c: float,
 ) -> None:
     """Lay a hand over the picture, in place.
 
@@ -129,10 +133,16 @@ def draw_hand(
         root = palm + side * size_px * (finger - 1.5) * 0.33
         tip = root - out * size_px * rng.uniform(0.7, 1.3) + side * rng.normal(0, 0.1) * size_px
         limb(root, tip, 0.27 * size_px)
-    limb(palm + side * size_px * 0.6, palm + side * size_px * 1.1 - out * size_px * 0.5, 0.3 * size_px)
+    limb(
+        palm + side * size_px * 0.6,
+        palm + side * size_px * 1.1 - out * size_px * 0.5,
+        0.3 * size_px,
+    )
     limb(palm, palm + out * size_px * 0.6, 1.3 * size_px)
     limb(palm, palm + out * size_px * 8, 0.9 * size_px)
     mask = cv2.GaussianBlur(layer.astype(np.float32) / 255, (0, 0), 0.6 + 0.015 * size_px)
     inside = cv2.GaussianBlur(layer.astype(np.float32) / 255, (0, 0), 1 + 0.12 * size_px)
-    hand = warmth + (inside - 0.8) * rng.normal(0, 2.0) + 0.3 * smooth_noise(rng, height, width, 9, 9)
+    hand = (
+        warmth + (inside - 0.8) * rng.normal(0, 2.0) + 0.3 * smooth_noise(rng, height, width, 9, 9)
+    )
     celsius += (mask * (hand - celsius)).astype(np.float32)

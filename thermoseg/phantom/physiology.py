@@ -1,0 +1,82 @@
+"""What the phantom's body does over time, known exactly: breath, pores, blinks, motion."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from thermoseg.phantom.render import Pose
+
+_BLINK_S: Final = 0.25
+"""Duration of a blink."""
+
+
+@dataclass(frozen=True, slots=True)
+class Physiology:
+    """The settings of a phantom's body."""
+
+    breaths_per_minute: float = 15.0
+    breath_depth_k: float = 0.8
+    """Swing of the nostrils from inhaled to exhaled, peak to peak, kelvin."""
+    apnoeas_s: tuple[tuple[float, float], ...] = ()
+    """Breath holds as (start, end), seconds."""
+    pore_onsets_s: tuple[float, ...] = (20.0, 50.0, 80.0)
+    """When perinasal pores open; each opening lasts some 10 s."""
+    pore_depth_k: float = 0.3
+    """Cooling of an open pore, kelvin."""
+    blink_every_s: float = 4.0
+    """Mean time between blinks; 0 for none."""
+    motion: float = 1.0
+    """Size of head movements: 0 still, 1 a person at rest, 3 restless."""
+    seed: int = 0
+
+    def breath(self, time_s: float) -> tuple[float, float]:
+        """Return phase and offset of the breath.
+
+        Returns
+        -------
+        phase
+            Breaths since the start; breathing pauses in an apnoea.
+        offset_k
+            Kelvin over the mean: positive while exhaling, 0 in an apnoea after its first breath.
+        """
+        held = 0.0
+        fade = 1.0
+        for start, end in self.apnoeas_s:
+            held += float(np.clip(time_s - start, 0.0, end - start))
+            if start <= time_s < end:
+                fade = float(np.exp(-(time_s - start) / 1.0))
+        phase = (time_s - held) * self.breaths_per_minute / 60
+        return phase, 0.5 * self.breath_depth_k * fade * float(np.sin(2 * np.pi * phase))
+
+    def pores(self, time_s: float) -> float:
+        """Return how far the pores are open, 0-1: up within a second, gone after some ten."""
+        opened = 0.0
+        for onset in self.pore_onsets_s:
+            since = time_s - onset
+            if since > 0:
+                opened = max(opened, float((1 - np.exp(-since / 0.5)) * np.exp(-since / 4.0)))
+        return opened
+
+    def lids(self, time_s: float) -> float:
+        """Return how far the eyes are shut, 0-1."""
+        if self.blink_every_s <= 0:
+            return 0.0
+        slot = int(time_s // self.blink_every_s)
+        start = np.random.default_rng((self.seed, 7, slot)).uniform(0, 0.9) * self.blink_every_s
+        since = time_s - slot * self.blink_every_s - start
+        return float(np.sin(np.pi * since / _BLINK_S)) if 0 <= since < _BLINK_S else 0.0
+
+    def sway(self, time_s: float, rest: Pose) -> Pose:
+        """Return the pose at one moment: slow turns and shifts around `rest`."""
+        rng = np.random.default_rng((self.seed, 11))
+        waves = rng.uniform(0.03, 0.25, (5, 2)), rng.uniform(0, 2 * np.pi, (5, 2))
+        swing = np.sin(2 * np.pi * waves[0] * time_s + waves[1]).mean(axis=1) * self.motion
+        return Pose(
+            rest.yaw_deg + 5 * float(swing[0]),
+            rest.pitch_deg + 2.5 * float(swing[1]),
+            rest.roll_deg + 2 * float(swing[2]),
+            rest.x + 0.012 * float(swing[3]),
+            rest.y + 0.008 * float(swing[4]),
+            rest.face_height,
+        )

@@ -1,0 +1,121 @@
+"""A microbolometer camera as a model: what it adds to the scene before counts leave it.
+
+Defaults follow measured cameras: 30 mK temporal noise that is strongly correlated from frame to
+frame, 14 mK row and column stripes, 50 mK fixed pattern, a shutter event every 3 minutes that
+freezes the picture for a second and lets the level step by up to 0.3 K.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.phantom.shape import FloatArray
+from thermoseg.radiometry import LinearRadiometry
+
+_SPARE: Final = 64
+"""How far the stock of noise may be shifted, pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """The faults of a camera; all kelvin unless said otherwise."""
+
+    netd_k: float = 0.03
+    """Standard deviation of the temporal noise."""
+    correlation: float = 0.7
+    """Of the temporal noise from one frame to the next, 0-1."""
+    pattern_k: float = 0.05
+    """Standard deviation of the fixed pattern."""
+    stripes_k: float = 0.014
+    """Standard deviation of row and column offsets."""
+    drift_k_per_s: float = 0.002
+    blur_px: float = 0.6
+    """Standard deviation of the point spread."""
+    shutter_every_s: float = 180.0
+    """0 for never."""
+    shutter_s: float = 1.0
+    shutter_step_k: float = 0.15
+    """Standard deviation of the level change after a shutter event."""
+    radiometry: LinearRadiometry = LinearRadiometry(0.01)
+    seed: int = 0
+
+    @classmethod
+    def noiseless(cls) -> "Sensor":
+        """Return a perfect camera with 0.01 K counts."""
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exposure:
+    """One frame of the camera."""
+
+    counts: NDArray[np.uint16]
+    """(height, width)."""
+    shutter: bool
+    """Whether the shutter was closed and the picture is an old one."""
+    after_shutter_s: float
+    """Seconds since the shutter opened, infinite if it never closed."""
+
+
+class ThermalCamera:
+    """Turns scenes into counts, one after the other; the same seed gives the same faults."""
+
+    def __init__(self, sensor: Sensor, height: int, width: int) -> None:
+        self._sensor = sensor
+        rng = np.random.default_rng((sensor.seed, 5))
+        shape = (height, width)
+        self._fixed = (
+            sensor.pattern_k * rng.standard_normal(shape, dtype=np.float32)
+            + sensor.stripes_k * rng.standard_normal((1, width), dtype=np.float32)
+            + sensor.stripes_k * rng.standard_normal((height, 1), dtype=np.float32)
+        ).astype(np.float32)
+        self._rng = rng
+        self._stock = rng.standard_normal((height + _SPARE, width + _SPARE), dtype=np.float32)
+        self._noise = np.zeros(shape, np.float32)
+        self._frozen: NDArray[np.uint16] | None = None
+
+    def expose(self, celsius: FloatArray, time_s: float) -> Exposure:
+        """Record the scene `celsius`, (height, width), at `time_s` seconds."""
+        sensor = self._sensor
+        closed, since, event = self._shutter(time_s)
+        if closed and self._frozen is not None:
+            return Exposure(self._frozen, shutter=True, after_shutter_s=0.0)
+        picture = celsius
+        if sensor.blur_px > 0.2:
+            picture = cv2.GaussianBlur(celsius, (0, 0), sensor.blur_px)
+        level = sensor.drift_k_per_s * (time_s if not np.isfinite(since) else since)
+        if event:
+            step = np.random.default_rng((sensor.seed, 6, event)).normal(0, sensor.shutter_step_k)
+            level += float(step)
+        picture = picture + self._fixed + np.float32(level)
+        if sensor.netd_k > 0:
+            picture += self._next_noise()
+        counts = self._quantise(picture)
+        self._frozen = counts
+        return Exposure(counts, shutter=False, after_shutter_s=since)
+
+    def _shutter(self, time_s: float) -> tuple[bool, float, int]:
+        every = self._sensor.shutter_every_s
+        if every <= 0 or time_s < every:
+            return False, float("inf"), 0
+        event = int(time_s // every)
+        since = time_s - event * every - self._sensor.shutter_s
+        return since < 0, max(since, 0.0), event
+
+    def _next_noise(self) -> FloatArray:
+        sensor = self._sensor
+        row, column = self._rng.integers(0, _SPARE, 2)
+        height, width = self._noise.shape
+        fresh = self._stock[row : row + height, column : column + width]
+        memory = sensor.correlation
+        self._noise *= np.float32(memory)
+        self._noise += np.float32(sensor.netd_k * np.sqrt(1 - memory**2)) * fresh
+        return self._noise
+
+    def _quantise(self, celsius: FloatArray) -> NDArray[np.uint16]:
+        scale = self._sensor.radiometry
+        counts = (celsius - np.float32(scale.offset_c)) * np.float32(1 / scale.scale_k)
+        return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)
