@@ -91,10 +91,10 @@ class Box:
         """Row and column of its middle, pixels."""
         return self.top + self.height / 2, self.left + self.width / 2
 
-    def grown(self, margin: float) -> "Box":
-        """Return it with `margin` pixels more on every side."""
-        add = round(margin)
-        return Box(self.top - add, self.left - add, self.height + 2 * add, self.width + 2 * add)
+    @property
+    def side(self) -> int:
+        """Length of the longer side, pixels."""
+        return max(self.height, self.width)
 
     def overlap(self, other: "Box") -> float:
         """Return the intersection over the smaller area, 0-1."""

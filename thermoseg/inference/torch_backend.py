@@ -17,7 +17,7 @@ class TorchCpuRunner:
     """A network in float32 on the CPU: slower than OpenVINO, but it runs wherever PyTorch does."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._network = network.eval().to(memory_format=torch.channels_last)
+        self._network = _channels_last(network.eval())
 
     @property
     def backend(self) -> str:
@@ -53,9 +53,7 @@ class TorchCudaRunner:
                 "PyTorch with CUDA"
             )
         self._device = torch.device("cuda", device)
-        self._network = network.eval().to(
-            self._device, torch.float16, memory_format=torch.channels_last
-        )
+        self._network = _channels_last(network.eval().to(self._device, torch.float16))
         self._captured: dict[tuple[int, ...], _CapturedRun] = {}
 
     @property
@@ -80,7 +78,7 @@ class _CapturedRun:
         self._input = torch.zeros(shape, dtype=torch.float16, device=device).contiguous(
             memory_format=torch.channels_last
         )
-        side_stream = torch.cuda.Stream(device)
+        side_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         side_stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(side_stream):
             for _ in range(WARM_UP_RUNS):
@@ -94,6 +92,12 @@ class _CapturedRun:
         self._input.copy_(torch.from_numpy(images))
         self._graph.replay()
         return self._output.cpu().numpy()
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    """Reorder the weights in place; PyTorch's own annotations lack this argument."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def _answer(network: nn.Module, images: Tensor) -> Tensor:

@@ -1,0 +1,370 @@
+"""From frame to labels in two steps: find the faces, then look at each at the right size.
+
+A network judges a face best at the size it was trained for.  So the whole frame is looked at
+first, roughly, and then a crop around each face in which the face fills about 60 % of the height.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.frames import Frame
+from thermoseg.inference.faces import (
+    FoundFace,
+    drop_strays,
+    find_faces,
+    most_likely,
+    only_face,
+)
+from thermoseg.inference.runner import Runner
+from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labels import Region
+from thermoseg.models import ModelFile
+from thermoseg.preprocess import Box, cut, fit_box, normalise, paste, regrid
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["live", "best"]
+"""`live`: one run per frame and face, in a crop that follows it; `best`: each frame searched."""
+
+FACE_SHARE: Final = 0.6
+"""Share of the crop's height that a face takes up, brows to chin."""
+WIDER_SHARE: Final = 0.48
+"""The same in the second, wider crop of `best`."""
+LOOK_EVERY_S: Final = 1.0
+"""How often the whole frame is looked at while a face is being followed."""
+WHOLE_FRAME_SHARE: Final = 0.5
+"""A face that fills so much of the whole frame is left at that size; a crop would gain little."""
+STAY_SHARE: Final = 0.45
+"""Below this it is cropped again; less than the share above, so that it does not go to and fro."""
+DRIFT_SHARE: Final = 0.08
+"""The crop stays until the face has moved by this share of it, so that labels do not flicker."""
+SIZE_DRIFT: Final = 1.15
+"""The crop stays until the face has grown or shrunk by this factor."""
+MIN_CONFIDENCE: Final = 0.6
+"""Mean probability below which a group of labels is not taken for a face."""
+MIN_TILE_CONFIDENCE: Final = 0.75
+"""The same for a face seen only in an enlarged part of the frame, where texture deceives more."""
+MIN_FACE_PX: Final = 8
+"""Faces smaller than this in the frame show no regions worth having."""
+SAME_FACE: Final = 0.4
+"""Boxes that overlap by this share of the smaller are one face."""
+SMALL_FACE: Final = 0.3
+"""A face that takes up this share of the parts just looked at spares the look at smaller ones."""
+TILE_FRACTIONS: Final = (2, 4)
+"""`best` looks at halves and then at quarters of the frame's sides, overlapping by half."""
+MIN_TILE_PX: Final = 60
+"""Tiles lower than this would show pixels, not faces."""
+MOST_FACES: Final[dict[Mode, int]] = {"live": 2, "best": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A face that is being followed from frame to frame."""
+
+    face: Box
+    """Around its labels in the last frame."""
+    crop: Box
+    """The part of the frame that is looked at."""
+
+
+class FaceSegmenter:
+    """Labels every face in a frame with one network.
+
+    In mode `live` frames must come in order: each crop follows the face of the frame before.
+    """
+
+    def __init__(self, runner: Runner, model: ModelFile, mode: Mode = "live") -> None:
+        """Remember what to run; nothing is computed yet.
+
+        Raises
+        ------
+        ValueError
+            If the model's classes are not the regions of `thermoseg.labels`.
+        """
+        expected = tuple(region.label for region in Region)
+        if model.header.labels != expected:
+            raise ValueError(f"the model labels {model.header.labels}, expected {expected}")
+        self._runner = runner
+        self._model = model
+        self._mode: Mode = mode
+        self._size = (model.header.input_height, model.header.input_width)
+        self._shape = (0, 0)
+        self._followed: tuple[_Followed, ...] = ()
+        self._looked_s = -np.inf
+        self._background = np.zeros((0, 0), np.float32)
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, such as `face-compact`."""
+        return self._model.header.name
+
+    @property
+    def model_sha256(self) -> str:
+        """Hex digest of the model file."""
+        return self._model.sha256
+
+    @property
+    def backend(self) -> str:
+        """What computes, such as `openvino CPU`."""
+        return self._runner.backend
+
+    @property
+    def mode(self) -> Mode:
+        """Whether speed or thoroughness counts."""
+        return self._mode
+
+    def segment(self, frame: Frame) -> Segmentation:
+        """Label every pixel of `frame`."""
+        view = _View(frame.celsius, self._runner, self._size, self._model.header.normalisation)
+        answers = self._search(view) if self._mode == "best" else self._follow(view, frame.time_s)
+        canvas = _Canvas(self._background)
+        for answer in answers:
+            canvas.paint(answer)
+        return canvas.segmentation(frame.index)
+
+    def _follow(self, view: "_View", time_s: float) -> "list[_Answer]":
+        """Run once per followed face; look at the whole frame when due or when one is lost."""
+        if view.shape != self._shape or time_s < self._looked_s:
+            self._followed, self._looked_s, self._shape = (), -np.inf, view.shape
+        looked = not self._followed or time_s - self._looked_s >= LOOK_EVERY_S
+        if looked:
+            self._look(view, time_s)
+        answers = [view.refined(face) for face in self._followed]
+        if not looked and any(answer is None for answer in answers):
+            kept = tuple(f for f, a in zip(self._followed, answers, strict=True) if a is not None)
+            self._followed = kept
+            self._look(view, time_s)
+            answers = [view.refined(face) for face in self._followed]
+        seen = _without_repeats(answer for answer in answers if answer is not None)
+        self._followed = tuple(_Followed(answer.face, view.next_crop(answer)) for answer in seen)
+        return seen
+
+    def _look(self, view: "_View", time_s: float) -> None:
+        """Look at the whole frame and follow what is new there."""
+        self._looked_s = time_s
+        self._background = view.background()
+        for face in view.coarse_faces(view.whole):
+            known = any(face.overlap(followed.face) > SAME_FACE for followed in self._followed)
+            if not known and len(self._followed) < MOST_FACES["live"]:
+                self._followed += (_Followed(face, view.crop_around(face)),)
+
+    def _search(self, view: "_View") -> "list[_Answer]":
+        """Look at the whole frame and at enlarged parts, then thoroughly at each face."""
+        self._background = view.background()
+        answers = view.thorough_answers(view.coarse_faces(view.whole))
+        for fraction in TILE_FRACTIONS:
+            largest = max((answer.face.height for answer in answers), default=0)
+            if largest * fraction >= 2 * SMALL_FACE * view.whole.height:
+                break
+            found: list[Box] = []
+            for tile in _tiles(view.whole, fraction):
+                for face in view.coarse_faces(tile, MIN_TILE_CONFIDENCE):
+                    cut_off = _touches_border(face, tile) and not _touches_border(face, view.whole)
+                    known = [*found, *(answer.face for answer in answers)]
+                    if not cut_off and all(face.overlap(other) <= SAME_FACE for other in known):
+                        found.append(face)
+            answers = _without_repeats([*answers, *view.thorough_answers(found)])
+        return answers[: MOST_FACES["best"]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answer:
+    """What the network says of one face."""
+
+    probabilities: NDArray[np.float32]
+    """(classes, h, w) in the network's size, this face only."""
+    crop: Box
+    """Where that lies in the frame."""
+    face: Box
+    """Around the labelled pixels, in the frame."""
+    confidence: float
+
+
+class _View:
+    """One frame as the network sees it, part by part; no part is computed twice."""
+
+    def __init__(
+        self,
+        celsius: NDArray[np.float32],
+        runner: Runner,
+        size: tuple[int, int],
+        normalisation: Literal["minmax", "percentile"],
+    ) -> None:
+        self._celsius = celsius
+        self._runner = runner
+        self._size = size
+        self._normalisation = normalisation
+        self._seen: dict[Box, NDArray[np.float32]] = {}
+        self.shape = (celsius.shape[0], celsius.shape[1])
+        self.whole = fit_box(Box(0, 0, *self.shape), size)
+
+    def look_at(self, box: Box) -> NDArray[np.float32]:
+        """Return (classes, h, w) for a part of the frame."""
+        if box not in self._seen:
+            image = self._input(box)[np.newaxis, np.newaxis]
+            self._seen[box] = self._runner.probabilities(image)[0]
+        return self._seen[box]
+
+    def thorough_answers(self, faces: list[Box]) -> list[_Answer]:
+        """Look at each face once to centre its crop, then four times for the mean."""
+        answers = []
+        for face in faces[: MOST_FACES["best"]]:
+            first = self.refined(_Followed(face, self.crop(face, FACE_SHARE)))
+            if first is None:
+                continue
+            crop = self.crop(first.face, FACE_SHARE)
+            mean = self.refined(_Followed(first.face, crop), thorough=True)
+            if mean is not None:
+                answers.append(mean)
+        return _without_repeats(answers)
+
+    def look_thoroughly(self, face: Box, crop: Box) -> NDArray[np.float32]:
+        """Return the mean over two crops of a face and their mirror images, for `crop`."""
+        wider = self.crop(face, WIDER_SHARE)
+        total = np.zeros((len(Region), *self._size), np.float32)
+        for box in (crop, wider):
+            mirrored = self._input(box)[np.newaxis, np.newaxis, :, ::-1]
+            back = self._runner.probabilities(np.ascontiguousarray(mirrored))[0, :, :, ::-1]
+            answer = self.look_at(box) + back
+            total += answer if box == crop else regrid(answer, box, crop)
+        return total / np.float32(4)
+
+    def background(self) -> NDArray[np.float32]:
+        """Return the background's probability over the whole frame, (h, w) of the frame."""
+        planes, _ = paste(self.look_at(self.whole)[:1], self.whole, self.shape)
+        plane: NDArray[np.float32] = planes[0]
+        return plane
+
+    def coarse_faces(self, box: Box, confidence: float = MIN_CONFIDENCE) -> list[Box]:
+        """Return the boxes, in the frame, of the faces seen in a part of it, largest first."""
+        faces = find_faces(self.look_at(box))
+        boxes = [self._in_frame(face.box, box) for face in faces if face.confidence >= confidence]
+        return [where for where in boxes if where.side >= MIN_FACE_PX]
+
+    def refined(self, followed: _Followed, *, thorough: bool = False) -> _Answer | None:
+        """Look at one face; None if there is none in its crop."""
+        if thorough:
+            probabilities = self.look_thoroughly(followed.face, followed.crop)
+        else:
+            probabilities = self.look_at(followed.crop)
+        face = self._expected(find_faces(probabilities), followed)
+        if face is None:
+            return None
+        alone = drop_strays(only_face(probabilities, face))
+        return _Answer(
+            alone, followed.crop, self._in_frame(face.box, followed.crop), face.confidence
+        )
+
+    def crop_around(self, face: Box) -> Box:
+        """Return the crop for a face, or the whole frame if the face fills enough of it."""
+        if face.side >= WHOLE_FRAME_SHARE * self.whole.height:
+            return self.whole
+        return self.crop(face, FACE_SHARE)
+
+    def next_crop(self, answer: _Answer) -> Box:
+        """Return the crop for the next frame: the same, unless the face moved or changed size."""
+        if answer.crop == self.whole and answer.face.side >= STAY_SHARE * self.whole.height:
+            return self.whole
+        wanted = self.crop_around(answer.face)
+        row, column = wanted.centre
+        old_row, old_column = answer.crop.centre
+        moved = max(abs(row - old_row), abs(column - old_column)) / answer.crop.height
+        grown = wanted.height / answer.crop.height
+        if moved <= DRIFT_SHARE and 1 / SIZE_DRIFT <= grown <= SIZE_DRIFT:
+            return answer.crop
+        return wanted
+
+    def crop(self, face: Box, share: float) -> Box:
+        """Return the box around a face in which it takes up `share` of the height."""
+        side = face.side / share
+        row, column = face.centre
+        height, width = round(side), round(side * self._size[1] / self._size[0])
+        return Box(round(row - height / 2), round(column - width / 2), height, width)
+
+    def _input(self, box: Box) -> NDArray[np.float32]:
+        return normalise(cut(self._celsius, box, self._size), self._normalisation)
+
+    def _expected(self, faces: list[FoundFace], followed: _Followed) -> FoundFace | None:
+        """Return the face that lies where one was expected."""
+        best: FoundFace | None = None
+        for face in faces:
+            where = self._in_frame(face.box, followed.crop)
+            if (
+                face.confidence >= MIN_CONFIDENCE
+                and where.overlap(followed.face) > 0
+                and (best is None or face.pixels > best.pixels)
+            ):
+                best = face
+        return best
+
+    def _in_frame(self, box: Box, crop: Box) -> Box:
+        """Map a box from the network's pixels to the frame's."""
+        down, across = crop.height / self._size[0], crop.width / self._size[1]
+        return Box(
+            crop.top + round(box.top * down),
+            crop.left + round(box.left * across),
+            max(1, round(box.height * down)),
+            max(1, round(box.width * across)),
+        )
+
+
+class _Canvas:
+    """Labels and confidence of a frame while faces are painted into it."""
+
+    def __init__(self, background: NDArray[np.float32]) -> None:
+        self._labels: NDArray[np.uint8] = np.zeros(background.shape, np.uint8)
+        self._confidence = background.copy()
+        self._shape = (background.shape[0], background.shape[1])
+
+    def paint(self, answer: _Answer) -> None:
+        """Lay one face over what is there; of two faces in a pixel the surer one stays."""
+        planes, where = paste(answer.probabilities, answer.crop, self._shape)
+        if planes.size == 0:
+            return
+        labels, confidence = most_likely(planes)
+        old_labels, old_confidence = self._labels[where], self._confidence[where]
+        wins = (old_labels == 0) | ((labels != 0) & (confidence > old_confidence))
+        old_labels[wins] = labels[wins]
+        old_confidence[wins] = confidence[wins]
+
+    def segmentation(self, frame_index: int) -> Segmentation:
+        """Freeze what was painted."""
+        self._labels.flags.writeable = self._confidence.flags.writeable = False
+        return Segmentation(self._labels, self._confidence, frame_index)
+
+
+def _without_repeats(answers: Iterable[_Answer]) -> list[_Answer]:
+    """Drop answers whose face is that of a surer one."""
+    kept: list[_Answer] = []
+    for answer in sorted(answers, key=lambda a: -a.confidence):
+        if all(answer.face.overlap(other.face) <= SAME_FACE for other in kept):
+            kept.append(answer)
+    return kept
+
+
+def _tiles(whole: Box, fraction: int) -> list[Box]:
+    """Return the parts of a box with 1/fraction of its sides that overlap by half."""
+    height, width = whole.height // fraction, whole.width // fraction
+    if height < MIN_TILE_PX:
+        return []
+    steps = range(2 * fraction - 1)
+    return [
+        Box(whole.top + row * height // 2, whole.left + column * width // 2, height, width)
+        for row in steps
+        for column in steps
+    ]
+
+
+def _touches_border(face: Box, box: Box) -> bool:
+    """Whether a face reaches the edge of a part of the frame and so may go on beyond it."""
+    return (
+        face.top <= box.top + 1
+        or face.left <= box.left + 1
+        or face.top + face.height >= box.top + box.height - 1
+        or face.left + face.width >= box.left + box.width - 1
+    )
