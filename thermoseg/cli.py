@@ -7,14 +7,15 @@ once.
 import argparse
 import json
 import logging
+import math
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from thermoseg.errors import ThermoSegError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from thermoseg.frames import CameraInfo
     from thermoseg.headless import RecordingReport
+    from thermoseg.inference.face_segmenter import Mode
     from thermoseg.inference.segmenter import Segmenter
 
 OK: Final = 0
@@ -105,6 +107,15 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--fast", action="store_true", help="segment as the live view does: faster, coarser"
     )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=_option,
+        metavar="NAME=VALUE",
+        help="how files are read, such as scale_k=0.04 (kelvin per count), emissivity=0.98, "
+        "width=640; may be repeated",
+    )
     parser.set_defaults(run=_run_segment)
 
 
@@ -171,6 +182,13 @@ def _add_model_option(parser: argparse.ArgumentParser, extra: str = "") -> None:
     )
 
 
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text}")
+    return name, value
+
+
 def _positive_seconds(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds < float("inf"):
@@ -187,7 +205,7 @@ def _run_segment(arguments: argparse.Namespace) -> int:
         segment_file,
     )
 
-    jobs = plan_jobs(arguments.paths, arguments.out)
+    jobs = plan_jobs(arguments.paths, arguments.out, dict(arguments.option))
     segmenter = _choose(arguments.model, mode="live" if arguments.fast else "best")
     prepare_folder(arguments.out)
     failed = frames = 0
@@ -217,7 +235,7 @@ def _run_record(arguments: argparse.Namespace) -> int:
     _print_report(report)
     if arguments.json:
         print(json.dumps(_report_as_dict(report)))
-    return INTERRUPTED if report.interrupted else OK
+    return _exit_code(report)
 
 
 def _run_demo(arguments: argparse.Namespace) -> int:
@@ -232,21 +250,20 @@ def _run_demo(arguments: argparse.Namespace) -> int:
     with Recording(report.path) as recording:
         plot_traces(recording, folder / "traces.png")
         masks = save_masks(recording, folder / "masks", DEMO_MASKS)
-    print(f"recording  {report.path}")
-    print(f"traces     {folder / 'traces.png'}")
-    print(f"masks      {folder / 'masks'} ({len(masks)}, each with its overlay)")
-    print(f"look again: thermoseg info {report.path}")
-    return INTERRUPTED if report.interrupted else OK
+    print()
+    print(f"recording   {report.path}")
+    print(f"traces      {folder / 'traces.png'}")
+    print(f"masks       {folder / 'masks'} ({len(masks)}, each with its overlay)")
+    return _exit_code(report)
 
 
 def _run_info(arguments: argparse.Namespace) -> int:
-    import h5py
+    from thermoseg.recording.reader import is_session
 
-    path: Path = arguments.file
-    if path.is_file() and h5py.is_hdf5(path):
-        _print_session(path)
+    if is_session(arguments.file):
+        _print_session(arguments.file)
     else:
-        _print_file(path)
+        _print_file(arguments.file)
     return OK
 
 
@@ -268,12 +285,28 @@ def _run_cameras(_arguments: argparse.Namespace) -> int:
 def _run_models(_arguments: argparse.Namespace) -> int:
     from thermoseg.models import list_models
 
-    for model in list_models():
-        print(model)
+    models = list_models()
+    if not models:
+        print("no model is installed; name a model file with --model PATH")
+    for model in models:
+        header = model.header
+        _print_facts(
+            {
+                "name": header.name,
+                "network": f"{header.network}, width {header.width}, "
+                f"{header.input_width} × {header.input_height} pixels",
+                "trained on": header.data or "not said",
+                "notes": header.notes or "none",
+                "licence": header.licence or "not said",
+                "sha256": model.sha256,
+                "file": model.path,
+            }
+        )
+        print()
     return OK
 
 
-def _choose(model: str | None, mode: str = "live") -> "Segmenter":
+def _choose(model: str | None, mode: "Mode" = "live") -> "Segmenter":
     from thermoseg.config import load_settings
     from thermoseg.inference.choose import choose_segmenter
 
@@ -306,17 +339,28 @@ def _progress() -> "Progress":
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
-def _report_as_dict(report: "RecordingReport") -> dict[str, Any]:
+def _exit_code(report: "RecordingReport") -> int:
+    """Say what went wrong, if anything did, and return the code for it."""
+    if report.problem:
+        _complain(report.problem)
+        return FAILED
+    return INTERRUPTED if report.interrupted else OK
+
+
+def _report_as_dict(report: "RecordingReport") -> dict[str, object]:
     """Counts and what segmented, flat, with null for what is not a number."""
-    counts = {
-        name: None if isinstance(value, float) and value != value else value
-        for name, value in asdict(report.counts).items()
-    }
-    return counts | {
+    return _numbers(report) | {
         "model": report.model,
         "backend": report.backend,
         "file": str(report.path),
         "interrupted": report.interrupted,
+        "problem": report.problem,
+    }
+
+
+def _numbers(report: "RecordingReport") -> dict[str, object]:
+    return {
+        name: None if math.isnan(value) else value for name, value in asdict(report.counts).items()
     }
 
 
@@ -324,7 +368,8 @@ def _print_report(report: "RecordingReport") -> None:
     _print_facts(
         {
             name.replace("_", " "): f"{value:.1f}" if isinstance(value, float) else value
-            for name, value in asdict(report.counts).items()
+            for name, value in _numbers(report).items()
+            if value is not None
         }
         | {"model": f"{report.model} on {report.backend}" if report.model else "none"}
     )
@@ -339,13 +384,15 @@ def _print_session(path: Path) -> None:
         _print_facts(
             {
                 "address": recording.address,
-                "frames": len(recording),
+                "began": recording.created,
                 "seconds": f"{times_s[-1] - times_s[0]:.2f}" if len(recording) else "0",
-                "model": f"{model.name} on {model.backend}, {model.sha256[:12]}" if model else "none",
-                "events": len(recording.events),
-                "closed properly": "yes" if recording.complete else f"no; thermoseg recover {path}",
+                "model": f"{model.name} ({model.sha256[:12]}) on {model.backend}"
+                if model
+                else "none",
             }
             | asdict(recording.counts)
+            | {"gaps": len(recording.gaps), "events": len(recording.events)}
+            | {"ended": recording.ended or f"never; try: thermoseg recover {path}"}
         )
 
 
@@ -362,18 +409,21 @@ def _print_file(path: Path) -> None:
 
 
 def _print_camera(info: "CameraInfo") -> None:
+    from thermoseg.radiometry import RelativeCounts
+
+    scale = info.radiometry
     facts = {
         "camera": f"{info.model} {info.serial}".strip(),
         "size": f"{info.width} × {info.height} pixels",
         "rate": f"{info.rate_hz:.2f} Hz" if info.rate_hz else "no clock",
-        "temperatures": "°C" if info.radiometric else f"none: {info.radiometry.reason}",
+        "temperatures": f"none: {scale.reason}" if isinstance(scale, RelativeCounts) else "°C",
     }
     if info.frame_count is not None:
         facts["frames"] = str(info.frame_count)
     _print_facts(facts)
 
 
-def _print_facts(facts: dict[str, object]) -> None:
+def _print_facts(facts: Mapping[str, object]) -> None:
     for name, value in facts.items():
         print(f"{name:<18} {value}")
 

@@ -1,10 +1,11 @@
 """Reading the frames of any file that the `file:` camera can play, as fast as they come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from thermoseg.cameras import make_camera
 from thermoseg.errors import CameraTimeoutError, FormatError, StreamEndedError
@@ -17,22 +18,32 @@ MAX_SILENT_READS: Final = 30
 """Waits without a frame after which a file is given up."""
 
 
-def file_address(path: Path) -> str:
-    """Return the address that plays `path` unpaced, whatever signs its name has."""
-    return f"file:{quote(str(path), safe='/')}?realtime=false"
+def file_address(path: Path, options: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the address that plays `path` unpaced, whatever signs its name has.
+
+    Parameters
+    ----------
+    options
+        Of the `file:` camera, such as `scale_k`.
+    """
+    return f"file:{quote(str(path), safe='/')}?{urlencode({'realtime': 'false', **options})}"
 
 
 @contextmanager
-def open_frames(path: Path) -> Iterator[tuple[CameraInfo, Iterator[Frame]]]:
+def open_frames(
+    path: Path, options: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[CameraInfo, Iterator[Frame]]]:
     """Open `path` and give what is known of it and its frames, each once and in order.
 
     Raises
     ------
+    ConfigError
+        If an option is unknown, wrong or missing.
     CameraError, FormatError
         If the file is missing, of no known kind, or damaged; damage further in is raised by the
         iterator when it gets there.
     """
-    camera = make_camera(file_address(path))
+    camera = make_camera(file_address(path, options))
     try:
         info = camera.open()
 

@@ -11,12 +11,18 @@ from types import FrameType
 from typing import Final
 
 from thermoseg.cameras import make_camera
-from thermoseg.errors import RecordingError
+from thermoseg.errors import ThermoSegError
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.session import Session, SessionCounts
 
 TICK_S: Final = 0.1
 """How often the end of the recording is looked for, and progress told."""
+
+OPENING_TICK_S: Final = 0.01
+"""How often it is looked whether the camera is open, as that is when the time begins."""
+
+OPEN_TIMEOUT_S: Final = 30.0
+"""The longest wait for a camera to open; some set themselves up for 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class RecordingReport:
     """What computed, empty if nothing did."""
     interrupted: bool
     """Whether it was stopped before its time, by Ctrl-C or by SIGTERM."""
+    problem: str
+    """Why it ended by itself, one sentence; empty if it did not, or its source was at its end."""
 
 
 def record(
@@ -42,7 +50,8 @@ def record(
 ) -> RecordingReport:
     """Record `address` into a new file for `duration_s`, segmenting if there is a segmenter.
 
-    Ends early, with everything written, when the source ends or the user interrupts.
+    Ends early, with everything written that came, when the source ends, the disk is full, the
+    camera fails or the user interrupts.
 
     Parameters
     ----------
@@ -56,30 +65,57 @@ def record(
     CameraError, ConfigError
         If the address cannot be opened.
     """
-    if path.exists():
-        raise RecordingError(f"“{path}” exists already; choose another name or delete it first")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    session = Session(make_camera(address), segmenter)
+    session = Session(make_camera(address), segmenter, address=address)
+    session.start_recording(path)
     with _interruption() as interrupted:
         session.start()
         try:
-            session.start_recording(path)
-            began = time.monotonic()
-            while not session.ended and not interrupted.is_set():
-                elapsed = time.monotonic() - began
-                if elapsed >= duration_s:
-                    break
-                tell(elapsed, session.counts())
-                interrupted.wait(min(TICK_S, duration_s - elapsed))
+            _wait_for_end(session, duration_s, interrupted, tell)
         finally:
-            session.stop()
+            problem = _stop(session)
     return RecordingReport(
         path=path,
         counts=session.counts(),
         model=segmenter.model_name if segmenter else "",
         backend=segmenter.backend if segmenter else "",
         interrupted=interrupted.is_set(),
+        problem=problem,
     )
+
+
+def _wait_for_end(
+    session: Session,
+    duration_s: float,
+    interrupted: threading.Event,
+    tell: Callable[[float, SessionCounts], None],
+) -> None:
+    began_s = time.monotonic()
+    while not session.opened and not session.ended and not interrupted.wait(OPENING_TICK_S):
+        if time.monotonic() - began_s > OPEN_TIMEOUT_S:
+            session.wait_opened(0)
+    began_s = time.monotonic()
+    while not session.ended and not interrupted.is_set() and not _failure(session):
+        elapsed_s = time.monotonic() - began_s
+        if elapsed_s >= duration_s:
+            return
+        tell(elapsed_s, session.counts())
+        interrupted.wait(min(TICK_S, duration_s - elapsed_s))
+
+
+def _stop(session: Session) -> str:
+    """Stop; what ended the session is raised if no frame was recorded, else returned."""
+    try:
+        session.stop()
+    except ThermoSegError as error:
+        if not session.counts().recorded:
+            raise
+        return str(error)
+    return _failure(session)
+
+
+def _failure(session: Session) -> str:
+    status = session.recorder_status
+    return status.failed if status else ""
 
 
 @contextmanager

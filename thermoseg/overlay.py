@@ -28,7 +28,8 @@ def grey_picture(celsius: NDArray[np.float32]) -> NDArray[np.uint8]:
     low, high = np.percentile(finite, GREY_PERCENTILES)
     span = max(float(high - low), 1e-6)
     scaled = (np.nan_to_num(celsius, nan=low, posinf=high, neginf=low) - low) / span
-    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    return grey
 
 
 def draw_overlay(

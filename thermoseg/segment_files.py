@@ -1,11 +1,11 @@
 """Segmenting files: masks, overlays and one table of region temperatures."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import cv2
@@ -51,9 +51,13 @@ class Job:
 
     path: Path
     stem: str
+    options: Mapping[str, str]
+    """Of the `file:` camera: how the file is to be read."""
 
 
-def plan_jobs(paths: Iterable[Path], out: Path) -> tuple[Job, ...]:
+def plan_jobs(
+    paths: Iterable[Path], out: Path, options: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Job, ...]:
     """Expand folders, drop repetitions and give every file a stem of its own.
 
     The second of two inputs called `face` becomes `face-2`, so neither overwrites the other.
@@ -73,7 +77,7 @@ def plan_jobs(paths: Iterable[Path], out: Path) -> tuple[Job, ...]:
             )
     stems = {file.stem for file in files}
     taken: set[str] = set()
-    return tuple(Job(file, _free_stem(file.stem, stems, taken)) for file in files)
+    return tuple(Job(file, _free_stem(file.stem, stems, taken), options) for file in files)
 
 
 class RegionTable:
@@ -133,7 +137,7 @@ def segment_file(
         If the file cannot be read, or not to its end; what was written before stays.
     """
     meter = RoiMeter()
-    with open_frames(job.path) as (info, frames):
+    with open_frames(job.path, job.options) as (info, frames):
         first = next(frames, None)
         if first is None:
             raise FormatError(f"“{job.path}” holds no frame; record it again")

@@ -1,0 +1,81 @@
+"""The arrows between the rooms, and what each front door may load."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[1]
+
+TORCH = ("torch", "lightning", "torchmetrics")
+QT = ("PyQt6", "pyqtgraph")
+HEAVY = ("numpy", "cv2", "h5py", "openvino", "scipy", "matplotlib", "pydantic", "rich")
+
+
+def test_every_import_contract_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code = lint_imports(
+        config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True
+    )
+
+    assert exit_code == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("thermoseg.cli", TORCH + QT + HEAVY),
+        ("thermoseg.cameras", TORCH + QT),
+        ("thermoseg.headless", TORCH + QT),
+        ("thermoseg.segment_files", TORCH + QT),
+        ("thermoseg.inference.choose", TORCH + QT),
+        ("drivers.playback", TORCH + QT),
+        ("drivers.simulated", TORCH + QT),
+        ("trainer.config", TORCH + QT),
+        ("trainer.tiaug", TORCH + QT),
+        ("ui.app", TORCH),
+    ],
+)
+def test_a_module_loads_without_what_it_must_not_need(
+    module: str, unwanted: tuple[str, ...]
+) -> None:
+    program = (
+        f"import {module}, sys; "
+        f"print(' '.join(name for name in {unwanted!r} if name in sys.modules))"
+    )
+
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+    )
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.split() == []
+
+
+def test_the_folders_that_hide_a_purpose_do_not_exist() -> None:
+    sources = [
+        path
+        for room in ("thermoseg", "trainer", "ui", "drivers")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+
+    assert len(sources) > 20
+    vague = {"utils", "helpers", "helper", "manager", "base", "common", "misc"}
+    assert [path for path in sources if path.stem in vague] == []
+
+
+def test_packages_re_export_nothing() -> None:
+    packages = [
+        path
+        for room in ("thermoseg", "trainer", "ui", "drivers")
+        for path in (ROOT / room).rglob("__init__.py")
+    ]
+
+    assert [path for path in packages if "import " in path.read_text(encoding="utf-8")] == []

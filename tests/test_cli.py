@@ -1,0 +1,427 @@
+"""The command line as its user meets it: what it writes, prints and returns."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from thermoseg import cli
+from thermoseg.frames import Frame
+from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labels import Region
+
+HEIGHT, WIDTH = 40, 50
+NOSE = (slice(12, 30), slice(20, 34))
+
+
+@dataclass
+class WarmIsNose:
+    """Stands in for a network: whatever is above 30 °C is nose."""
+
+    model_name: str = "warm-is-nose"
+    model_sha256: str = "0" * 64
+    backend: str = "comparison"
+    modes: list[str] = field(default_factory=list)
+
+    def segment(self, frame: Frame) -> Segmentation:
+        labels = np.where(frame.celsius > 30, Region.NOSE, Region.BACKGROUND).astype(np.uint8)
+        return Segmentation(labels, np.ones(labels.shape, np.float32), frame.index)
+
+
+@pytest.fixture
+def segmenter(monkeypatch: pytest.MonkeyPatch) -> WarmIsNose:
+    chosen = WarmIsNose()
+
+    def choose(_model: str, backend: str = "auto", mode: str = "live") -> WarmIsNose:
+        chosen.modes.append(mode)
+        return chosen
+
+    monkeypatch.setattr("thermoseg.inference.choose.choose_segmenter", choose)
+    return chosen
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("THERMOSEG_SETTINGS", str(tmp_path / "no-settings.toml"))
+
+
+@pytest.fixture(autouse=True)
+def _excepthook_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+
+def write_face(path: Path, nose_c: float = 34.0) -> Path:
+    """Save a room at 22 °C with a warm rectangle in it, as a matrix of °C."""
+    celsius = np.full((HEIGHT, WIDTH), 22.0, np.float32)
+    celsius[NOSE] = nose_c
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.save(file, celsius)
+    return path
+
+
+def read_mask(path: Path) -> np.ndarray:
+    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert mask is not None, f"{path} is no picture"
+    return mask
+
+
+def read_rows(out: Path) -> list[dict[str, str]]:
+    with (out / "regions.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def segment(*arguments: object) -> int:
+    return cli.main(["segment", *map(str, arguments)])
+
+
+def test_a_picture_gives_a_mask_of_its_own_size(segmenter: WarmIsNose, tmp_path: Path) -> None:
+    exit_code = segment(write_face(tmp_path / "in" / "face.npy"), "--out", tmp_path / "out")
+
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected[NOSE] = 5
+    mask = read_mask(tmp_path / "out" / "face.png")
+    assert exit_code == 0
+    assert mask.dtype == np.uint8
+    assert np.array_equal(mask, expected)
+
+
+def test_the_overlay_shows_the_nose_in_its_colour(segmenter: WarmIsNose, tmp_path: Path) -> None:
+    segment(write_face(tmp_path / "face.npy"), "--out", tmp_path / "out")
+
+    overlay = read_mask(tmp_path / "out" / "vis" / "face.jpg")
+    _, green, red = overlay[20, 27].astype(int)
+    assert overlay.shape == (HEIGHT, WIDTH, 3)
+    assert green > red + 20, "the nose is green"
+    assert np.ptp(overlay[2, 2].astype(int)) < 12, "the background keeps its grey"
+
+
+def test_the_table_tells_the_temperatures_of_every_region(
+    segmenter: WarmIsNose, tmp_path: Path
+) -> None:
+    face = write_face(tmp_path / "face.npy", nose_c=33.5)
+    segment(face, "--out", tmp_path / "out")
+
+    rows = {row["region"]: row for row in read_rows(tmp_path / "out")}
+    assert set(rows) >= {"chin", "mouth", "eyes", "eyebrows", "nose", "nostrils", "perinasal"}
+    assert rows["nose"]["file"] == str(face)
+    assert rows["nose"]["frame"] == "0"
+    assert rows["nose"]["pixels"] == str(18 * 14)
+    assert float(rows["nose"]["mean_c"]) == pytest.approx(33.5, abs=0.02)
+    assert rows["mouth"]["pixels"] == "0"
+    assert rows["mouth"]["mean_c"] == ""
+    assert rows["mouth"]["valid"] == "0"
+    assert rows["mouth"]["reason"]
+
+
+def test_a_folder_of_pictures_keeps_their_names(segmenter: WarmIsNose, tmp_path: Path) -> None:
+    for name in ("anna", "bela", "chris"):
+        write_face(tmp_path / "in" / f"{name}.npy")
+    (tmp_path / "in" / "notes.md").write_text("not a picture")
+
+    assert segment(tmp_path / "in", "--out", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == [
+        "anna.png",
+        "bela.png",
+        "chris.png",
+    ]
+
+
+def test_two_inputs_of_one_name_do_not_overwrite_each_other(
+    segmenter: WarmIsNose, tmp_path: Path
+) -> None:
+    cold = write_face(tmp_path / "a" / "face.npy", nose_c=25.0)
+    warm = write_face(tmp_path / "b" / "face.npy")
+    loud = write_face(tmp_path / "c" / "FACE.npy")
+
+    assert segment(cold, warm, loud, "--out", tmp_path / "out") == 0
+    assert read_mask(tmp_path / "out" / "face.png").max() == 0
+    assert read_mask(tmp_path / "out" / "face-2.png").max() == 5
+    assert read_mask(tmp_path / "out" / "FACE-3.png").max() == 5
+    assert {row["file"] for row in read_rows(tmp_path / "out")} == {str(cold), str(warm), str(loud)}
+
+
+def test_one_bad_file_is_named_and_the_others_are_done(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, last = write_face(tmp_path / "first.npy"), write_face(tmp_path / "last.npy")
+    bad = tmp_path / "bad.npy"
+    bad.write_bytes(first.read_bytes()[:200])
+
+    exit_code = segment(first, bad, last, "--out", tmp_path / "out")
+
+    complaints = capsys.readouterr().err.strip().splitlines()
+    assert exit_code == 1
+    assert len(complaints) == 1
+    assert "bad.npy" in complaints[0]
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"first.png", "last.png"}
+
+
+def test_inputs_are_never_overwritten(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), np.full((HEIGHT, WIDTH), 90, np.uint8))
+    before = photo.read_bytes()
+
+    assert segment(photo, "--out", tmp_path) == 1
+    assert photo.read_bytes() == before
+    assert "choose another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a?b&c=d", "50%", "tag#1", "mit leer ä", "a+b", "c:d"])
+def test_file_names_may_hold_any_sign(segmenter: WarmIsNose, tmp_path: Path, name: str) -> None:
+    assert segment(write_face(tmp_path / f"{name}.npy"), "--out", tmp_path / "out") == 0
+    assert read_mask(tmp_path / "out" / f"{name}.png").max() == 5
+
+
+def test_files_are_segmented_at_their_best_unless_haste_is_asked_for(
+    segmenter: WarmIsNose, tmp_path: Path
+) -> None:
+    face = write_face(tmp_path / "face.npy")
+    segment(face, "--out", tmp_path / "out")
+    segment(face, "--out", tmp_path / "out", "--fast")
+
+    assert segmenter.modes == ["best", "live"]
+
+
+def test_a_missing_file_is_one_sentence(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert segment(tmp_path / "absent.fff", "--out", tmp_path / "out") == 1
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    assert "absent.fff" in complaint
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("a file in the way")
+
+    assert segment(write_face(tmp_path / "face.npy"), "--out", tmp_path / "out") == 1
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    assert str(tmp_path / "out") in complaint
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["segment"],
+        ["segment", "face.npy"],
+        ["record", "simulated:", "--out", "a.h5"],
+        ["record", "simulated:", "--out", "a.h5", "--duration", "soon"],
+        ["record", "simulated:", "--out", "a.h5", "--duration", "0"],
+        ["record", "simulated:", "--out", "a.h5", "--duration", "nan"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == 2
+    assert "usage: thermoseg" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, segmenter: WarmIsNose) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thermoseg.cameras.list_cameras", interrupt)
+
+    assert cli.main(["cameras"]) == 130
+
+
+def test_a_defect_is_a_sentence_and_its_traceback_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path)
+    try:
+        raise ZeroDivisionError("a defect")
+    except ZeroDivisionError as error:
+        cli._report_defect(type(error), error, error.__traceback__)
+
+    (report,) = tmp_path.glob("defect-*.txt")
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    assert str(report) in complaint
+    assert "ZeroDivisionError: a defect" in report.read_text(encoding="utf-8")
+
+
+def test_settings_choose_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('model = "mine"\nbackend = "torch"\n')
+    monkeypatch.setenv("THERMOSEG_SETTINGS", str(settings))
+    asked: list[tuple[str, str]] = []
+
+    def choose(model: str, backend: str = "auto", mode: str = "live") -> WarmIsNose:
+        asked.append((model, backend))
+        return WarmIsNose()
+
+    monkeypatch.setattr("thermoseg.inference.choose.choose_segmenter", choose)
+    face = write_face(tmp_path / "face.npy")
+    segment(face, "--out", tmp_path / "out")
+    segment(face, "--out", tmp_path / "out", "--model", "other")
+
+    assert asked == [("mine", "torch"), ("other", "torch")]
+
+
+def test_help_comes_within_a_second() -> None:
+    began = time.monotonic()
+    finished = subprocess.run(
+        [sys.executable, "-m", "thermoseg", "-h"], capture_output=True, text=True, check=False
+    )
+
+    assert finished.returncode == 0
+    assert "segment" in finished.stdout
+    assert time.monotonic() - began < 1
+
+
+def test_a_session_is_recorded_and_accounted_for(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "session.h5"
+    exit_code = cli.main(
+        [
+            *("record", "simulated:?width=80&height=60&rate_hz=30", "--out", str(path)),
+            *("--duration", "1", "--json"),
+        ]
+    )
+
+    counts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert exit_code == 0
+    assert path.exists()
+    assert 20 <= counts["captured"] <= 40
+    assert counts["recorded"] == counts["captured"]
+    assert counts["dropped"] == counts["missed"] == 0
+    assert counts["segmented"] + counts["replaced"] <= counts["captured"]
+    assert counts["seconds"] == pytest.approx(1, abs=0.5)
+    assert counts["latency_p50_ms"] <= counts["latency_p95_ms"]
+    assert (counts["model"], counts["backend"]) == ("warm-is-nose", "comparison")
+
+
+def test_a_recording_is_not_overwritten(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "session.h5"
+    path.write_bytes(b"precious")
+
+    assert cli.main(["record", "simulated:", "--out", str(path), "--duration", "1"]) == 1
+    assert path.read_bytes() == b"precious"
+    assert "choose another name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "word"),
+    [
+        ("nonsense", "address"),
+        ("polaroid:", "polaroid"),
+        ("simulated:?colour=red", "colour"),
+        ("file:absent.seq", "absent.seq"),
+    ],
+)
+def test_a_wrong_address_is_one_sentence(
+    address: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["record", address, "--out", str(tmp_path / "a.h5"), "--duration", "1"]
+
+    assert cli.main([*arguments, "--model", "none"]) == 1
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    assert word in complaint
+    assert not (tmp_path / "a.h5").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_recording_is_whole(
+    number: signal.Signals, tmp_path: Path, wait_for: object
+) -> None:
+    path = tmp_path / "session.h5"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "thermoseg", "record", "simulated:?width=80&height=60"),
+            *("--out", str(path), "--duration", "600", "--model", "none", "--json"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: path.exists() and path.stat().st_size > 20_000, timeout_s=30)
+    os.killpg(process.pid, number)
+    out, complaints = process.communicate(timeout=30)
+
+    counts = json.loads(out.splitlines()[-1])
+    assert process.returncode == 130
+    assert complaints == ""
+    assert counts["interrupted"] is True
+    assert counts["recorded"] == counts["captured"] > 0
+
+
+def test_a_session_can_be_looked_at_and_segmented_again(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "session.h5"
+    cli.main(
+        [
+            *("record", "simulated:?width=80&height=60&rate_hz=20", "--out", str(path)),
+            *("--duration", "0.5", "--model", "none"),
+        ]
+    )
+    capsys.readouterr()
+
+    assert cli.main(["info", str(path)]) == 0
+    assert "80 × 60" in capsys.readouterr().out
+    assert segment(path, "--out", tmp_path / "out") == 0
+    masks = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert masks[0] == "session_000000.png"
+    assert len(masks) == len({row["frame"] for row in read_rows(tmp_path / "out")}) > 3
+
+
+def test_info_tells_the_temperatures_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", str(write_face(tmp_path / "face.npy", nose_c=35.0))]) == 0
+
+    told = capsys.readouterr().out
+    assert f"{WIDTH} × {HEIGHT}" in told
+    assert "22.000 least" in told
+    assert "35.000 most" in told
+
+
+def test_cameras_lists_the_simulated_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cameras"]) == 0
+    assert "simulated:" in capsys.readouterr().out
+
+
+def test_the_demo_leaves_recording_traces_and_masks(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code = cli.main(
+        [
+            *("demo", "--camera", "simulated:?width=160&height=120&rate_hz=20"),
+            *("--duration", "1", "--out", str(tmp_path)),
+        ]
+    )
+
+    told = capsys.readouterr().out
+    (folder,) = tmp_path.iterdir()
+    assert exit_code == 0
+    assert read_mask(folder / "traces.png").shape[1] > 600
+    assert len(list((folder / "masks").glob("*.png"))) >= 3
+    for name in ("session.h5", "traces.png", "masks"):
+        assert str(folder / name) in told
