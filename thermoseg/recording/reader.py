@@ -29,7 +29,7 @@ from thermoseg.recording.layout import (
 )
 from thermoseg.recording.recorder import ModelIdentity
 
-T = TypeVar("T", str, int, float)
+T = TypeVar("T", bound=str | int | float)
 
 HDF5_ERRORS: Final = (
     OSError,

@@ -35,7 +35,8 @@ from thermoseg.recording.layout import (
 )
 from thermoseg.recording.ring import (
     MAX_SAMPLES,
-    Message,
+    MESSAGE,
+    Kind,
     RingGeometry,
     SharedMemory,
     WriterState,
@@ -52,8 +53,8 @@ RING_S: Final = 4.0
 """Of frames that wait for a slow disk."""
 RING_BYTES: Final = 256 * 2**20
 MIN_SLOTS: Final = 16
-MAX_SLOTS: Final = 1024
-"""Each slot given is one byte in a pipe; the smallest pipe, that of Windows, holds 4096."""
+MAX_SLOTS: Final = 512
+"""Each slot given is three bytes in a pipe; the smallest pipe, that of Windows, holds 4096."""
 DRAIN_S: Final = 30.0
 """`stop` waits this long for the disk; then the writer is killed."""
 FILE_WAIT_S: Final = 0.5
@@ -155,6 +156,8 @@ class Recorder:
         self._attributes = _attributes(info, address, model)
         self._limits = limits or DiskLimits()
         self._lock = threading.Lock()
+        self._stop_lock = threading.Lock()
+        self._final: tuple[RecorderStatus, RecordingSummary] | None = None
         self._memory: SharedMemory | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
@@ -221,9 +224,9 @@ class Recorder:
         if not self._info.live:
             self._wait_for_slot()
         with self._lock:
-            memory = self._started()
             if self._stopping:
                 return
+            memory = self._started()
             self._count(frame, memory)
             if frame.counts.shape != (self._info.height, self._info.width):
                 self._end_because(
@@ -240,8 +243,8 @@ class Recorder:
             target["index"], target["flags"] = frame.index, int(frame.flags)
             target["time_s"], target["wall_time"] = frame.time_s, frame.wall_time
             target["dropped"], target["missed"] = self._dropped, self._missed
-            memory.frames.give()
-            self._tell(Message.FRAME)
+            memory.frames.give(slot)
+            self._tell(Kind.FRAME, slot)
 
     def offer_result(self, result: "Result") -> None:
         """Record the labels and samples of a frame, unless the writer is behind or gone.
@@ -252,10 +255,10 @@ class Recorder:
             If recording was not started.
         """
         with self._lock:
-            memory = self._started()
-            labels = result.segmentation.labels
             if self._stopping or self._has_failed():
                 return
+            memory = self._started()
+            labels = result.segmentation.labels
             slot = memory.results.claim()
             if slot is None or labels.shape != (self._info.height, self._info.width):
                 self._warn("results", "some labels of %s are not recorded", self.path)
@@ -270,8 +273,8 @@ class Recorder:
             target["sample_count"] = len(known[:MAX_SAMPLES])
             for row, sample in zip(target["samples"], known, strict=False):
                 _fill_sample(row, sample)
-            memory.results.give()
-            self._tell(Message.RESULT)
+            memory.results.give(slot)
+            self._tell(Kind.RESULT, slot)
 
     def note_event(self, text: str, time_s: float) -> None:
         """Record that something happened; it is on disk within a tenth of a second.
@@ -289,22 +292,25 @@ class Recorder:
             If nothing is being recorded, or too many events wait for the disk.
         """
         with self._lock:
-            memory = self._started()
-            slot = memory.events.claim()
-            if self._stopping or self._has_failed() or slot is None:
+            ended = self._stopping or self._has_failed()
+            memory = None if ended else self._started()
+            slot = None if memory is None else memory.events.claim()
+            if memory is None or slot is None:
+                reason = self._failed or ("recording has stopped" if ended else "disk too slow")
                 raise RecordingError(
-                    f"the event “{text[:40]}” was not recorded ({self._failed or 'disk too slow'})"
-                    "; write it down"
+                    f"the event “{text[:40]}” was not recorded ({reason}); write it down"
                 )
             target = memory.events.slots[slot]
             target["time_s"], target["wall_time"] = time_s, time.time()
             target["text"] = encode_text(text, TEXT_BYTES)
-            memory.events.give()
-            self._tell(Message.EVENT)
+            memory.events.give(slot)
+            self._tell(Kind.EVENT, slot)
 
     def status(self) -> RecorderStatus:
         """Return how the recording is getting on; cheap, from any thread."""
         with self._lock:
+            if self._final is not None:
+                return self._final[0]
             if self._memory is None:
                 return RecorderStatus(0, 0, 0.0, 0, 0, "")
             failed = self._has_failed()
@@ -314,7 +320,7 @@ class Recorder:
             seconds = self._last_s - self._first_s
             return RecorderStatus(
                 recorded=recorded,
-                dropped=self._offered - recorded if failed else self._dropped,
+                dropped=self._offered - recorded if failed or self._stopping else self._dropped,
                 seconds=seconds,
                 bytes_on_disk=size,
                 free_bytes=free,
@@ -323,34 +329,50 @@ class Recorder:
             )
 
     def stop(self) -> RecordingSummary:
-        """Drain what was offered, close the file and end the writer; may be called twice."""
-        with self._lock:
-            memory = self._started()
-            first, self._stopping = not self._stopping, True
-            process = self._process
-        if process is not None and first:
-            self._tell(Message.STOP)
-            self._close_pipe()
-            try:
-                process.wait(DRAIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                self._end_because(
-                    f"the disk did not take the rest of {self.path} within {DRAIN_S:.0f} s; "
-                    "recover the session"
+        """Drain what was offered, close the file and end the writer; may be called twice.
+
+        Raises
+        ------
+        RecordingError
+            If recording was not started.
+        """
+        with self._stop_lock:
+            if self._final is None:
+                with self._lock:
+                    missed = self._started().control["missed"]
+                    self._stopping = True
+                self._end_writer()
+                status = self.status()
+                summary = RecordingSummary(
+                    path=self.path,
+                    captured=self._offered,
+                    recorded=status.recorded,
+                    dropped=self._offered - status.recorded,
+                    missed=int(missed),
+                    seconds=status.seconds,
+                    bytes_on_disk=status.bytes_on_disk,
+                    failed=status.failed,
                 )
-        status = self.status()
-        return RecordingSummary(
-            path=self.path,
-            captured=self._offered,
-            recorded=status.recorded,
-            dropped=self._offered - status.recorded,
-            missed=int(memory.control["missed"]),
-            seconds=status.seconds,
-            bytes_on_disk=status.bytes_on_disk,
-            failed=status.failed,
-        )
+                with self._lock:
+                    self._final = status, summary
+                    self._memory = None
+            return self._final[1]
+
+    def _end_writer(self) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        self._tell(Kind.STOP)
+        process.stdin.close()
+        try:
+            process.wait(DRAIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            self._end_because(
+                f"the disk did not take the rest of {self.path} within {DRAIN_S:.0f} s; "
+                "recover the session"
+            )
 
     def _check_place(self) -> None:
         path = self.path
@@ -414,7 +436,10 @@ class Recorder:
 
     def _wait_for_slot(self) -> None:
         """Let a file be read no faster than it can be written; a camera would lose frames."""
-        ring = self._started().frames
+        memory = self._memory
+        if memory is None:
+            return
+        ring = memory.frames
         deadline = time.monotonic() + FILE_WAIT_S
         while ring.claim() is None and not self._failed and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -425,16 +450,12 @@ class Recorder:
         if not self._failed:
             self._warn("dropped", "the disk is too slow: frames of %s are dropped", self.path)
 
-    def _tell(self, message: Message) -> None:
-        """Send one byte; it cannot block, since there are fewer slots than a pipe holds bytes."""
+    def _tell(self, kind: Kind, slot: int = 0) -> None:
+        """Send a message; it cannot block, since a pipe has room for one of every slot."""
         pipe = None if self._process is None else self._process.stdin
         if pipe is not None and not pipe.closed:
             with suppress(BrokenPipeError):
-                pipe.write(bytes([message]))
-
-    def _close_pipe(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+                pipe.write(MESSAGE.pack(kind, slot))
 
     def _has_failed(self) -> bool:
         """Look whether the writer has given up or died, without waiting."""
@@ -461,7 +482,7 @@ class Recorder:
         if not self._failed:
             log.error("%s", sentence)
             self._failed = sentence
-            self._tell(Message.STOP)
+            self._tell(Kind.STOP)
 
     def _warn(self, once: str, message: str, *arguments: object) -> None:
         if once not in self._warned:

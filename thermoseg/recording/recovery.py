@@ -48,12 +48,17 @@ RECOVERED: Final = "recovered after a crash or damage"
 """Closing attribute `ended` of a recovered file."""
 
 
-def recover(path: Path) -> Path:
+def recover(path: Path, folder: Path | None = None) -> Path:
     """Copy everything readable of the session `path` into `<stem>.recovered.h5`.
 
     Every picture is decoded, and so its checksum verified, before it is copied; damaged ones are
     left out and recorded as a gap.  The original stays as it is.  Running it again returns the
     file made before; after a crash in the middle it starts again.
+
+    Parameters
+    ----------
+    folder
+        Where to put the copy; beside the original if None, which a full disk may not allow.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def recover(path: Path) -> Path:
     """
     if is_being_recorded(path):
         raise RecordingError(f"{path} is still being recorded; stop the recording first")
-    target = path.with_name(path.stem + RECOVERED_SUFFIX)
+    target = (folder or path.parent) / (path.stem + RECOVERED_SUFFIX)
     with closing(open_session(path)) as source:
         if target.exists():
             _check_same(target, Attributes(source, path).text("session_id"))
@@ -83,7 +88,7 @@ def recover(path: Path) -> Path:
             partial.replace(target)
         except OSError as error:
             raise RecordingError(
-                f"{target} cannot be written ({error.strerror or error}); make space on its disk"
+                f"{target} cannot be written ({error.strerror or error}); make space, or recover into another folder"
             ) from error
     return target
 

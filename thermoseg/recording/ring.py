@@ -1,18 +1,21 @@
 """The shared memory between the recorder and its writer process: three rings and a few counters.
 
 The memory has no name on POSIX, so nothing is left behind whichever process is killed, it is not
-limited by the size of /dev/shm (64 MB in many containers), and no resource tracker runs.  One
-process gives slots, the other takes them in the same order; that a slot is filled is said by one
-byte through a pipe, which both wakes the writer and orders the memory accesses.
+limited by the size of /dev/shm (64 MB in many containers), and no resource tracker runs.  Which
+slot is filled is said through a pipe, which keeps the order, wakes the writer and orders the
+memory accesses.  The lowest free slot is used, so a writer that keeps up costs the memory of two
+frames, not of the whole ring.
 """
 
 import mmap
 import os
+import struct
 import sys
 import tempfile
 import uuid
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any, Final, Self
 
 import numpy as np
@@ -51,7 +54,6 @@ _CONTROL: Final = np.dtype(
         ("flushed", "<i8"),
         ("file_bytes", "<i8"),
         ("free_bytes", "<i8"),
-        ("released", "<i8", (3,)),
         ("sentence", f"S{TEXT_BYTES}"),
     ]
 )
@@ -66,13 +68,17 @@ class WriterState(IntEnum):
     FAILED = 3
 
 
-class Message(IntEnum):
-    """The bytes that go through the pipe to the writer."""
+class Kind(IntEnum):
+    """What a message to the writer is about."""
 
     FRAME = ord("F")
     RESULT = ord("R")
     EVENT = ord("E")
     STOP = ord("S")
+
+
+MESSAGE: Final = struct.Struct("<BH")
+"""Kind and slot: what goes through the pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,53 +133,46 @@ class RingGeometry:
             self.frame_slots * self.frame_dtype.itemsize,
             self.result_slots * self.result_dtype.itemsize,
             EVENT_SLOTS * _EVENT.itemsize,
+            self.frame_slots + self.result_slots + EVENT_SLOTS,
         )
 
-    def offsets(self) -> tuple[int, int, int, int]:
-        """Where control, frames, results and events begin, bytes."""
-        control, frames, results, _ = (_padded(part) for part in self._parts())
-        return 0, control, control + frames, control + frames + results
+    def offsets(self) -> tuple[int, ...]:
+        """Where control, frames, results, events and the marks of used slots begin, bytes."""
+        sizes = (_padded(part) for part in self._parts()[:-1])
+        return 0, *accumulate(sizes)
 
 
 class Ring:
-    """Slots given by one process and taken by another, in order, without locks.
+    """Slots filled by one process and emptied by another, without locks.
 
     No lock is shared, so a process killed at any moment blocks nobody.
     """
 
-    slots: NDArray[Any]
-    """(n,), structured."""
-
-    def __init__(self, slots: NDArray[Any], released: NDArray[np.int64]) -> None:
+    def __init__(self, slots: NDArray[Any], used: NDArray[np.uint8]) -> None:
         """Lay a ring over shared memory.
 
         Parameters
         ----------
-        released
-            (1,), shared: how many slots the taker is done with.
+        slots
+            (n,), structured.
+        used
+            (n,): 1 from when a slot is given until it is released.
         """
         self.slots = slots
-        self._released = released
-        self._given = 0
-        self._taken = 0
+        self._used = used
 
     def claim(self) -> int | None:
-        """Return the number of the slot to fill next, None if all are waiting to be taken."""
-        full = self._given - int(self._released[0]) >= len(self.slots)
-        return None if full else self._given % len(self.slots)
+        """Return the lowest slot that may be filled, None if all wait to be emptied."""
+        slot = int(self._used.argmin())
+        return None if self._used[slot] else slot
 
-    def give(self) -> None:
-        """Count the claimed slot as filled; the taker must be told through the pipe."""
-        self._given += 1
+    def give(self, slot: int) -> None:
+        """Mark `slot` as filled; the other process must be told through the pipe."""
+        self._used[slot] = 1
 
-    def take(self) -> int:
-        """Return the number of the oldest filled slot not yet released."""
-        return self._taken % len(self.slots)
-
-    def release(self) -> None:
-        """Let the slot just taken be filled again."""
-        self._taken += 1
-        self._released[0] = self._taken
+    def release(self, slot: int) -> None:
+        """Let `slot`, now empty, be filled again."""
+        self._used[slot] = 0
 
 
 class SharedMemory:
@@ -181,20 +180,20 @@ class SharedMemory:
 
     def __init__(self, memory: mmap.mmap, geometry: RingGeometry, token: int | str) -> None:
         """Lay the parts over `memory`; use `create` or `attach` instead."""
-        control, frames, results, events = geometry.offsets()
+        control, frames, results, events, marks = geometry.offsets()
         self.token = token
         """What the other process needs to find the memory: a descriptor, on Windows a name."""
         self.control: NDArray[Any] = np.ndarray((), _CONTROL, memory, control)
-        released = self.control["released"]
+        counts = (geometry.frame_slots, geometry.result_slots, EVENT_SLOTS)
+        used: NDArray[np.uint8] = np.ndarray((sum(counts),), np.uint8, memory, marks)
+        of_frames, of_results, of_events = np.split(used, np.cumsum(counts)[:-1])
         self.frames = Ring(
-            np.ndarray((geometry.frame_slots,), geometry.frame_dtype, memory, frames),
-            released[0:1],
+            np.ndarray((counts[0],), geometry.frame_dtype, memory, frames), of_frames
         )
         self.results = Ring(
-            np.ndarray((geometry.result_slots,), geometry.result_dtype, memory, results),
-            released[1:2],
+            np.ndarray((counts[1],), geometry.result_dtype, memory, results), of_results
         )
-        self.events = Ring(np.ndarray((EVENT_SLOTS,), _EVENT, memory, events), released[2:3])
+        self.events = Ring(np.ndarray((counts[2],), _EVENT, memory, events), of_events)
 
     @classmethod
     def create(cls, geometry: RingGeometry) -> Self:

@@ -40,7 +40,7 @@ from thermoseg.recording.layout import (
     encode_text,
     set_closing_attributes,
 )
-from thermoseg.recording.ring import Message, RingGeometry, SharedMemory, WriterState
+from thermoseg.recording.ring import MESSAGE, Kind, RingGeometry, SharedMemory, WriterState
 
 log = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ def main() -> None:
     """Write one session as the job on standard input says, then end the process."""
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: inbox.put(bytes([Message.STOP])))
+    signal.signal(signal.SIGTERM, lambda *_: inbox.put(MESSAGE.pack(Kind.STOP, 0)))
     job = WriterJob.from_json(sys.stdin.buffer.readline())
     memory = SharedMemory.attach(job.geometry, job.token)
     threading.Thread(target=_listen, args=(inbox,), daemon=True).start()
@@ -237,8 +237,8 @@ def main() -> None:
 
 
 def _listen(inbox: queue.SimpleQueue[bytes]) -> None:
-    """Pass on what comes through the pipe; its end is passed on as an empty message."""
-    while message := sys.stdin.buffer.read1():
+    """Pass on the messages that come through the pipe; an empty one is its end."""
+    while len(message := sys.stdin.buffer.read(MESSAGE.size)) == MESSAGE.size:
         inbox.put(message)
     inbox.put(b"")
 
@@ -255,20 +255,21 @@ def _write(job: WriterJob, memory: SharedMemory, inbox: queue.SimpleQueue[bytes]
         message = _next_message(inbox, job.parent, next_flush - time.monotonic())
         if message == b"":
             ended = "the program that recorded ended unexpectedly"
-        for code in message or b"":
-            if code == Message.STOP:
+        elif message is not None:
+            kind, slot = MESSAGE.unpack(message)
+            if kind == Kind.STOP:
                 ended = STOPPED
             else:
-                _add(code, writer, memory)
-            if time.monotonic() < next_flush:
-                continue
-            next_flush = _flush(writer, memory, folder)
-            if int(memory.control["free_bytes"]) < job.stop_bytes:
-                sentence = f"the disk that holds {job.path} is nearly full"
-                writer.finish(sentence)
-                return f"{sentence}; recording ended cleanly, make space and record again"
-        if message is None and time.monotonic() >= next_flush:
-            next_flush = _flush(writer, memory, folder)
+                _add(kind, slot, writer, memory)
+        if time.monotonic() < next_flush:
+            continue
+        next_flush = time.monotonic() + FLUSH_INTERVAL_S
+        writer.flush()
+        memory.control["free_bytes"] = free = shutil.disk_usage(folder).free
+        if free < job.stop_bytes:
+            sentence = f"the disk that holds {job.path} is nearly full"
+            writer.finish(sentence)
+            return f"{sentence}; recording ended cleanly, make space and record again"
     writer.finish(ended)
     return ""
 
@@ -281,24 +282,16 @@ def _next_message(inbox: queue.SimpleQueue[bytes], parent: int, timeout_s: float
     return b"" if sys.platform != "win32" and os.getppid() != parent else None
 
 
-def _add(code: int, writer: SessionWriter, memory: SharedMemory) -> None:
-    if code == Message.FRAME:
-        writer.add_frame(memory.frames.slots[memory.frames.take()])
-        memory.frames.release()
-    elif code == Message.RESULT:
-        writer.add_result(memory.results.slots[memory.results.take()])
-        memory.results.release()
-    elif code == Message.EVENT:
-        writer.add_event(memory.events.slots[memory.events.take()])
-        memory.events.release()
-
-
-def _flush(writer: SessionWriter, memory: SharedMemory, folder: Path) -> float:
-    """Flush, look at the disk, and return when to do so next."""
-    started = time.monotonic()
-    writer.flush()
-    memory.control["free_bytes"] = shutil.disk_usage(folder).free
-    return started + FLUSH_INTERVAL_S
+def _add(kind: int, slot: int, writer: SessionWriter, memory: SharedMemory) -> None:
+    if kind == Kind.FRAME:
+        writer.add_frame(memory.frames.slots[slot])
+        memory.frames.release(slot)
+    elif kind == Kind.RESULT:
+        writer.add_result(memory.results.slots[slot])
+        memory.results.release(slot)
+    elif kind == Kind.EVENT:
+        writer.add_event(memory.events.slots[slot])
+        memory.events.release(slot)
 
 
 def _fail(memory: SharedMemory, sentence: str) -> None:

@@ -1,0 +1,58 @@
+"""Frames made from their index, and recordings of them."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from thermoseg.recording.recorder import DiskLimits, Recorder
+
+MADE_FRAMES = Path(__file__).with_name("made_frames.py")
+FULL_DISK = Path(__file__).with_name("full_disk.py")
+
+
+@pytest.fixture(scope="session")
+def made():
+    """The module `made_frames`."""
+    spec = importlib.util.spec_from_file_location("made_frames", MADE_FRAMES)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["made_frames"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def make_recorder(made, tmp_path):
+    """Make recorders of `tmp_path/NAME.h5`; those left running are stopped after the test."""
+    recorders = []
+
+    def make(name="session", info=None, model=made.MODEL, limits=None):
+        limits = limits or DiskLimits(0, 0, 0, 0)
+        path = tmp_path / f"{name}.h5"
+        recorder = Recorder(path, info or made.made_info(), "made:?seed=1", model, limits)
+        recorder.start()
+        recorders.append(recorder)
+        return recorder
+
+    yield make
+    for recorder in recorders:
+        recorder.stop()
+
+
+@pytest.fixture
+def recorded(made, make_recorder):
+    """Record `frames` made frames and return the file."""
+
+    def record(frames=12, name="session", info=None):
+        info = info or made.made_info()
+        recorder = make_recorder(name, info)
+        for index in range(frames):
+            frame = made.made_frame(index, info)
+            recorder.offer(frame)
+            recorder.offer_result(made.made_result(frame, info))
+        summary = recorder.stop()
+        assert summary.recorded == frames, summary
+        return summary.path
+
+    return record

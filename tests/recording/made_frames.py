@@ -1,0 +1,93 @@
+"""Frames that anybody can make again from their index, and a program that records them.
+
+As a program: `made_frames.py FILE` records at 60 Hz until it is killed or its writer is, and
+tells on standard output, line by line: `writer PID`, then `INDEX MONOTONIC_SECONDS` for each frame
+offered, `safe` once frames have reached the disk, and at the end the summary as JSON.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.inference.segmenter import Segmentation
+from thermoseg.radiometry import LinearRadiometry
+from thermoseg.recording.recorder import ModelIdentity, Recorder
+from thermoseg.rois import RoiSample
+from thermoseg.session import Result
+
+RATE_HZ = 60.0
+EPOCH = 1_700_000_000.0
+MODEL = ModelIdentity("face-compact", "ab" * 32, "openvino CPU")
+
+
+def made_info(height=120, width=160, live=True):
+    radiometry = LinearRadiometry(0.01)
+    return CameraInfo("Made", "0042", width, height, RATE_HZ, radiometry, live)
+
+
+def made_counts(index, info):
+    """Noise over the whole range, with both extremes; every fourth picture is all alike."""
+    shape = (info.height, info.width)
+    if index % 4 == 3:
+        return np.full(shape, (0, 65535)[index % 8 == 3], np.uint16)
+    counts = np.random.default_rng(index).integers(0, 65536, shape, np.uint16)
+    counts[0, 0], counts[-1, -1] = 0, 65535
+    return counts
+
+
+def made_frame(index, info, flags=FrameFlag.NONE):
+    counts = made_counts(index, info)
+    time_s = index / RATE_HZ
+    return Frame.from_counts(counts, info.radiometry, index, time_s, EPOCH + time_s, flags)
+
+
+def made_labels(index, info):
+    return (made_counts(index, info) % 6).astype(np.uint8)
+
+
+def made_result(frame, info, reason="", region="nostrils"):
+    confidence = np.ones((info.height, info.width), np.float32)
+    segmentation = Segmentation(made_labels(frame.index, info), confidence, frame.index)
+    absent = RoiSample("mouth", frame.time_s, 0, *[float("nan")] * 4, False, "lost")
+    sample = RoiSample(
+        region, frame.time_s, frame.index, 34.5, 33.0, 35.25, 0.5, not reason, reason
+    )
+    return Result(frame, segmentation, (sample, absent), 0.01)
+
+
+def main(path, fork):
+    info = made_info()
+    recorder = Recorder(Path(path), info, "made:", MODEL)
+    recorder.start()
+    print("writer", recorder._process.pid, flush=True)
+    if fork and os.fork() == 0:
+        os.close(1)
+        threading.Event().wait(30)
+        os._exit(0)
+    clock, started, safe = threading.Event(), time.monotonic(), False
+    for index in range(100_000):
+        clock.wait(max(0.0, started + index / RATE_HZ - time.monotonic()))
+        frame = made_frame(index, info)
+        recorder.offer(frame)
+        print(index, time.monotonic(), flush=True)
+        recorder.offer_result(made_result(frame, info))
+        if index % 30 == 0:
+            recorder.note_event(f"event {index}", frame.time_s)
+        status = recorder.status()
+        if not safe and status.recorded > 60:
+            safe = True
+            print("safe", flush=True)
+        if status.failed:
+            break
+    print(json.dumps(asdict(recorder.stop()) | {"path": path, "told_s": time.monotonic()}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], "--fork" in sys.argv)

@@ -1,0 +1,379 @@
+"""What is offered is in the file or counted; nothing waits for the disk; nothing is left behind."""
+
+import logging
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from thermoseg.errors import RecordingError
+from thermoseg.frames import FrameFlag
+from thermoseg.recording import recorder as recorder_module
+from thermoseg.recording import writer
+from thermoseg.recording.layout import REGIONS
+from thermoseg.recording.reader import Recording
+from thermoseg.recording.recorder import DiskLimits, Recorder
+from thermoseg.rois import ROI_NAMES
+
+
+def writer_of(recorder):
+    return psutil.Process(recorder._process.pid)
+
+
+def test_frames_come_back_bit_for_bit(made, recorded):
+    info = made.made_info()
+    with Recording(recorded(24)) as recording:
+        for index in range(24):
+            frame = recording.frame(index)
+            np.testing.assert_array_equal(frame.counts, made.made_counts(index, info))
+            assert (frame.index, frame.time_s) == (index, index / 60)
+            assert frame.wall_time == 1_700_000_000.0 + index / 60
+            assert not frame.counts.flags.writeable
+        extremes = [(recording.frame(i).counts.min(), recording.frame(i).counts.max()) for i in (3, 7)]
+    assert extremes == [(65535, 65535), (0, 0)]
+
+
+def test_camera_model_and_flags_come_back(made, make_recorder):
+    info = made.made_info()
+    recorder = make_recorder()
+    shutter = FrameFlag.SHUTTER | FrameFlag.DUPLICATE
+    recorder.offer(made.made_frame(0, info))
+    recorder.offer(made.made_frame(1, info, shutter))
+    path = recorder.stop().path
+    with Recording(path) as recording:
+        assert recording.complete
+        assert recording.ended == "stopped"
+        assert recording.address == "made:?seed=1"
+        assert recording.model == made.MODEL
+        assert recording.info.model == "Made"
+        assert recording.info.serial == "0042"
+        assert (recording.info.width, recording.info.height) == (160, 120)
+        assert recording.info.radiometry == info.radiometry
+        assert recording.info.frame_count == 2
+        assert recording.flags.tolist() == [0, int(shutter)]
+        assert recording.frame(1).flags == shutter
+
+
+def test_labels_and_samples_belong_to_their_frames(made, make_recorder):
+    info = made.made_info()
+    recorder = make_recorder()
+    frames = [made.made_frame(index, info) for index in range(6)]
+    for frame in frames:
+        recorder.offer(frame)
+    for frame in frames[1::2]:
+        recorder.offer_result(made.made_result(frame, info, "too small" if frame.index == 3 else ""))
+    with Recording(recorder.stop().path) as recording:
+        assert recording.labels(0) is None
+        np.testing.assert_array_equal(recording.labels(3), made.made_labels(3, info))
+        nostrils, mouth = recording.samples("nostrils"), recording.samples("mouth")
+        assert nostrils["frame_index"].tolist() == [1, 3, 5]
+        assert nostrils["pixels"].tolist() == [1, 3, 5]
+        assert nostrils["valid"].tolist() == [True, False, True]
+        assert nostrils["reason"].tolist() == ["", "too small", ""]
+        assert nostrils["mean_c"].tolist() == [34.5] * 3
+        assert np.isnan(mouth["mean_c"]).all()
+        assert mouth["reason"].tolist() == ["lost"] * 3
+        assert len(recording.samples("chin")) == 0
+        with pytest.raises(ValueError, match="no region is called “ear”"):
+            recording.samples("ear")
+
+
+def test_a_region_that_no_file_knows_is_left_out_with_a_warning(made, make_recorder, caplog):
+    info = made.made_info()
+    recorder = make_recorder()
+    frame = made.made_frame(0, info)
+    recorder.offer(frame)
+    recorder.offer_result(made.made_result(frame, info, region="ear"))
+    assert recorder.stop().failed == ""
+    assert "regions" in caplog.text
+
+
+def test_every_measured_region_has_a_table():
+    assert set(ROI_NAMES) <= set(REGIONS)
+
+
+def test_the_writer_knows_the_flag_for_gaps():
+    assert writer._GAP_BEFORE == FrameFlag.GAP_BEFORE
+
+
+def test_events_are_on_disk_at_once_and_in_the_file_at_the_end(made, make_recorder, wait_for):
+    recorder = make_recorder()
+    recorder.offer(made.made_frame(0, made.made_info()))
+    recorder.note_event("Reiz „hell“\n", 1.25)
+    beside = recorder.path.with_suffix(".events.jsonl")
+    wait_for(lambda: beside.exists() and b"Reiz" in beside.read_bytes())
+    path = recorder.stop().path
+    assert not beside.exists()
+    with Recording(path) as recording:
+        (event,) = recording.events
+    assert (event.time_s, event.text) == (1.25, "Reiz „hell“\n")
+    assert abs(event.wall_time - time.time()) < 60
+
+
+def test_a_finished_recording_is_one_file(recorded):
+    path = recorded(3)
+    assert [file.name for file in path.parent.iterdir()] == ["session.h5"]
+
+
+def test_what_a_stalled_writer_cannot_take_is_counted(made, make_recorder, caplog, wait_for):
+    info = made.made_info()
+    recorder = make_recorder()
+    recorder.offer(made.made_frame(0, info))
+    wait_for(lambda: recorder.status().recorded == 1)
+    writer_of(recorder).suspend()
+    frames = [made.made_frame(index, info) for index in range(1, 501)]
+    for frame in frames:
+        recorder.offer(frame)
+    dropped = recorder.status().dropped
+    assert 500 - 240 <= dropped < 500
+    writer_of(recorder).resume()
+    wait_for(lambda: recorder.status().recorded == 501 - dropped)
+    recorder.offer(made.made_frame(501, info))
+    summary = recorder.stop()
+    assert (summary.captured, summary.dropped) == (502, dropped)
+    assert summary.recorded + summary.dropped == 502
+    assert caplog.text.count("frames of") == 1
+    with Recording(summary.path) as recording:
+        (gap,) = recording.gaps
+        assert (gap.frames, gap.cause, gap.index_after) == (dropped, "recorder", 501)
+        assert recording.frame(-1).flags == FrameFlag.GAP_BEFORE
+        assert recording.counts.dropped == dropped
+        kept = [recording.frame(i) for i in range(len(recording))]
+        assert all(np.array_equal(f.counts, made.made_counts(f.index, info)) for f in kept)
+
+
+def test_frames_dropped_at_the_very_end_leave_a_gap_too(made, make_recorder, wait_for):
+    info = made.made_info()
+    recorder = make_recorder()
+    recorder.offer(made.made_frame(0, info))
+    wait_for(lambda: recorder.status().recorded == 1)
+    writer_of(recorder).suspend()
+    for index in range(1, 301):
+        recorder.offer(made.made_frame(index, info))
+    writer_of(recorder).resume()
+    summary = recorder.stop()
+    with Recording(summary.path) as recording:
+        (gap,) = recording.gaps
+        assert gap.frames == summary.dropped == 301 - len(recording) > 0
+        assert gap.index_after == -1
+
+
+def test_frames_that_the_camera_lost_are_counted_as_missed(made, make_recorder):
+    info = made.made_info()
+    recorder = make_recorder()
+    for index in (10, 11, 15, 16):
+        recorder.offer(made.made_frame(index, info))
+    summary = recorder.stop()
+    assert (summary.recorded, summary.dropped, summary.missed) == (4, 0, 3)
+    with Recording(summary.path) as recording:
+        (gap,) = recording.gaps
+        assert (gap.index_before, gap.index_after, gap.frames) == (11, 15, 3)
+        assert (gap.time_s, gap.cause) == (15 / 60, "camera")
+        assert recording.counts.missed == 3
+
+
+def test_a_camera_that_counts_anew_has_missed_nothing(made, make_recorder):
+    info = made.made_info()
+    recorder = make_recorder()
+    for index in (900, 901, 0, 1):
+        recorder.offer(made.made_frame(index, info))
+    summary = recorder.stop()
+    assert (summary.recorded, summary.missed) == (4, 0)
+
+
+def test_offering_a_frame_costs_little_more_than_copying_it(made, make_recorder):
+    info = made.made_info(512, 640)
+    recorder = make_recorder(info=info)
+    frame = made.made_frame(0, info)
+    target = np.empty_like(frame.counts)
+    copying, offering = [], []
+    for _ in range(60):
+        began = time.perf_counter()
+        np.copyto(target, frame.counts)
+        between = time.perf_counter()
+        recorder.offer(frame)
+        offering.append(time.perf_counter() - between)
+        copying.append(between - began)
+    assert min(offering) < min(copying) + 0.001
+    assert statistics.median(offering) < 0.05
+
+
+def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder):
+    info = made.made_info(live=False)
+    recorder = make_recorder(info=info)
+    for index in range(600):
+        recorder.offer(made.made_frame(index, info))
+    summary = recorder.stop()
+    assert (summary.recorded, summary.dropped) == (600, 0)
+
+
+def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
+    made, make_recorder, wait_for, caplog
+):
+    info = made.made_info()
+    recorder = make_recorder()
+    for index in range(10):
+        recorder.offer(made.made_frame(index, info))
+    wait_for(lambda: recorder._memory.control["flushed"] == 10)
+    writer_of(recorder).kill()
+    began = time.monotonic()
+    wait_for(lambda: recorder.status().failed, 2.0)
+    assert time.monotonic() - began < 2
+    for index in range(10, 30):
+        recorder.offer(made.made_frame(index, info))
+    assert "ended unexpectedly" in recorder.status().failed
+    with pytest.raises(RecordingError, match="was not recorded"):
+        recorder.note_event("too late", 1.0)
+    summary = recorder.stop()
+    assert (summary.captured, summary.recorded, summary.dropped) == (30, 10, 20)
+    assert summary.failed == recorder.status().failed
+    assert [r.levelno for r in caplog.records] == [logging.ERROR]
+    with Recording(summary.path) as recording:
+        assert (len(recording), recording.complete) == (10, False)
+
+
+def test_pictures_of_another_size_end_the_recording_with_a_sentence(made, make_recorder):
+    recorder = make_recorder()
+    recorder.offer(made.made_frame(0, made.made_info()))
+    recorder.offer(made.made_frame(1, made.made_info(60, 80)))
+    recorder.offer(made.made_frame(2, made.made_info()))
+    summary = recorder.stop()
+    assert "from 160×120 to 80×60 pixels; start a new recording" in summary.failed
+    assert (summary.captured, summary.recorded, summary.dropped) == (3, 1, 2)
+    with Recording(summary.path) as recording:
+        assert recording.complete
+        assert len(recording) == 1
+
+
+def test_ctrl_c_does_not_reach_the_writer_and_sigterm_ends_it_cleanly(
+    made, make_recorder, wait_for
+):
+    info = made.made_info()
+    recorder = make_recorder()
+    recorder.offer(made.made_frame(0, info))
+    wait_for(lambda: recorder.status().recorded == 1)
+    assert os.getpgid(recorder._process.pid) != os.getpgid(0)
+    writer_of(recorder).send_signal(signal.SIGINT)
+    recorder.offer(made.made_frame(1, info))
+    wait_for(lambda: recorder.status().recorded == 2)
+    writer_of(recorder).send_signal(signal.SIGTERM)
+    wait_for(lambda: recorder.status().failed)
+    assert "told to end by someone else" in recorder.status().failed
+    recorder.stop()
+    with Recording(recorder.path) as recording:
+        assert (recording.complete, len(recording)) == (True, 2)
+
+
+def test_the_writer_needs_neither_torch_nor_qt_nor_pydantic():
+    code = (
+        "import sys, thermoseg.recording.writer\n"
+        "print(sorted({'torch', 'PyQt6', 'cv2', 'pydantic', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_nothing_is_left_behind(made, recorded, make_recorder, wait_for):
+    recorded(2, "warm-up")
+    shared, descriptors = sorted(Path("/dev/shm").glob("*")), psutil.Process().num_fds()
+    recorder = make_recorder("killed")
+    recorder.offer(made.made_frame(0, made.made_info()))
+    writer_of(recorder).kill()
+    recorder.stop()
+    recorded(2, "stopped")
+    assert sorted(Path("/dev/shm").glob("*")) == shared
+    assert psutil.Process().num_fds() == descriptors
+    assert not psutil.Process().children()
+
+
+def test_every_flush_reaches_the_disk(made, tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(writer.os, "fsync", lambda descriptor: synced.append(descriptor))
+    geometry = recorder_module._geometry(made.made_info())
+    memory = recorder_module.SharedMemory.create(geometry)
+    job = writer.WriterJob(str(tmp_path / "s.h5"), {}, geometry, memory.token, os.getpid(), 0)
+    session = writer.SessionWriter(job, memory)
+    before = len(synced)
+    session.flush()
+    session.flush()
+    assert len(synced) == before + 2
+    session.finish("stopped")
+    os.close(memory.token)
+    assert writer.FLUSH_INTERVAL_S <= 0.5
+
+
+class TestRefusals:
+    def recorder(self, made, path, limits=None):
+        return Recorder(path, made.made_info(), "made:", None, limits)
+
+    def test_an_existing_file_is_never_overwritten(self, made, recorded):
+        path = recorded(2)
+        before = path.read_bytes()
+        with pytest.raises(RecordingError, match="exists already and is not overwritten"):
+            self.recorder(made, path).start()
+        assert path.read_bytes() == before
+        assert not path.with_name("session.h5.RECORDING").exists()
+
+    def test_two_recorders_cannot_share_a_file(self, made, make_recorder):
+        recorder = make_recorder()
+        with pytest.raises(RecordingError, match="exists already|being recorded already"):
+            self.recorder(made, recorder.path).start()
+
+    def test_a_marker_that_a_crash_left_before_the_file_is_no_obstacle(self, made, tmp_path):
+        path = tmp_path / "session.h5"
+        path.with_name("session.h5.RECORDING").write_text('{"pid": 999999999, "started": 0}')
+        recorder = self.recorder(made, path, DiskLimits(0, 0, 0, 0))
+        recorder.start()
+        assert recorder.stop().failed == ""
+
+    def test_a_name_of_another_kind(self, made, tmp_path):
+        with pytest.raises(RecordingError, match=r"does not end in \.h5"):
+            self.recorder(made, tmp_path / "session.mp4").start()
+
+    def test_a_folder_that_cannot_be_made(self, made, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(RecordingError, match="cannot be made"):
+            self.recorder(made, tmp_path / "file" / "session.h5").start()
+
+    @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "SMB3"])
+    def test_a_network_share(self, made, tmp_path, monkeypatch, kind):
+        partition = type("Partition", (), {"mountpoint": str(tmp_path), "fstype": kind})
+        monkeypatch.setattr(psutil, "disk_partitions", lambda all: [partition])  # noqa: A006
+        with pytest.raises(RecordingError, match="network share .*local disk"):
+            self.recorder(made, tmp_path / "session.h5").start()
+
+    def test_a_disk_that_is_nearly_full(self, made, tmp_path):
+        limits = DiskLimits(refuse_bytes=10**18)
+        with pytest.raises(RecordingError, match="make room for"):
+            self.recorder(made, tmp_path / "session.h5", limits).start()
+
+    def test_using_it_before_start(self, made, tmp_path):
+        recorder = self.recorder(made, tmp_path / "session.h5")
+        with pytest.raises(RecordingError, match="call start first"):
+            recorder.offer(made.made_frame(0, made.made_info()))
+        assert recorder.status().recorded == 0
+
+
+def test_a_disk_that_fills_up_is_warned_of_once(made, make_recorder, wait_for, caplog):
+    recorder = make_recorder(limits=DiskLimits(0, 0, warn_bytes=10**18))
+    recorder.offer(made.made_frame(0, made.made_info()))
+    wait_for(lambda: recorder.status().warning)
+    assert "make space" in recorder.status().warning
+    assert caplog.text.count("make space") == 1
+
+
+def test_a_disk_below_its_limit_ends_the_recording_cleanly(made, make_recorder, wait_for):
+    recorder = make_recorder(limits=DiskLimits(0, stop_bytes=10**18, warn_bytes=0, warn_s=0))
+    recorder.offer(made.made_frame(0, made.made_info()))
+    wait_for(lambda: recorder.status().failed)
+    assert "nearly full; recording ended cleanly" in recorder.status().failed
+    with Recording(recorder.stop().path) as recording:
+        assert recording.complete
+        assert "nearly full" in recording.ended
