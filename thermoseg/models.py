@@ -8,10 +8,12 @@ neither format notices a flipped bit; the SHA-256 of the whole file names it in 
 PyTorch is loaded only when a network is built; listing models does not need it.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,7 +157,8 @@ def save_model(path: Path, network: "nn.Module", header: ModelHeader, *, half: b
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise ModelError(
             f"the model {path} cannot be written ({error.strerror}); choose another folder or "
             "free some space"
@@ -390,7 +393,9 @@ def _unpickle(path: Path) -> "dict[str, Tensor]":
     _refuse_oversized(path)
     _refuse_compressed(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd pickles, which are refused anyway
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise _missing(path) from error
     except _UNPICKLING_FAULTS as error:
