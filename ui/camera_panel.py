@@ -1,0 +1,178 @@
+"""Where pictures come from and which model looks at them: the strip at the top."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QStandardItem, QStandardItemModel
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from thermoseg.cameras import CameraListing
+from ui.session_controller import NO_MODEL, SessionState
+from ui.theme import Theme, icon
+
+ADDRESS: Final = Qt.ItemDataRole.UserRole
+
+
+class CameraPanel(QWidget):
+    """Asks for a camera or file and for a model; starts and stops."""
+
+    start_requested = pyqtSignal(str, str)
+    """Address and name of the model, which is `NO_MODEL` for none."""
+    stop_requested = pyqtSignal()
+    scan_requested = pyqtSignal()
+    file_requested = pyqtSignal()
+    """The user wants to choose a file."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._running = False
+        self._source = QComboBox()
+        self._source.setEditable(True)
+        self._source.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self._source.setModel(QStandardItemModel(self._source))
+        self._source.setMinimumContentsLength(12)
+        self._source.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._source.setToolTip(
+            "A camera from the list, a file, or an address such as simulated: or lepton:"
+        )
+        line = self._source.lineEdit()
+        if line is not None:
+            line.setPlaceholderText("Choose a camera, drop a file, or type an address")
+            line.returnPressed.connect(self.start)
+        self._source.activated.connect(self._on_source_activated)
+        self._scan = self._tool("refresh", "Look for cameras again (F5)")
+        self._scan.clicked.connect(self.scan_requested)
+        self._open = self._tool("folder", "Open a recording or picture (Ctrl+O)")
+        self._open.clicked.connect(self.file_requested)
+        self._model = QComboBox()
+        self._model.setToolTip("The network that finds the regions")
+        self._model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._model.setMinimumContentsLength(11)
+        self._model.addItem("No segmentation", NO_MODEL)
+        self._start = QPushButton("Start")
+        self._start.setProperty("role", "primary")
+        self._start.setToolTip("Start or stop (Space)")
+        self._start.clicked.connect(self.toggle)
+        for widget in (self._model, self._start):
+            widget.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        for widget in (self._source, self._scan, self._open, self._model, self._start):
+            layout.addWidget(widget, 1 if widget is self._source else 0)
+
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        """Take the colours and the size of `theme`."""
+        self._theme = theme
+        side = round(16 * scale)
+        for button, name in ((self._scan, "refresh"), (self._open, "folder")):
+            button.setIcon(icon(name, theme.text))
+            button.setIconSize(QSize(side, side))
+        self._start.setIconSize(QSize(side, side))
+        self._start.setMinimumWidth(round(92 * scale))
+        self._show_start()
+
+    @property
+    def address(self) -> str:
+        """What is chosen or typed; empty if nothing is."""
+        text = self._source.currentText().strip()
+        row = self._source.findText(text)
+        if row >= 0:
+            return str(self._source.itemData(row, ADDRESS))
+        return address_of(text)
+
+    @property
+    def model(self) -> str:
+        """Name of the model chosen, `NO_MODEL` for none."""
+        return str(self._model.currentData())
+
+    def set_address(self, address: str) -> None:
+        """Choose the camera of this address, or show the address itself."""
+        row = self._source.findData(address, ADDRESS)
+        if row >= 0:
+            self._source.setCurrentIndex(row)
+        else:
+            self._source.setCurrentIndex(-1)
+            self._source.setEditText(address)
+
+    def show_cameras(self, listings: Sequence[CameraListing]) -> None:
+        """Offer these cameras; those with a problem are shown with it but cannot be chosen."""
+        address = self.address
+        items = self._source.model()
+        if not isinstance(items, QStandardItemModel):
+            raise TypeError("the list of cameras needs items that can be disabled")
+        items.clear()
+        for listing in listings:
+            text = (
+                f"{listing.description} — {listing.problem}"
+                if listing.problem
+                else (listing.description)
+            )
+            item = QStandardItem(text)
+            item.setData(listing.address, ADDRESS)
+            item.setToolTip(listing.problem or listing.address)
+            item.setEnabled(not listing.problem)
+            items.appendRow(item)
+        self.set_address(address)
+
+    def show_models(self, names: Sequence[str], chosen: str) -> None:
+        """Offer these models, and none; `chosen` is the one selected."""
+        self._model.clear()
+        for name in names:
+            self._model.addItem(name, name)
+        self._model.addItem("No segmentation", NO_MODEL)
+        self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
+
+    def show_state(self, state: SessionState) -> None:
+        """Offer what can be done in this state."""
+        self._running = state.busy
+        for widget in (self._source, self._model, self._open):
+            widget.setEnabled(not self._running)
+        self._show_start()
+
+    def toggle(self) -> None:
+        """Start what is chosen, or stop."""
+        if self._running:
+            self.stop_requested.emit()
+        else:
+            self.start()
+
+    def start(self) -> None:
+        """Start what is chosen; without a choice the list opens instead."""
+        if self._running:
+            return
+        if self.address:
+            self.start_requested.emit(self.address, self.model)
+        else:
+            self._source.setFocus()
+            self._source.showPopup()
+
+    def _on_source_activated(self, row: int) -> None:
+        self.set_address(str(self._source.itemData(row, ADDRESS)))
+
+    def _show_start(self) -> None:
+        self._start.setText("Stop" if self._running else "Start")
+        self._start.setProperty("role", "" if self._running else "primary")
+        colour = self._theme.text if self._running else self._theme.on_accent
+        self._start.setIcon(icon("stop" if self._running else "play", colour, self._theme.muted))
+        style = self._start.style()
+        if style is not None:
+            style.unpolish(self._start)
+            style.polish(self._start)
+
+    def _tool(self, name: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(name)
+        button.setToolTip(tip)
+        return button
+
+
+def address_of(text: str) -> str:
+    """Turn what the user typed, dropped or chose into an address: an existing path is a file."""
+    path = Path(text).expanduser()
+    if text and path.exists():
+        return f"file:{quote(str(path.absolute()), safe='/:')}"
+    return text

@@ -1,0 +1,82 @@
+"""Which colour is which region, and how warm each is now."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from thermoseg.labels import COLOURS, FACE_REGIONS, Region
+from thermoseg.rois import RoiSample
+from ui.theme import Theme, numerals
+from ui.trace_view import describe_sample
+
+COLUMNS: Final = 2
+
+SAID: Final[dict[Region, str]] = {
+    Region.CHIN: "Chin, cheeks",
+    Region.MOUTH: "Mouth",
+    Region.EYES: "Eyes",
+    Region.EYEBROWS: "Eyebrows",
+    Region.NOSE: "Nose",
+}
+
+
+class RegionLegend(QFrame):
+    """Colour chips with names and mean temperatures."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        heading = QLabel("Regions, mean °C")
+        heading.setProperty("role", "heading")
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(3)
+        self._chips: list[tuple[QLabel, Region]] = []
+        self._values: dict[str, QLabel] = {}
+        rows = -(-len(FACE_REGIONS) // COLUMNS)
+        for place, region in enumerate(FACE_REGIONS):
+            column, row = divmod(place, rows)
+            chip, name, value = QLabel(), QLabel(SAID[region]), QLabel("—")
+            value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            grid.addWidget(chip, row, 4 * column)
+            grid.addWidget(name, row, 4 * column + 1)
+            grid.addWidget(value, row, 4 * column + 2)
+            self._chips.append((chip, region))
+            self._values[region.label] = value
+        for column in range(COLUMNS):
+            grid.setColumnStretch(4 * column + 2, 1)
+            if column:
+                grid.setColumnMinimumWidth(4 * column - 1, 14)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 12, 10)
+        layout.setSpacing(6)
+        layout.addWidget(heading)
+        layout.addLayout(grid)
+
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        """Take the colours and the size of `theme`."""
+        side = round(11 * scale)
+        for chip, region in self._chips:
+            red, green, blue = COLOURS[region]
+            chip.setFixedSize(side, side)
+            chip.setStyleSheet(
+                f"background: rgb({red}, {green}, {blue}); border-radius: {side // 4}px;"
+                f"border: 1px solid {theme.line};"
+            )
+        for value in self._values.values():
+            value.setFont(numerals(9.75 * scale))
+            value.setMinimumWidth(round(44 * scale))
+
+    def show_samples(self, samples: Mapping[str, RoiSample]) -> None:
+        """Write the mean of each region, or why there is none."""
+        for name, label in self._values.items():
+            value, reason = describe_sample(samples.get(name))
+            text = value if value != "—" or not reason else f"— {reason}"
+            label.setText(text)
+            label.setToolTip(reason)
+
+    def clear(self) -> None:
+        """Show no values."""
+        self.show_samples({})
