@@ -206,6 +206,8 @@ class FlirFile:
         """Return where the next frame begins: at `end`, or behind a short padding."""
         if self._size - end < len(_MAGICS[0]):
             return None
+        if self._read(end, 4) in _MAGICS:
+            return end
         # The magic may occur in pictures too, so it is looked for between frames only.
         gap = self._read(end, min(MAX_PADDING, self._size - end))
         at = [place for magic in _MAGICS if (place := gap.find(magic)) >= 0]

@@ -158,19 +158,19 @@ class _BinMatrices:
 
     def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
         self.shape = shape
-        self._name = path.name
-        self._stream = path.open("rb")
+        self._path = path
 
     def counts(self, index: int) -> NDArray[np.uint16]:
         _, height, width = self.shape
-        self._stream.seek(2 * index * height * width)
-        data = self._stream.read(2 * height * width)
+        with self._path.open("rb") as stream:
+            stream.seek(2 * index * height * width)
+            data = stream.read(2 * height * width)
         if len(data) < 2 * height * width:
-            raise FormatError(f"{self._name} has become shorter while read; copy it again")
+            raise FormatError(f"{self._path.name} has become shorter while read; copy it again")
         return np.frombuffer(data, "<u2").reshape(height, width).astype(np.uint16)
 
     def close(self) -> None:
-        self._stream.close()
+        """Nothing to do: the file is open only while read."""
 
 
 def open_npy(path: Path, options: FileOptions, *, alone: bool = True) -> MatrixSource:

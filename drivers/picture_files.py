@@ -29,9 +29,6 @@ PALETTE_MEDIAN: Final = 12.0
 PALETTE_90TH: Final = 40.0
 """The same for nine tenths: scales, logos and text keep further off."""
 
-LUMA: Final = np.array([0.299, 0.587, 0.114])
-"""ITU-R BT.601, of red, green, blue."""
-
 IRON_STOPS: Final = (
     (0, 0, 0),
     (26, 13, 95),
@@ -62,6 +59,8 @@ PALETTES: Final = ("iron", *_OPENCV_PALETTES)
 
 _CELLS: Final = 64
 """Steps per colour channel in the table that inverts a palette."""
+
+_BLOCK_PIXELS: Final = 1 << 18
 
 
 def palette(name: str) -> NDArray[np.uint8]:
@@ -119,21 +118,30 @@ def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if np.percentile(spread, 99) > GREY_SPREAD:
         name = palette_of(picture)
         if name is not None:
-            step = 256 // _CELLS
-            red, green, blue = np.moveaxis(picture // step, -1, 0)
-            places: NDArray[np.uint8] = _inverse(name)[red, green, blue]
-            return places
-    luma: NDArray[np.uint8] = np.rint(picture @ LUMA).astype(np.uint8)
-    return luma
+            return _uncoloured(picture, name)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _uncoloured(picture: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """Look up each pixel's place on the palette, some rows at a time to bound memory."""
+    inverse, step = _inverse(name), 256 // _CELLS
+    height, width = picture.shape[:2]
+    places = np.empty((height, width), np.uint8)
+    rows = max(1, _BLOCK_PIXELS // width)
+    for top in range(0, height, rows):
+        cells = (picture[top : top + rows] // step).astype(np.intp)
+        flat = (cells[..., 0] * _CELLS + cells[..., 1]) * _CELLS + cells[..., 2]
+        inverse.take(flat, out=places[top : top + rows])
+    return places
 
 
 @lru_cache(maxsize=len(PALETTES))
 def _inverse(name: str) -> NDArray[np.uint8]:
-    """Return the place on the palette that is nearest to each cell of the colour cube."""
+    """Return the place on the palette nearest to each cell of the colour cube, flattened."""
     centres = np.arange(_CELLS) * (256 / _CELLS) + (256 / _CELLS - 1) / 2
     cube = np.stack(np.meshgrid(centres, centres, centres, indexing="ij"), axis=-1)
     places: NDArray[np.intp] = cKDTree(palette(name)).query(cube)[1]
-    return places.astype(np.uint8)
+    return places.astype(np.uint8).ravel()
 
 
 class PictureSource:

@@ -343,8 +343,9 @@ class PlaybackCamera:
             self._shift = _Shift(
                 self._last.index + 1 - frame.index, self._last.time_s + 1 / rate_hz - frame.time_s
             )
+        announced = self._as_announced(frame)
         self._next += 1
-        return self._shift.apply(self._as_announced(frame))
+        return self._shift.apply(announced)
 
     def _as_announced(self, frame: Frame) -> Frame:
         """Refuse a frame unlike the first, and express its counts in the first one's calibration.

@@ -22,6 +22,9 @@ KELVIN: Final = 273.15
 COUNTS: Final = 65_536
 """Values a 16-bit count can have."""
 
+HOTTEST_C: Final = 1e6
+"""Beyond this a number in a file of temperatures is none."""
+
 TABLES_KEPT: Final = 32
 """Conversion tables remembered, 256 KiB each."""
 
@@ -365,11 +368,11 @@ class LinearGrid:
         Raises
         ------
         ValueError
-            If one of them is not a number.
+            If one of them is no temperature.
         """
         span_k = highest_c - lowest_c
-        if not 0 <= span_k < np.inf:
-            raise ValueError(f"cannot span {lowest_c} to {highest_c} °C")
+        if not (span_k >= 0 and max(abs(lowest_c), abs(highest_c)) <= HOTTEST_C):
+            raise ValueError(f"cannot span {lowest_c:g} to {highest_c:g} °C")
         step_k = max(span_k / (COUNTS - 2), 1e-6)
         return cls(LinearRadiometry(step_k, lowest_c - step_k, cls.MISSING))
 
