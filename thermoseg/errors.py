@@ -43,3 +43,7 @@ class RecordingError(ThermoSegError):
 
 class ConfigError(ThermoSegError):
     """A setting has an unknown name or a value it may not have; the message gives its path."""
+
+
+class TrainingError(ThermoSegError):
+    """A training run cannot start or go on."""

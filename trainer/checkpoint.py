@@ -1,0 +1,89 @@
+"""Checkpoints that a kill, a full disk or a power cut cannot cost.
+
+A new one is written beside the old, flushed to the disk, and only then takes its name; the one
+before is kept.  They hold tensors, numbers and texts only and are loaded as such: no code in them
+is ever run.
+"""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from thermoseg.errors import TrainingError
+
+LAST: Final = "last.ckpt"
+PREVIOUS: Final = "previous.ckpt"
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
+    """Make `state` the folder's last checkpoint, and the last the previous.
+
+    Parameters
+    ----------
+    folder
+        Of the run; exists.
+    state
+        Tensors, numbers, texts, and dictionaries and lists of them.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be written; the checkpoints that were there are intact.
+    """
+    fresh, last = folder / f"{LAST}.tmp", folder / LAST
+    try:
+        with fresh.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if last.exists():
+            last.replace(folder / PREVIOUS)
+        fresh.replace(last)
+        _flush_folder(folder)
+    except (OSError, RuntimeError) as error:
+        fresh.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{last}: the checkpoint cannot be saved ({error}); free disk space or rights, then "
+            f"resume from the one before"
+        ) from error
+    return last
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Load a checkpoint file, or the newest readable one of a run's folder.
+
+    Raises
+    ------
+    TrainingError
+        If there is none or none can be read.
+    """
+    candidates = [path / LAST, path / PREVIOUS] if path.is_dir() else [path]
+    reasons = []
+    for candidate in candidates:
+        try:
+            state = torch.load(candidate, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            reasons.append(f"{candidate.name} is missing")
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            reasons.append(f"{candidate.name} is damaged ({str(error).splitlines()[0]})")
+        else:
+            if isinstance(state, dict) and "network" in state:
+                return state
+            reasons.append(f"{candidate.name} is no checkpoint of this program")
+    raise TrainingError(
+        f"{path}: no checkpoint can be loaded: {'; '.join(reasons)}; start the run anew"
+    )
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames durable; not every system can, and then it is not needed."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,218 @@
+"""Losses on logits and labels: cross-entropy, binary cross-entropy, DICE and RMI.
+
+Each is a pure function of `logits` (n, classes, h, w) and integer `labels` (n, h, w); pixels whose
+label is negative or not below `classes` are ignored.  All compute in float32 or better whatever
+the precision of training, and none changes its arguments.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+RMI_RADIUS: Final = 3
+"""Side of the square whose pixels RMI looks at together, pooled pixels (Zhao et al. 2019, §4)."""
+RMI_POOL: Final = 3
+"""Side and stride of the max-pooling before it."""
+RMI_LAMBDA: Final = 0.5
+"""Share of binary cross-entropy; the rest is the region term."""
+RMI_DIAGONAL: Final = 1e-3
+"""Added to the diagonals of covariances, so that absent classes can be inverted."""
+RMI_LOWEST_PROBABILITY: Final = 1e-6
+"""Added to every probability, as in the definition."""
+
+
+def _valid(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Return labels as int64 with ignored pixels set to 0, and which pixels count."""
+    labels = labels.long()
+    valid = (labels >= 0) & (labels < classes)
+    return torch.where(valid, labels, 0), valid
+
+
+def _check(logits: Tensor, labels: Tensor) -> None:
+    if logits.ndim != 4 or labels.shape != (logits.shape[0], *logits.shape[2:]):
+        raise ValueError(
+            f"logits must be (n, classes, h, w) and labels (n, h, w), "
+            f"got {tuple(logits.shape)} and {tuple(labels.shape)}"
+        )
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Softmax cross-entropy, mean over the pixels that count; 0 where none does.
+
+    Parameters
+    ----------
+    logits
+        (n, classes, h, w).
+    labels
+        (n, h, w), integer.
+    weight
+        (classes,), importance of each class; the mean is weighted with it.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match.
+    """
+    _check(logits, labels)
+    with torch.autocast(logits.device.type, enabled=False):
+        target, valid = _valid(labels, logits.shape[1])
+        target = torch.where(valid, target, -100)
+        total = functional.cross_entropy(
+            logits.float(), target, weight, ignore_index=-100, reduction="sum"
+        )
+        share = valid.sum() if weight is None else weight[target[valid]].sum()
+        return total / share.clamp_min(1e-6)
+
+
+def bce_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Weighted binary cross-entropy of each class against the rest.
+
+    Summed over classes, mean over the pixels that count (+1, as in the definition of RMI).
+
+    Parameters
+    ----------
+    logits
+        (n, classes, h, w).
+    labels
+        (n, h, w), integer.
+    weight
+        (classes,), importance of each class's channel; 1 for all when None.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match.
+    """
+    _check(logits, labels)
+    with torch.autocast(logits.device.type, enabled=False):
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        target, valid = _valid(labels, logits.shape[1])
+        # BCE(x, t) = softplus(x) - t·x, so the one-hot truth needs no memory.
+        negative = functional.softplus(logits)
+        positive = logits.gather(1, target[:, None])[:, 0]
+        if weight is None:
+            per_pixel = negative.sum(1) - positive
+        else:
+            per_pixel = (negative * weight[:, None, None]).sum(1) - positive * weight[target]
+        return torch.where(valid, per_pixel, 0).sum() / (valid.sum() + 1)
+
+
+def dice_loss(logits: Tensor, labels: Tensor, smooth: float = 1.0) -> Tensor:
+    """One minus the DICE coefficient of softmax probabilities, mean over classes.
+
+    1 - (2 Σ p·t + s) / (Σ p + Σ t + s) per class, sums over the whole batch; a class that is
+    neither present nor predicted costs nothing.
+
+    Parameters
+    ----------
+    logits
+        (n, classes, h, w).
+    labels
+        (n, h, w), integer.
+    smooth
+        s, in pixels.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match.
+    """
+    _check(logits, labels)
+    with torch.autocast(logits.device.type, enabled=False):
+        classes = logits.shape[1]
+        target, valid = _valid(labels, classes)
+        mask = valid.float()
+        probabilities = logits.float().softmax(1) * mask[:, None]
+        predicted = probabilities.sum((0, 2, 3))
+        hit = probabilities.gather(1, target[:, None])[:, 0]
+        overlap = hit.new_zeros(classes).index_add(0, target.flatten(), hit.flatten())
+        present = torch.bincount(target.flatten(), mask.flatten(), classes).to(hit.dtype)
+        return (1 - (2 * overlap + smooth) / (predicted + present + smooth)).mean()
+
+
+def rmi_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """λ·BCE + (1-λ)·RMI with λ = 0.5 (Zhao et al., NeurIPS 2019, eq. 17; Joshi et al., BMVC 2022).
+
+    Parameters
+    ----------
+    logits
+        (n, classes, h, w), before any sigmoid.
+    labels
+        (n, h, w), integer; left untouched.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match, or the picture is smaller than 7×7.
+    """
+    return RMI_LAMBDA * bce_loss(logits, labels) + (1 - RMI_LAMBDA) * region_term(logits, labels)
+
+
+def region_term(logits: Tensor, labels: Tensor) -> Tensor:
+    """Lower bound of the region mutual information, negated, summed over classes.
+
+    ½ log det(Σ_Y - Σ_YP (Σ_P)⁻¹ Σ_YPᵀ) / r², mean over pictures, where Y and P are the 3×3
+    neighbourhoods of truth and sigmoid probability after max-pooling, as vectors of r² = 9.
+
+    The covariances are computed in float64: they are sums over thousands of pixels whose
+    difference is compared with 1e-3.
+
+    Parameters
+    ----------
+    logits
+        (n, classes, h, w).
+    labels
+        (n, h, w), integer.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match, or the picture is smaller than 7×7.
+    """
+    _check(logits, labels)
+    if min(logits.shape[2:]) < 7:
+        raise ValueError(f"a picture must be at least 7x7, got {tuple(logits.shape[2:])}")
+    with torch.autocast(logits.device.type, enabled=False):
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        target, valid = _valid(labels, logits.shape[1])
+        with torch.no_grad():
+            truth = torch.zeros_like(logits)
+            truth.scatter_(1, target[:, None], valid[:, None].to(truth.dtype))
+            truth = _neighbourhoods(_pool(truth).double())
+        if not bool(valid.all()):
+            # Sigmoid of minus infinity is the probability 0 that ignored pixels must have.
+            logits = logits.masked_fill(~valid[:, None], float("-inf"))
+        # The sigmoid is monotone: pooling first leaves a ninth of the work.
+        chance = _pool(logits).double().sigmoid() + RMI_LOWEST_PROBABILITY
+        chance = _neighbourhoods(chance)
+
+        diagonal = RMI_DIAGONAL * torch.eye(
+            RMI_RADIUS**2, dtype=torch.float64, device=chance.device
+        )
+        of_truth = truth @ truth.mT
+        of_chance = chance @ chance.mT
+        between = truth @ chance.mT
+        inverse = torch.linalg.inv(of_chance + diagonal)
+        residual = of_truth - between @ inverse @ between.mT
+        factor = torch.linalg.cholesky(residual + diagonal)
+        log_det = 2 * torch.log(factor.diagonal(dim1=-2, dim2=-1) + 1e-8).sum(-1)
+        bound = 0.5 * log_det.mean(0).sum() / RMI_RADIUS**2
+        return bound.to(logits.dtype)
+
+
+def _pool(maps: Tensor) -> Tensor:
+    return functional.max_pool2d(maps, RMI_POOL, RMI_POOL, padding=RMI_POOL // 2)
+
+
+def _neighbourhoods(maps: Tensor) -> Tensor:
+    """Stack the 3×3 neighbours of each place: (n, c, h, w) to centred (n, c, 9, places)."""
+    rows, columns = (side - RMI_RADIUS + 1 for side in maps.shape[2:])
+    shifted = [
+        maps[:, :, row : row + rows, column : column + columns].flatten(2)
+        for row in range(RMI_RADIUS)
+        for column in range(RMI_RADIUS)
+    ]
+    vectors = torch.stack(shifted, dim=2)
+    return vectors - vectors.mean(dim=3, keepdim=True)
