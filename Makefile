@@ -55,7 +55,7 @@ run: $(INSTALLED) ## start the app on the simulated camera (CAMERA=… for anoth
 		echo "Install them with “make system-packages”.  Until then, without a window:"; \
 		$(BIN)/thermoseg demo --camera '$(CAMERA)'; \
 	else \
-		$(BIN)/thermoseg-ui --camera '$(CAMERA)'; \
+		$(BIN)/thermoseg-ui '$(CAMERA)'; \
 	fi
 
 demo: $(INSTALLED) ## the session of `make run` without a window, always
@@ -78,7 +78,7 @@ bench: $(INSTALLED) ## measure live rates, latency and networks; prints tables
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m benchmarks --seconds $(BENCH_SECONDS)
 
 screenshot: $(INSTALLED) ## redraw docs/screenshot.png
-	QT_QPA_PLATFORM=offscreen $(BIN)/thermoseg-ui --camera '$(CAMERA)' \
+	QT_QPA_PLATFORM=offscreen $(BIN)/thermoseg-ui '$(CAMERA)' \
 		--screenshot docs/screenshot.png --after 20
 
 system-packages: ## install what a real window needs on Debian and Ubuntu (asks for root)

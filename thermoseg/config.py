@@ -25,7 +25,7 @@ class Settings(BaseModel):
     """Address of the camera to open first."""
     model: str = "face-compact"
     """Name of a bundled model, or path of a model file."""
-    backend: Literal["auto", "openvino", "torch"] = "auto"
+    backend: Literal["auto", "cuda", "openvino", "torch"] = "auto"
     """What runs the network; `auto` takes the fastest that works here."""
 
 

@@ -1,0 +1,1 @@
+"""Measurements that `make bench` prints; each `bench_*.py` runs alone, too."""

@@ -1,0 +1,9 @@
+"""Costs of the authors' code, measured on 2 cores of a shared machine: use them as ratios."""
+
+from typing import Final
+
+FRAME_MS: Final = 3151.0
+"""Authors' Attention U-Net, float32 PyTorch, one frame of 512×640."""
+
+FRAME_OPENVINO_MS: Final = 1406.0
+"""The same network and frame in OpenVINO, float32."""
