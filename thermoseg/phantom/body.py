@@ -136,9 +136,7 @@ def _dress(
     return np.asarray(skin + mask * (cloth - skin), np.float32)
 
 
-def make_long_hair(
-    rng: np.random.Generator, surface: HeadSurface, hair_c: float, thickness: float
-) -> Part:
+def make_long_hair(rng: np.random.Generator, hair_c: float, thickness: float) -> Part:
     """Model hair that hangs down beside and behind the face."""
     opening = float(rng.uniform(0.85, 1.45))
     length = float(rng.uniform(1.2, 4.2))
@@ -165,6 +163,36 @@ def make_long_hair(
     u, v = np.meshgrid(t, np.linspace(0, 1, 24))
     strands = 0.25 * smooth_noise(rng, 96, 256, 8, 120) + 0.25 * smooth_noise(rng, 96, 256, 5, 30)
     celsius = hair_c + float(rng.uniform(0.3, 2.0)) * strands
+    return Part(
+        grid.astype(np.float32),
+        np.stack([u, v], -1).astype(np.float32),
+        celsius.astype(np.float32),
+        follows_head=True,
+    )
+
+
+def make_hood(rng: np.random.Generator, cloth_c: float) -> Part:
+    """Model a hood or head scarf that leaves the face open."""
+    opening = float(rng.uniform(0.8, 1.35))
+    gap = float(rng.uniform(0.05, 0.35))
+    t = np.linspace(0, 1, 37)
+    rise = np.linspace(0, 1, 20)[:, None]
+    y = -2.0 - gap + (4.4 + gap) * rise
+    brow = float(rng.uniform(0.55, 1.0))
+    start = np.where(y < -brow, 0.0, opening * np.sqrt(np.clip((y + brow) / 0.5, 0, 1)))
+    angle = start + t[None] * (2 * np.pi - 2 * start)
+    dome = np.sqrt(np.clip(1 - ((-0.6 - y) / (1.42 + gap)) ** 2, 0.0, 1.0))
+    dome = np.where(y > -0.6, 1.0, dome)
+    width, ahead, behind = (1.22 + gap) * dome, (1.5 + gap) * dome, (1.75 + gap) * dome
+    width = np.where(y > 1.2, width * (1 - 0.12 * (y - 1.2)), width)
+    depth = np.where(np.cos(angle) > 0, ahead, behind)
+    radius = ((np.sin(angle) / np.maximum(width, 0.02)) ** 2
+              + (np.cos(angle) / np.maximum(depth, 0.02)) ** 2) ** -0.5  # fmt: skip
+    height = np.broadcast_to(y, radius.shape)
+    grid = np.stack([radius * np.sin(angle), height, -1.25 + radius * np.cos(angle)], -1)
+    u, v = np.meshgrid(t, rise[:, 0])
+    folds = smooth_noise(rng, 64, 128, 6, 12) + 0.5 * smooth_noise(rng, 64, 128, 20, 30)
+    celsius = cloth_c + float(rng.uniform(0.1, 0.8)) * folds
     return Part(
         grid.astype(np.float32),
         np.stack([u, v], -1).astype(np.float32),
@@ -259,7 +287,7 @@ def _ribbon(x: np.ndarray, y: np.ndarray, z: np.ndarray, half: float, celsius: f
     )
 
 
-def make_brim(rng: np.random.Generator, surface: HeadSurface, celsius: float) -> Part:
+def make_brim(rng: np.random.Generator, celsius: float) -> Part:
     """Model the brim of a cap or hat."""
     reach = float(rng.uniform(0.5, 1.1))
     y = float(rng.uniform(-0.95, -0.6))

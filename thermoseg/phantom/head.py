@@ -1,6 +1,7 @@
 """The phantom as it is met: a head that lives, looked at whenever one likes."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from thermoseg.phantom.shape import (
 from thermoseg.phantom.skin import Traits
 from thermoseg.phantom.surroundings import draw_background
 
-_PORES = 40
+_PORES: Final = 40
 """Perspiring pores between nose and lip and beside the nostrils."""
 
 
@@ -29,10 +30,10 @@ class Sitter:
 
     seed: int = 0
     """Chooses face, clothes and room."""
-    pose: Pose = Pose(face_height=0.5, y=0.02)
+    pose: Pose = field(default_factory=lambda: Pose(face_height=0.5, y=0.02))
     """Around which the head moves."""
-    climate: Climate = Climate()
-    physiology: Physiology = Physiology()
+    climate: Climate = field(default_factory=Climate)
+    physiology: Physiology = field(default_factory=Physiology)
     glasses: bool = False
     beard: bool = False
     """Whether a drawn beard is kept; shaven otherwise."""

@@ -14,6 +14,7 @@ from thermoseg.phantom.body import (
     Part,
     make_brim,
     make_glasses,
+    make_hood,
     make_long_hair,
     make_torso,
 )
@@ -73,12 +74,14 @@ class Wardrobe:
     glasses: Glasses | None = None
     long_hair: bool = False
     brim: bool = False
+    hood: bool = False
 
     @classmethod
     def draw(cls, rng: np.random.Generator, climate: Climate, cap: bool) -> "Wardrobe":
         """Choose."""
         pair = Glasses.draw(rng, climate.skin_c, climate.room_c) if rng.random() < 0.33 else None
-        return cls(pair, bool(rng.random() < 0.3), cap and bool(rng.random() < 0.7))
+        hood = bool(rng.random() < 0.07)
+        return cls(pair, bool(rng.random() < 0.3), cap and bool(rng.random() < 0.7), hood)
 
 
 def paint_labels(labels: NDArray[np.uint8], landmarks: FloatArray) -> None:
@@ -125,13 +128,13 @@ class Person:
         )
         parts = [head, make_torso(rng, self.surface, clothing, skin)]
         if wardrobe.long_hair and not traits.bald:
-            parts.append(
-                make_long_hair(rng, self.surface, skin + traits.hair_k, traits.hair_volume)
-            )
+            parts.append(make_long_hair(rng, skin + traits.hair_k, traits.hair_volume))
         if wardrobe.glasses is not None:
             parts += make_glasses(rng, self.surface, wardrobe.glasses)
         if wardrobe.brim and traits.cap_k is not None:
-            parts.append(make_brim(rng, self.surface, skin + traits.cap_k))
+            parts.append(make_brim(rng, skin + traits.cap_k))
+        if wardrobe.hood:
+            parts.append(make_hood(rng, clothing.cloth_c))
         self.stage = Stage(parts)
 
     @classmethod
@@ -167,7 +170,7 @@ class Person:
             np.clip(uv[..., 1] * TEXTURE_HEIGHT, 0, TEXTURE_HEIGHT - 1),
             cv2.INTER_LINEAR,
         )
-        outwards = grid - np.float32([0, 0.2, -1.25])
+        outwards = grid - np.array([0, 0.2, -1.25], np.float32)
         outwards /= np.linalg.norm(outwards, axis=-1, keepdims=True)
         return np.asarray(grid + outwards * thickness[..., None], np.float32)
 

@@ -122,9 +122,14 @@ class Stage:
             np.eye(4, dtype=np.float32), _FOV_Y, 0.05, _FAR,
         )  # fmt: skip
         u, v, shade = cv2.split(picture)
-        celsius = cv2.remap(self._atlas, u * self._atlas.shape[1] - 0.5, v * self._atlas.shape[0] - 0.5,
-                            cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-        return celsius, shade, depth < _FAR / 2
+        celsius = cv2.remap(
+            self._atlas,
+            u * self._atlas.shape[1] - 0.5,
+            v * self._atlas.shape[0] - 0.5,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(celsius), np.asarray(shade), depth < _FAR / 2
 
     def _build_atlas(self) -> None:
         shelves: list[tuple[Part, int, int]] = []
@@ -142,7 +147,7 @@ class Stage:
             h, w = part.celsius.shape
             self._atlas[top : top + h, left : left + w] = part.celsius
             inset = np.clip(part.texture.reshape(-1, 2) * (w, h), 1, (w - 1, h - 1))
-            uv.append((inset + (left, top)) / (_ATLAS_WIDTH, height))
+            uv.append(np.add(inset, (left, top)) / (_ATLAS_WIDTH, height))
         self._uv = np.concatenate(uv).astype(np.float32)
 
 

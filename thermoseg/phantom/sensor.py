@@ -5,7 +5,7 @@ frame, 14 mK row and column stripes, 50 mK fixed pattern, a shutter event every 
 freezes the picture for a second and lets the level step by up to 0.3 K.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import cv2
@@ -39,7 +39,7 @@ class Sensor:
     shutter_s: float = 1.0
     shutter_step_k: float = 0.15
     """Standard deviation of the level change after a shutter event."""
-    radiometry: LinearRadiometry = LinearRadiometry(0.01)
+    radiometry: LinearRadiometry = field(default_factory=lambda: LinearRadiometry(0.01))
     seed: int = 0
 
     @classmethod
@@ -74,7 +74,7 @@ class ThermalCamera:
         ).astype(np.float32)
         self._rng = rng
         self._stock = rng.standard_normal((height + _SPARE, width + _SPARE), dtype=np.float32)
-        self._noise = np.zeros(shape, np.float32)
+        self._noise = np.float32(sensor.netd_k) * self._stock[:height, :width]
         self._frozen: NDArray[np.uint16] | None = None
 
     def expose(self, celsius: FloatArray, time_s: float) -> Exposure:
@@ -85,7 +85,7 @@ class ThermalCamera:
             return Exposure(self._frozen, shutter=True, after_shutter_s=0.0)
         picture = celsius
         if sensor.blur_px > 0.2:
-            picture = cv2.GaussianBlur(celsius, (0, 0), sensor.blur_px)
+            picture = np.asarray(cv2.GaussianBlur(celsius, (0, 0), sensor.blur_px), np.float32)
         level = sensor.drift_k_per_s * (time_s if not np.isfinite(since) else since)
         if event:
             step = np.random.default_rng((sensor.seed, 6, event)).normal(0, sensor.shutter_step_k)
@@ -118,4 +118,4 @@ class ThermalCamera:
     def _quantise(self, celsius: FloatArray) -> NDArray[np.uint16]:
         scale = self._sensor.radiometry
         counts = (celsius - np.float32(scale.offset_c)) * np.float32(1 / scale.scale_k)
-        return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)
+        return np.asarray(np.clip(np.rint(counts), 0, 65535), np.uint16)

@@ -47,11 +47,12 @@ _RIGHT_FACE: Final = {
     # jaw line, subject's right to the middle
     0: (-1.1, 0.02), 1: (-1.09, 0.36), 2: (-1.05, 0.7), 3: (-0.97, 1.02), 4: (-0.83, 1.32),
     5: (-0.64, 1.56), 6: (-0.43, 1.74), 7: (-0.21, 1.85), 8: (0.0, 1.89),
-    17: (-0.88, -0.24), 18: (-0.75, -0.38), 19: (-0.56, -0.43), 20: (-0.37, -0.4), 21: (-0.19, -0.32),
+    17: (-0.88, -0.24), 18: (-0.75, -0.38), 19: (-0.56, -0.43), 20: (-0.37, -0.4),
+    21: (-0.19, -0.32),
     27: (0.0, -0.04), 28: (0.0, 0.19), 29: (0.0, 0.41), 30: (0.0, 0.61),
     31: (-0.24, 0.73), 32: (-0.12, 0.77), 33: (0.0, 0.8),
-    36: (-0.73, 0.02), 37: (-0.6, -0.075), 38: (-0.42, -0.075), 39: (-0.27, 0.035), 40: (-0.42, 0.075),
-    41: (-0.6, 0.085),
+    36: (-0.73, 0.02), 37: (-0.6, -0.075), 38: (-0.42, -0.075), 39: (-0.27, 0.035),
+    40: (-0.42, 0.075), 41: (-0.6, 0.085),
     48: (-0.42, 1.15), 49: (-0.26, 1.06), 50: (-0.1, 1.015), 51: (0.0, 1.035),
     60: (-0.36, 1.15), 61: (-0.13, 1.125), 62: (0.0, 1.135),
     57: (0.0, 1.35), 58: (-0.12, 1.335), 59: (-0.27, 1.27), 66: (0.0, 1.175), 67: (-0.13, 1.17),
@@ -139,7 +140,7 @@ def face_points(identity: Identity, expression: Expression) -> FloatArray:
         points[index] = x, y
         if index in _MIRROR:
             points[_MIRROR[index]] = -x, y
-    nose, eyes, brows, mouth = slice(27, 36), slice(36, 48), slice(17, 27), slice(48, 68)
+    nose, brows, mouth = slice(27, 36), slice(17, 27), slice(48, 68)
     points[nose, 1] = -0.04 + (points[nose, 1] + 0.04) * identity.nose_length
     points[31:36, 0] *= identity.nose_width
     for side in (-1, 1):
@@ -262,8 +263,8 @@ class HeadSurface:
         around = np.linspace(-np.pi, np.pi, TEXTURE_WIDTH)
         column = np.interp(around, self.angles, np.arange(_COLUMNS)).astype(np.float32)
         row = np.linspace(0, _ROWS - 1, TEXTURE_HEIGHT, dtype=np.float32)
-        maps = np.meshgrid(column, row)
-        return np.asarray(cv2.remap(field.astype(np.float32), *maps, cv2.INTER_CUBIC))
+        columns, rows = np.meshgrid(column, row)
+        return np.asarray(cv2.remap(field.astype(np.float32), columns, rows, cv2.INTER_CUBIC))
 
     def _section(
         self, angle: NDArray[np.float64], y: NDArray[np.float64]
@@ -321,4 +322,4 @@ class HeadSurface:
             + 0.07 * bump(0, lower + 0.3, 0.22, 0.14)
             - 0.02 * bump(0, upper - 0.1, 0.06, 0.08)
         )
-        return height
+        return np.asarray(height)

@@ -44,6 +44,8 @@ class Traits:
     bald: bool = False
     fringe: float = 0.0
     """How far hair hangs over the forehead, eye distances."""
+    strands: int = 0
+    """Loose strands of hair that hang over the face."""
     hair_volume: float = 0.12
     """Thickness over the scalp, eye distances."""
     blotches_k: float = 0.3
@@ -79,6 +81,7 @@ class Traits:
             moustache=float(rng.uniform(0.2, 1.0)) if bearded and rng.random() < 0.8 else 0.0,
             bald=bool(rng.random() < 0.1),
             fringe=float(rng.uniform(0.1, 0.75)) if rng.random() < 0.25 else 0.0,
+            strands=int(rng.integers(1, 9)) if rng.random() < 0.2 else 0,
             hair_volume=float(rng.uniform(0.03, 0.3)),
             blotches_k=float(rng.uniform(0.1, 0.6)),
             folds_k=float(rng.uniform(0.05, 0.5)),
@@ -163,14 +166,14 @@ class Canvas:
         else:
             thickness = max(1, round(width))
             cv2.polylines(mask, fixed, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-        soft_mask = mask.astype(np.float32) * np.float32(1 / 255)
+        soft_mask = np.asarray(mask, np.float32) * np.float32(1 / 255)
         if soft > 0.3:
             if soft > 12 and min(soft_mask.shape) > 32:
                 small = cv2.resize(soft_mask, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
                 small = cv2.GaussianBlur(small, (0, 0), soft / 4)
-                soft_mask = cv2.resize(small, soft_mask.shape[::-1])
+                soft_mask = np.asarray(cv2.resize(small, soft_mask.shape[::-1]), np.float32)
             else:
-                soft_mask = cv2.GaussianBlur(soft_mask, (0, 0), soft)
+                soft_mask = np.asarray(cv2.GaussianBlur(soft_mask, (0, 0), soft), np.float32)
         return (slice(y0, y1), slice(x0, x1)), np.asarray(soft_mask)
 
 
@@ -215,6 +218,8 @@ class SkinPainter:
         if self._traits.beard_k or self._traits.moustache:
             self._beard()
         self._scalp()
+        if self._traits.strands:
+            self._loose_strands(self._traits.strands)
         if self._traits.face_mask_k is not None:
             self._face_mask(self._traits.face_mask_k)
         if self._traits.cap_k is not None:
@@ -304,7 +309,8 @@ class SkinPainter:
         start = rng.uniform(0.1, 0.9)
         top_y = p[27, 1] + start * (p[29, 1] - p[27, 1])
         outline = [
-            (-0.08, top_y), (0.08, top_y), (base * 0.8, p[30, 1] - 0.1), (base * 1.2, p[31, 1] - 0.04),
+            (-0.08, top_y), (0.08, top_y),
+            (base * 0.8, p[30, 1] - 0.1), (base * 1.2, p[31, 1] - 0.04),
             (base * 0.95, p[31, 1] + 0.03), (0, p[33, 1] + 0.01), (-base * 0.95, p[31, 1] + 0.03),
             (-base * 1.2, p[31, 1] - 0.04), (-base * 0.8, p[30, 1] - 0.1),
         ]  # fmt: skip
@@ -361,7 +367,8 @@ class SkinPainter:
             self._canvas.stroke([self._texels(fold)], smile_lines, 5, float(rng.uniform(2.5, 7)))
             eye = p[36:42].mean(axis=0) if side < 0 else p[42:48].mean(axis=0)
             bag = [
-                (eye[0] - 0.24, eye[1] + 0.11), (eye[0], eye[1] + 0.2), (eye[0] + 0.24, eye[1] + 0.11)
+                (eye[0] - 0.24, eye[1] + 0.11), (eye[0], eye[1] + 0.2),
+                (eye[0] + 0.24, eye[1] + 0.11),
             ]  # fmt: skip
             self._canvas.stroke([self._texels(bag)], bags, 4, 4)
             feet = [(eye[0] + side * 0.3, eye[1]), (eye[0] + side * 0.45, eye[1] - 0.05)]
@@ -429,7 +436,7 @@ class SkinPainter:
             canvas.stroke([upper], lash, 2, 1.2)
             if lashes_out:
                 hairs = [
-                    np.stack([point, point + (rng.normal(0, 2), -rng.uniform(4, 11))])
+                    np.stack([point, np.add(point, (rng.normal(0, 2), -rng.uniform(4, 11)))])
                     for point in self._texels(np.linspace(eye[0], eye[3], 7) - (0, 0.07))
                 ]
                 canvas.stroke([np.asarray(h, np.float32) for h in hairs], lash, 1, 0.8)
@@ -437,7 +444,7 @@ class SkinPainter:
                 eye[:4] - (0, 0.075) + np.array([[0, 0.05], [0, 0], [0, 0], [0, 0.05]])
             )
             canvas.stroke([raised], crease, 2, 2)
-            lower = self._texels(np.vstack([eye[3:6], eye[:1]]) + (0, 0.03))
+            lower = self._texels(np.add(np.vstack([eye[3:6], eye[:1]]), (0, 0.03)))
             canvas.stroke([lower], self._sign(0.25), 2, 2)
 
     def _brows(self) -> None:
@@ -449,7 +456,7 @@ class SkinPainter:
             down = np.array([[0.0, 1.0]])
             polygon = np.vstack([brow - 0.45 * thick * down, (brow + 0.55 * thick * down)[::-1]])
             self._canvas.stain([self._texels(polygon)], t.brow_k, soft, bristle)
-            shade = self._texels(brow + (0, height * 0.8))
+            shade = self._texels(np.add(brow, (0, height * 0.8)))
             self._canvas.stroke([shade], self._sign(0.25), 5, 3.5)
 
     def _ears(self) -> None:
@@ -504,7 +511,8 @@ class SkinPainter:
         if t.moustache:
             lip_y = float(p[51, 1])
             upper = [
-                (-corner - 0.08, p[48, 1] + 0.03), (-corner * 0.6, lip_y - 0.09), (0, p[33, 1] + 0.07),
+                (-corner - 0.08, p[48, 1] + 0.03), (-corner * 0.6, lip_y - 0.09),
+                (0, p[33, 1] + 0.07),
                 (corner * 0.6, lip_y - 0.09), (corner + 0.08, p[54, 1] + 0.03), (0, lip_y + 0.02),
             ]  # fmt: skip
             self._canvas.stain([self._texels(upper)], t.beard_k * t.moustache, 3.5, grain)
@@ -544,6 +552,16 @@ class SkinPainter:
         self._canvas.offset_k += (mask * thin * (level - self._canvas.offset_k)).astype(np.float32)
         depth = np.clip((edge[None] - rows) / 40, 0, 1)
         self.lift += (t.hair_volume * depth).astype(np.float32)
+
+    def _loose_strands(self, count: int) -> None:
+        rng = self._rng
+        for _ in range(count):
+            x = rng.choice([-1, 1]) * rng.uniform(0.1, 1.05)
+            y = np.linspace(-1.1, rng.uniform(-0.5, 1.6), 8)
+            drift = rng.normal(0, 0.25) * (y - y[0]) + rng.normal(0, 0.1) * (y - y[0]) ** 2
+            path = self._texels(np.stack([np.clip(x + drift, -1.1, 1.1), y], -1))
+            strength = self._traits.hair_k * rng.uniform(0.15, 0.5)
+            self._canvas.stroke([path], strength, float(rng.integers(1, 4)), 0.9)
 
     def _face_mask(self, offset_k: float) -> None:
         rng = self._rng

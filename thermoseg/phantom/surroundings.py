@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from thermoseg.phantom.shape import FloatArray
 from thermoseg.phantom.skin import smooth_noise
@@ -43,8 +44,7 @@ def _furnish(
         size = rng.uniform(0.03, 0.5, 2) * (width, height) / 2
         shape = rng.random()
         if shape < 0.45:
-            corner = tuple(np.int32(centre - size).tolist())
-            other = tuple(np.int32(centre + size).tolist())
+            corner, other = _pixel(centre - size), _pixel(centre + size)
             thickness = -1 if rng.random() < 0.7 else int(rng.integers(1, 7))
             cv2.rectangle(scene, corner, other, value, thickness)
         elif shape < 0.7:
@@ -54,11 +54,10 @@ def _furnish(
             )
         elif shape < 0.85:
             end = centre + rng.normal(0, 0.6, 2) * (width, height)
-            line = tuple(np.int32(centre).tolist()), tuple(np.int32(end).tolist())
-            cv2.line(scene, *line, value, int(rng.integers(1, 12)))
+            cv2.line(scene, _pixel(centre), _pixel(end), value, int(rng.integers(1, 12)))
         else:
             corners = centre + rng.normal(0, 0.5, (int(rng.integers(3, 8)), 2)) * size * 2
-            cv2.fillPoly(scene, [np.int32(corners)], value)
+            cv2.fillPoly(scene, [corners.astype(np.int32)], value)
 
 
 def _street(rng: np.random.Generator, scene: FloatArray, room_c: float, spread: float) -> None:
@@ -95,8 +94,8 @@ def _chair(rng: np.random.Generator, scene: FloatArray, celsius: float) -> None:
     layer = np.zeros_like(scene)
     corner, other = (int(cx - half), int(top)), (int(cx + half), height)
     cv2.rectangle(layer, corner, other, 1.0, -1)
-    layer = cv2.GaussianBlur(layer, (0, 0), float(rng.uniform(1, 5)))
-    scene += layer * (np.float32(celsius) - scene)
+    soft = np.asarray(cv2.GaussianBlur(layer, (0, 0), float(rng.uniform(1, 5))), np.float32)
+    scene += soft * (np.float32(celsius) - scene)
 
 
 def draw_hand(
@@ -126,8 +125,7 @@ def draw_hand(
     layer = np.zeros((height, width), np.uint8)
 
     def limb(start: np.ndarray, end: np.ndarray, thickness: float) -> None:
-        ends = [tuple(np.int32(np.clip(p, -4000, 4000)).tolist()) for p in (start, end)]
-        cv2.line(layer, ends[0], ends[1], 255, max(1, int(thickness)), cv2.LINE_AA)
+        cv2.line(layer, _pixel(start), _pixel(end), 255, max(1, int(thickness)), cv2.LINE_AA)
 
     for finger in range(4):
         root = palm + side * size_px * (finger - 1.5) * 0.33
@@ -146,3 +144,8 @@ def draw_hand(
         warmth + (inside - 0.8) * rng.normal(0, 2.0) + 0.3 * smooth_noise(rng, height, width, 9, 9)
     )
     celsius += (mask * (hand - celsius)).astype(np.float32)
+
+
+def _pixel(point: NDArray[np.floating]) -> tuple[int, int]:
+    x, y = np.clip(point, -4000, 4000)
+    return int(x), int(y)
