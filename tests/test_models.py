@@ -141,7 +141,7 @@ def test_a_truncated_file_is_refused(saved: Path, kept: float) -> None:
             "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
             "v": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
         },
-        {"__metadata__": {"thermoseg": "{}", "thermoseg_sha256": "0"}},
+        {"__metadata__": {"thermoseg": "0 {}"}},
     ],
 )
 def test_hostile_tables_are_refused(tmp_path: Path, table: dict[str, object]) -> None:

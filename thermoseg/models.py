@@ -45,7 +45,7 @@ MAX_FILE_BYTES: Final = 2 * 1024**3
 """Larger files are refused unread; the largest network of the paper has 0.3 GB."""
 
 _HEADER_KEY: Final = "thermoseg"
-_HEADER_SUM_KEY: Final = "thermoseg_sha256"
+"""The only metadata: safetensors writes several in random order, and equal models must be equal."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _UNPICKLING_FAULTS: Final = (
@@ -147,7 +147,7 @@ def save_model(path: Path, network: "nn.Module", header: ModelHeader, *, half: b
     _refuse_unfinite(path, tensors)
     complete = header.model_copy(update={"tensors_sha256": _sum_of_tensors(tensors)})
     text = complete.model_dump_json()
-    content = save(tensors, {_HEADER_KEY: text, _HEADER_SUM_KEY: _sha256(text.encode())})
+    content = save(tensors, {_HEADER_KEY: f"{_sha256(text.encode())} {text}"})
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,13 +182,13 @@ def read_header(path: Path) -> ModelHeader:
         raise _missing(path) from error
     except (OSError, SafetensorError) as error:
         raise _damaged(path, error) from error
-    text = metadata.get(_HEADER_KEY)
-    if text is None:
+    if _HEADER_KEY not in metadata:
         raise ModelError(
             f"{path} has no ThermoSeg header, so its network is unknown; use a file made by "
             "thermoseg-train export"
         )
-    if metadata.get(_HEADER_SUM_KEY) != _sha256(text.encode()):
+    digest, _, text = metadata[_HEADER_KEY].partition(" ")
+    if digest != _sha256(text.encode()):
         raise _damaged(path, "its header was altered")
     try:
         return ModelHeader.model_validate_json(text)

@@ -92,7 +92,8 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
     order = [int(i) for i in np.argsort(-areas) if i != 0 and areas[i] >= MIN_FRAGMENT_PX]
     groups: list[list[int]] = []
     for island in order[:MOST_FRAGMENTS]:
-        home = next((g for g in groups if _belongs(island, g[0], stats, centres)), None)
+        near = (group for group in groups if _belongs(island, group[0], stats, centres))
+        home = None if _is_whole(labels[islands == island]) else next(near, None)
         if home is None:
             groups.append([island])
         else:
@@ -102,8 +103,7 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
         chosen = np.zeros(count, np.bool_)
         chosen[group] = True
         mask = chosen[islands]
-        shown = np.unique(labels[mask])
-        if len(shown) >= MIN_REGIONS:
+        if len(np.unique(labels[mask])) >= MIN_REGIONS:
             box = _around(stats[group])
             pixels = int(areas[group].sum())
             faces.append(FoundFace(box, mask, pixels, float(confidence[mask].mean())))
@@ -153,6 +153,12 @@ def only_face(probabilities: NDArray[np.float32], face: FoundFace) -> NDArray[np
     alone = probabilities.copy()
     alone[1:] *= cv2.dilate(face.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     return alone
+
+
+def _is_whole(labels: NDArray[np.uint8]) -> bool:
+    """Whether an island shows enough to be a face without its neighbours."""
+    shown = np.unique(labels)
+    return Region.CHIN in shown and len(shown) >= MIN_REGIONS
 
 
 def _belongs(
