@@ -81,7 +81,7 @@ def main(path, fork):
         if index % 30 == 0:
             recorder.note_event(f"event {index}", frame.time_s)
         status = recorder.status()
-        if not safe and status.recorded > 60:
+        if not safe and status.recorded > 30 and recorder._memory.control["flushed"] > 0:
             safe = True
             print("safe", flush=True)
         if status.failed:

@@ -479,13 +479,13 @@ def read_event_lines(path: Path) -> tuple[SessionEvent, ...]:
 def _open_hdf5(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r", locking="best-effort")
-    except OSError as error:
-        # HDF5 refuses a file marked as being written, unless asked to read along.
-        first = error
+    except HDF5_ERRORS as error:
+        refusal = str(error)
     try:
+        # HDF5 refuses a file that is marked as being written, unless asked to read along.
         return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
-    except OSError as error:
-        reason = str(error).partition("(")[2].rstrip(")") or str(first)
+    except HDF5_ERRORS as error:
+        reason = refusal.partition("(")[2].rstrip(")") or refusal
         raise FormatError(
             f"{path} cannot be opened as a session ({reason}); it is cut off, damaged or another "
             "kind of file, so copy it again from its source"

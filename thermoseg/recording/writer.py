@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
 import queue
 import shutil
@@ -46,7 +47,10 @@ log = logging.getLogger(__name__)
 
 FLUSH_INTERVAL_S: Final = 0.5
 """Between two flushes with fsync; nothing older is lost by a kill or a power cut."""
-PARENT_CHECK_S: Final = 0.25
+MIN_FLUSH_INTERVAL_S: Final = 0.1
+"""While a backlog is written that spans more than `FLUSH_INTERVAL_S` of frames."""
+WAIT_S: Final = 0.1
+"""For a message; then the parent is looked for and a flush may be due."""
 _GAP_BEFORE: Final = 32
 """`thermoseg.frames.FrameFlag.GAP_BEFORE`; a test keeps the two equal."""
 
@@ -107,8 +111,14 @@ class SessionWriter:
         self._last_index = -1
         self._last_time_s = 0.0
         self._written = 0
+        self._unflushed_from_s = math.inf
         self.flush()
         _sync_folder(self._names.session.parent)
+
+    @property
+    def unflushed_s(self) -> float:
+        """How much of the stream would be lost now, seconds of frame time."""
+        return max(self._last_time_s - self._unflushed_from_s, 0)
 
     def add_frame(self, slot: NDArray[Any]) -> None:
         """Append the frame in `slot`, of `RingGeometry.frame_dtype`, and the gap before it."""
@@ -128,6 +138,7 @@ class SessionWriter:
         self._add_row("frames/wall_time", float(slot["wall_time"]))
         self._add_row("frames/flags", flags)
         self._last_index, self._last_time_s = index, time_s
+        self._unflushed_from_s = min(self._unflushed_from_s, time_s)
         self._written += 1
         self._memory.control["written"] = self._written
 
@@ -159,6 +170,7 @@ class SessionWriter:
         for name, rows in self._rows.items():
             append(self._file[name], rows)
         self._rows.clear()
+        self._unflushed_from_s = math.inf
         self._file.flush()
         os.fsync(self._file.id.get_vfd_handle())
         self._memory.control["flushed"] = self._written
@@ -250,9 +262,9 @@ def _write(job: WriterJob, memory: SharedMemory, inbox: queue.SimpleQueue[bytes]
     memory.control["free_bytes"] = shutil.disk_usage(folder).free
     memory.control["state"] = WriterState.WRITING
     ended = ""
-    next_flush = time.monotonic() + FLUSH_INTERVAL_S
+    last_flush = time.monotonic()
     while not ended:
-        message = _next_message(inbox, job.parent, next_flush - time.monotonic())
+        message = _next_message(inbox, job.parent)
         if message == b"":
             ended = "the program that recorded ended unexpectedly"
         elif message is not None:
@@ -261,12 +273,14 @@ def _write(job: WriterJob, memory: SharedMemory, inbox: queue.SimpleQueue[bytes]
                 ended = STOPPED
             else:
                 _add(kind, slot, writer, memory)
-        if time.monotonic() < next_flush:
+        since_s = time.monotonic() - last_flush
+        behind = since_s >= MIN_FLUSH_INTERVAL_S and writer.unflushed_s >= FLUSH_INTERVAL_S
+        if since_s < FLUSH_INTERVAL_S and not behind:
             continue
-        next_flush = time.monotonic() + FLUSH_INTERVAL_S
+        last_flush = time.monotonic()
         writer.flush()
         memory.control["free_bytes"] = free = shutil.disk_usage(folder).free
-        if free < job.stop_bytes:
+        if free < job.stop_bytes and not ended:
             sentence = f"the disk that holds {job.path} is nearly full"
             writer.finish(sentence)
             return f"{sentence}; recording ended cleanly, make space and record again"
@@ -274,10 +288,10 @@ def _write(job: WriterJob, memory: SharedMemory, inbox: queue.SimpleQueue[bytes]
     return ""
 
 
-def _next_message(inbox: queue.SimpleQueue[bytes], parent: int, timeout_s: float) -> bytes | None:
+def _next_message(inbox: queue.SimpleQueue[bytes], parent: int) -> bytes | None:
     """Wait a moment; None if nothing came, empty if nothing will come any more."""
     with contextlib.suppress(queue.Empty):
-        return inbox.get(timeout=min(max(timeout_s, 0), PARENT_CHECK_S))
+        return inbox.get(timeout=WAIT_S)
     # The pipe stays open after the parent's death where another child inherited its end.
     return b"" if sys.platform != "win32" and os.getppid() != parent else None
 

@@ -1,0 +1,403 @@
+"""Reads what was written, at once, while it grows or broken, and believes no hostile file."""
+
+import json
+import random
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from thermoseg.errors import FormatError
+from thermoseg.radiometry import RelativeCounts
+from thermoseg.recording.layout import PICTURES, TABLES
+from thermoseg.recording.reader import Recording, is_session
+from thermoseg.recording.summary import summarise
+
+PAGE = Path(__file__).parents[2] / "docs" / "session-file.md"
+
+
+def chunk_place(path, dataset, row):
+    """Return where the bytes of one chunk lie in the file."""
+    with h5py.File(path) as file:
+        stored = file[dataset]
+        info = stored.id.get_chunk_info_by_coord((row,) + (0,) * (stored.ndim - 1))
+        return info.byte_offset, info.size
+
+
+def flip_bit(path, place, bit=0):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1 << bit
+    path.write_bytes(data)
+
+
+def read_everything(path):
+    """Return all that a user can see of a session."""
+    with Recording(path) as recording:
+        frames = [recording.frame(i) for i in range(len(recording))]
+        labels = [recording.labels(i) for i in range(len(recording))]
+        seen = [frame.counts.tobytes() for frame in frames]
+        seen += [(frame.index, frame.time_s, frame.wall_time, frame.flags) for frame in frames]
+        seen += [None if mask is None else mask.tobytes() for mask in labels]
+        seen += [recording.samples("nostrils").tobytes(), recording.events, recording.gaps]
+        seen += [recording.counts, recording.info, recording.address, recording.model]
+        return seen
+
+
+def test_the_script_in_the_documentation_reads_a_session(recorded, tmp_path):
+    script = tmp_path / "read_session.py"
+    script.write_text(re.search(r"```python\n(.*?)```", PAGE.read_text(), re.S)[1])
+    assert len(script.read_text().splitlines()) <= 15
+    assert "thermoseg" not in script.read_text()
+    command = [sys.executable, str(script), str(recorded(3))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "0.000 s: -273.15 to 382.20 °C"
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_the_documentation_names_every_dataset_and_attribute(recorded):
+    page = PAGE.read_text()
+    with h5py.File(recorded(1)) as file:
+        names = [name for name in file.attrs] + [n for n in PICTURES | TABLES if "samples" not in n]
+        assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_a_frame_is_read_from_anywhere_in_two_milliseconds(made, recorded):
+    info = made.made_info(512, 640)
+    path = recorded(24, info=info)
+    positions = random.Random(0).choices(range(24), k=60)
+    with Recording(path) as recording, h5py.File(path) as plain:
+        spent, floor = [], []
+        for position in positions:
+            began = time.perf_counter()
+            recording.frame(position)
+            between = time.perf_counter()
+            plain["frames/counts"][position].astype(np.float32)
+            floor.append(time.perf_counter() - between)
+            spent.append(between - began)
+    # On a busy machine, in terms of what HDF5 alone needs there.
+    assert np.median(spent) <= max(0.002, 3 * np.median(floor))
+
+
+def test_negative_positions_count_from_the_end_and_others_are_refused(recorded):
+    with Recording(recorded(5)) as recording:
+        assert recording.frame(-1).index == 4
+        for position in (5, -6):
+            with pytest.raises(IndexError, match="5 frames"):
+                recording.frame(position)
+
+
+def test_a_growing_file_opens_read_only(made, make_recorder, wait_for):
+    info = made.made_info()
+    recorder = make_recorder()
+    for index in range(30):
+        recorder.offer(made.made_frame(index, info))
+    recorder.note_event("begin", 0.25)
+    wait_for(lambda: recorder._memory.control["flushed"] == 30)
+    before = recorder.path.stat()
+    with Recording(recorder.path) as recording:
+        assert (recording.complete, recording.ended, len(recording)) == (False, "", 30)
+        assert recording.counts.recorded == 30
+        assert [event.text for event in recording.events] == ["begin"]
+        np.testing.assert_array_equal(recording.frame(29).counts, made.made_counts(29, info))
+    assert recorder.path.stat().st_size == before.st_size
+    recorder.offer(made.made_frame(30, info))
+    assert recorder.stop().recorded == 31
+
+
+def test_an_empty_recording_is_read(recorded):
+    path = recorded(0)
+    assert read_everything(path)
+    assert summarise(path).rate_hz == 0
+    with Recording(path) as recording:
+        assert (len(recording), recording.complete) == (0, True)
+
+
+def test_relative_counts_stay_relative(made, recorded):
+    info = made.made_info()
+    info = type(info)("8 bit", "", 160, 120, 0.0, RelativeCounts("8-bit picture"), False)
+    with Recording(recorded(2, info=info)) as recording:
+        assert recording.info.radiometry == RelativeCounts("8-bit picture")
+        assert not recording.frame(0).radiometric
+
+
+def test_a_summary_says_what_a_session_holds(made, make_recorder):
+    info = made.made_info()
+    recorder = make_recorder()
+    for index in (0, 1, 2, 6, 7):
+        recorder.offer(made.made_frame(index, info))
+    path = recorder.stop().path
+    summary = summarise(path)
+    assert (summary.frames, summary.gaps, summary.counts.missed) == (5, 1, 3)
+    assert summary.flagged == {"gap_before": 1}
+    assert summary.seconds == pytest.approx(7 / 60)
+    assert summary.rate_hz == pytest.approx(4 / (7 / 60))
+    rows = dict(summary.rows())
+    assert rows["complete"] == "yes, stopped"
+    assert rows["camera"] == "Made 0042 at made:?seed=1"
+    assert rows["lost"] == "0 dropped, 3 missed, 1 gaps"
+    assert rows["size"] == "160 × 120 pixels"
+
+
+def test_a_damaged_frame_is_named_and_the_others_are_read(made, recorded):
+    path = recorded(6)
+    offset, size = chunk_place(path, "frames/counts", 2)
+    flip_bit(path, offset + size // 2)
+    with Recording(path) as recording:
+        with pytest.raises(FormatError, match=r"session\.h5: frame 2 is damaged"):
+            recording.frame(2)
+        for index in (0, 1, 3, 4, 5):
+            counts = recording.frame(index).counts
+            np.testing.assert_array_equal(counts, made.made_counts(index, made.made_info()))
+
+
+def test_damaged_times_are_never_believed(recorded):
+    path = recorded(6)
+    offset, _ = chunk_place(path, "frames/time_s", 0)
+    flip_bit(path, offset + 15, bit=3)
+    with pytest.raises(FormatError, match="recover the session"):
+        Recording(path)
+
+
+def flips_that_change_what_is_seen(path, flips, seed):
+    """Flip one bit at a time; returns how many were refused and how many changed what is seen."""
+    sane, seen = path.read_bytes(), read_everything(path)
+    rng = random.Random(seed)
+    refused = silent = 0
+    for _ in range(flips):
+        flip_bit(path, rng.randrange(len(sane)), rng.randrange(8))
+        try:
+            silent += read_everything(path) != seen
+        except FormatError:
+            refused += 1
+        path.write_bytes(sane)
+    return refused, silent
+
+
+def test_no_flipped_bit_changes_anything_silently(recorded):
+    refused, silent = flips_that_change_what_is_seen(recorded(8), 40, seed=1)
+    assert silent == 0
+    assert refused > 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_bit_of_many_changes_anything_silently(recorded, record_property):
+    refused, silent = flips_that_change_what_is_seen(recorded(8), 1000, seed=2)
+    record_property("refused", refused)
+    assert silent == 0
+
+
+def test_a_file_cut_off_anywhere_is_refused_or_right(recorded):
+    path = recorded(6)
+    sane, seen = path.read_bytes(), read_everything(path)
+    for size in [0, 1, 8, 100, *range(4096, len(sane), len(sane) // 25), len(sane) - 1]:
+        path.write_bytes(sane[:size])
+        try:
+            assert read_everything(path) == seen
+        except FormatError as error:
+            assert "session.h5" in str(error)
+
+
+class TestHostileFiles:
+    """None is believed, and none makes the reader look into another file."""
+
+    @pytest.fixture
+    def tampered(self, recorded):
+        """Let a function change a sound session, then return its path."""
+
+        def tamper(change):
+            path = recorded(3)
+            with h5py.File(path, "r+", libver="latest") as file:
+                change(file)
+            return path
+
+        return tamper
+
+    @pytest.fixture
+    def secret(self, tmp_path):
+        path = tmp_path / "secret.h5"
+        with h5py.File(path, "w") as file:
+            group = file.create_group("frames")
+            group["counts"] = np.full((3, 120, 160), 4711, np.uint16)
+            group["index"] = np.arange(3)
+        return path
+
+    def refuse(self, path, match):
+        with pytest.raises(FormatError, match=match) as refusal:
+            Recording(path)
+        assert path.name in str(refusal.value)
+
+    def replace(self, name, **options):
+        def change(file):
+            del file[name]
+            file.create_dataset(name, **options)
+
+        return change
+
+    @pytest.mark.parametrize("name", ["frames/counts", "labels/labels", "frames/index", "events"])
+    def test_an_external_link(self, tampered, secret, name):
+        def change(file):
+            del file[name]
+            file[name] = h5py.ExternalLink(secret.name, "/frames/counts")
+
+        self.refuse(tampered(change), f"“{name}” is a link")
+
+    def test_an_external_link_in_the_middle_of_a_path(self, tampered, secret):
+        def change(file):
+            file.move("frames", "moved")
+            file["frames"] = h5py.ExternalLink(secret.name, "/frames")
+
+        self.refuse(tampered(change), "is a link")
+
+    def test_a_soft_link_in_the_middle_of_a_path(self, tampered):
+        def change(file):
+            file.move("frames", "moved")
+            file["frames"] = h5py.SoftLink("/moved")
+
+        self.refuse(tampered(change), "is a link")
+
+    def test_a_soft_link_at_the_end_of_a_path(self, tampered):
+        def change(file):
+            file.move("samples/nose", "moved")
+            file["samples/nose"] = h5py.SoftLink("/moved")
+
+        self.refuse(tampered(change), "“samples/nose” is a link")
+
+    def test_external_storage(self, tampered, tmp_path):
+        (tmp_path / "secret.bin").write_bytes(bytes(3 * 120 * 160 * 2))
+        external = [(str(tmp_path / "secret.bin"), 0, 3 * 120 * 160 * 2)]
+        change = self.replace(
+            "frames/counts", shape=(3, 120, 160), dtype="<u2", external=external
+        )
+        self.refuse(tampered(change), "takes its values from another file")
+
+    def test_a_virtual_dataset(self, tampered, secret):
+        def change(file):
+            del file["frames/counts"]
+            layout = h5py.VirtualLayout((3, 120, 160), "<u2")
+            layout[:] = h5py.VirtualSource(str(secret), "frames/counts", (3, 120, 160))
+            file.create_virtual_dataset("frames/counts", layout)
+
+        self.refuse(tampered(change), "takes its values from another file")
+
+    def test_more_frames_than_the_file_holds(self, tampered):
+        self.refuse(tampered(lambda file: file["frames/counts"].resize(10**9, 0)), "not in the file")
+
+    @pytest.mark.parametrize("name", ["frames/index", "events", "samples/chin", "reasons", "gaps"])
+    def test_more_rows_than_the_file_holds(self, tampered, name):
+        self.refuse(tampered(lambda file: file[name].resize(10**12, 0)), "not in the file")
+
+    def test_a_table_that_unpacks_to_far_more_than_its_size(self, tampered):
+        change = self.replace(
+            "frames/index", data=np.zeros(10**6, "<i8"), chunks=(10**6,), compression="gzip"
+        )
+        self.refuse(tampered(change), "filters")
+
+    def test_pictures_of_absurd_size(self, tampered):
+        shape = (0, 2**17, 2**17)
+        change = self.replace(
+            "frames/counts",
+            shape=shape,
+            maxshape=(None, *shape[1:]),
+            dtype="<u2",
+            chunks=(1, 2**15, 2**14),
+        )
+        self.refuse(tampered(change), "frames/counts")
+
+    @pytest.mark.parametrize("name", ["frames/counts", "frames/time_s", "gaps", "samples/nose"])
+    def test_a_missing_dataset(self, tampered, name):
+        def change(file):
+            del file[name]
+
+        self.refuse(tampered(change), f"“{name}” is missing")
+
+    def test_a_group_in_place_of_a_dataset(self, tampered):
+        def change(file):
+            del file["gaps"]
+            file.create_group("gaps")
+
+        self.refuse(tampered(change), "is not a dataset")
+
+    @pytest.mark.parametrize("dtype", ["<f4", ">u2", "S2", h5py.string_dtype()])
+    def test_another_type(self, tampered, dtype):
+        change = self.replace(
+            "frames/counts", shape=(3, 120, 160), dtype=dtype, chunks=(1, 120, 160)
+        )
+        self.refuse(tampered(change), "has type")
+
+    def test_an_unknown_filter(self, tampered):
+        change = self.replace(
+            "frames/counts",
+            data=np.zeros((3, 120, 160), "<u2"),
+            chunks=(1, 120, 160),
+            compression="lzf",
+        )
+        self.refuse(tampered(change), "filters")
+
+    def test_several_frames_in_a_chunk(self, tampered):
+        change = self.replace(
+            "frames/counts", data=np.zeros((3, 120, 160), "<u2"), chunks=(3, 120, 160)
+        )
+        self.refuse(tampered(change), "in chunks of")
+
+    def test_a_frame_that_was_never_written_is_no_black_picture(self, tampered):
+        def change(file):
+            del file["frames/counts"]
+            counts = file.create_dataset(
+                "frames/counts", (3, 120, 160), "<u2", maxshape=(9, 120, 160), chunks=(1, 120, 160)
+            )
+            for row in (0, 2):
+                counts[row] = 1
+            counts.resize(4, 0)
+            counts[3] = 1
+            counts.resize(3, 0)
+            file["labels/labels"].resize(0, 0)
+
+        with pytest.raises(FormatError, match="not in the file"), Recording(tampered(change)) as r:
+            r.frame(1)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("format", "another format"),
+            ("format_version", 2),
+            ("format_version", "one"),
+            ("width", 161),
+            ("rate_hz", float("nan")),
+            ("camera_model", 5),
+            ("address", np.arange(3)),
+            ("radiometry", "{"),
+            ("radiometry", "[" * 100_000),
+            ("radiometry", json.dumps({"kind": "exec", "code": "1"})),
+            ("radiometry", json.dumps({"kind": "linear", "scale_k": "much"})),
+            ("complete", "yes"),
+        ],
+    )
+    def test_a_strange_attribute(self, tampered, name, value):
+        def change(file):
+            del file.attrs[name]
+            file.attrs[name] = value
+
+        self.refuse(tampered(change), "session")
+
+    def test_a_missing_attribute(self, tampered):
+        self.refuse(tampered(lambda file: file.attrs.__delitem__("address")), "“address”")
+
+    def test_another_hdf5_file(self, secret):
+        self.refuse(secret, "no ThermoSeg session")
+        assert is_session(secret)
+
+    @pytest.mark.parametrize("content", [b"", b"no HDF5 at all", b"\x89HDF\r\n\x1a\n", bytes(5000)])
+    def test_something_else_altogether(self, tmp_path, content):
+        path = tmp_path / "thing.h5"
+        path.write_bytes(content)
+        self.refuse(path, "cannot be opened as a session")
+
+    def test_nothing(self, tmp_path):
+        self.refuse(tmp_path / "absent.h5", "does not exist")
+        assert not is_session(tmp_path / "absent.h5")
