@@ -271,6 +271,7 @@ class PlaybackCamera:
         self._options = options
         self._source: FrameSource | None = None
         self._info: CameraInfo | None = None
+        self._waiting: Frame | None = None
 
     @property
     def source(self) -> FrameSource:
@@ -293,7 +294,6 @@ class PlaybackCamera:
         self._source = open_source(self._path, self._options)
         self._info = self._source.info
         self._next = 0
-        self._waiting: Frame | None = None
         self._last: Frame | None = None
         self._shift = _Shift()
         self._began: float | None = None
@@ -318,6 +318,7 @@ class PlaybackCamera:
 
     def close(self) -> None:
         """Close the file; may be called more than once."""
+        self._waiting = None
         if self._source is not None:
             self._source.close()
             self._source = None

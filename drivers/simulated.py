@@ -111,10 +111,10 @@ class SimulatedCamera:
         if self._phantom is None or self._camera is None:
             raise CameraError("the simulated camera is not open; open it first")
         o = self._options
-        if o.frames and self._next >= o.frames:
-            raise StreamEndedError(f"the simulated camera has shown its {o.frames} frames")
+        self._check_end()
         if o.realtime:
             self._wait(timeout_s)
+            self._check_end()
         index = self._next
         self._next += 1
         time_s = index / o.rate_hz
@@ -153,6 +153,11 @@ class SimulatedCamera:
         o = self._options
         finer = max(1, -(-_FINEST_WIDTH // o.width))
         return o.height * finer, o.width * finer
+
+    def _check_end(self) -> None:
+        frames = self._options.frames
+        if frames and self._next >= frames:
+            raise StreamEndedError(f"the simulated camera has shown its {frames} frames")
 
     def _wait(self, timeout_s: float) -> None:
         period = 1 / self._options.rate_hz
