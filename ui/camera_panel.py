@@ -56,13 +56,17 @@ class CameraPanel(QWidget):
         self._start.setProperty("role", "primary")
         self._start.setToolTip("Start or stop (Space)")
         self._start.clicked.connect(self.toggle)
-        for widget in (self._model, self._start):
-            widget.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        fixed = QSizePolicy.Policy.Fixed
+        self._model.setSizePolicy(fixed, fixed)
+        self._start.setSizePolicy(fixed, fixed)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        for widget in (self._source, self._scan, self._open, self._model, self._start):
-            layout.addWidget(widget, 1 if widget is self._source else 0)
+        layout.addWidget(self._source, 1)
+        for button in (self._scan, self._open):
+            layout.addWidget(button)
+        layout.addWidget(self._model)
+        layout.addWidget(self._start)
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""

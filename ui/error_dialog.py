@@ -27,7 +27,9 @@ class ErrorDialog(QObject):
         self._box: QMessageBox | None = None
         self._more = 0
         self._logged: set[tuple[object, ...]] = set()
-        self._reported.connect(self._on_reported, Qt.ConnectionType.QueuedConnection)
+        # Queued, so that no dialog opens in the middle of whatever failed, a paint event for one.
+        queued = Qt.ConnectionType.QueuedConnection
+        self._reported.connect(self._on_reported, queued)  # type: ignore[call-arg]
 
     @property
     def text(self) -> str:
@@ -60,7 +62,7 @@ class ErrorDialog(QObject):
         self.report(error)
 
     def _is_new(self, error: BaseException) -> bool:
-        """Whether this error, at this place, has not been logged: a tick fails 30 times a second."""
+        """Whether this error has not been logged for this place: a tick fails 30 times a second."""
         frames = traceback.extract_tb(error.__traceback__)
         place = (type(error).__name__, frames[-1].filename, frames[-1].lineno) if frames else ()
         known = place in self._logged
@@ -99,6 +101,6 @@ def describe_error(error: BaseException) -> str:
     """Return one sentence for the user."""
     if isinstance(error, ThermoSegError):
         text = str(error)
-        sentence = text[:1].upper() + text[1:]
+        sentence = text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text
         return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
     return f"{DEFECT} ({type(error).__name__}: {error})"

@@ -1,6 +1,5 @@
 """The live picture with its mask, its outlines, and the temperature under the pointer."""
 
-from collections.abc import Mapping
 from typing import Final
 
 import cv2
@@ -15,13 +14,16 @@ from thermoseg.frames import Frame
 from thermoseg.labels import Region, colour_table
 from thermoseg.rois import FaceRois
 from ui.palettes import colours_of
-from ui.theme import DARK
+from ui.theme import DARK, Theme
 
 DIMMED: Final = 0.55
 """Opacity of a mask that is older than the picture, relative to that of one which is not."""
 
-LARGEST_SMOOTHED: Final = 4_000_000
+LARGEST_SMOOTHED: Final = 6_000_000
 """Pixels on the screen up to which a picture is interpolated; nearer up, pixels show as squares."""
+
+TOLD_BEHIND_S: Final = 0.15
+"""A mask later than this is said to be late, besides being dimmed."""
 
 BADGE_GAP: Final = 10
 """Between a badge and the border, pixels."""
@@ -92,9 +94,12 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._smooth = smooth
         self._draw_picture()
 
-    def set_canvas(self, colour: str) -> None:
-        """Colour what is around the picture."""
-        self.setBackground(colour)
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        """Take the colours and the size of `theme`."""
+        self.setBackground(theme.canvas)
+        for outline in self._outlines.values():
+            outline.set_scale(scale)
+        self._place_badges()
 
     def set_frozen(self, frozen: bool) -> None:
         """Say on the picture that it stands still, or no longer."""
@@ -134,7 +139,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._draw_mask(behind_s)
         for name, outline in self._outlines.items():
             outline.show(rois, name)
-        self._say(self._behind, f"mask {behind_s:.1f} s behind" if behind_s > 0 else "")
+        self._say(self._behind, _describe_delay(behind_s, labels is not None))
         self._say_pointed()
 
     def clear(self) -> None:
@@ -187,7 +192,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         size = self._size_on_screen(image.shape[1], image.shape[0])
         if not self._smooth or size[0] <= image.shape[1] or size[0] * size[1] > LARGEST_SMOOTHED:
             return image
-        return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def _size_on_screen(self, width: int, height: int) -> tuple[int, int]:
         across, down = self._box.viewPixelSize()
@@ -249,22 +254,27 @@ class _Outline:
     def __init__(self, box: pg.ViewBox) -> None:
         self._items = (QGraphicsPathItem(), QGraphicsPathItem())
         self._visible = True
+        self._scale = 1.0
         for item in self._items:
             box.addItem(item, ignoreBounds=True)
-        self._pens: Mapping[str, tuple[QPen, QPen]] = {}
 
     def set_visible(self, visible: bool) -> None:
         self._visible = visible
         for item in self._items:
             item.setVisible(visible)
 
+    def set_scale(self, scale: float) -> None:
+        self._scale = scale
+
     def show(self, rois: FaceRois | None, name: str) -> None:
         path = QPainterPath()
         if self._visible and rois is not None and name in rois.masks:
             path = _border_of(rois, name)
         colour = DARK.perinasal if name == "perinasal" else DARK.nostrils
-        for item, (shade, width) in zip(self._items, (("#0c0d10", 3.5), (colour, 1.6))):
-            pen = QPen(QColor(shade), width)
+        for item, (shade, width) in zip(
+            self._items, (("#0c0d10", 4.0), (colour, 2.0)), strict=True
+        ):
+            pen = QPen(QColor(shade), width * self._scale)
             pen.setCosmetic(True)
             pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
             item.setPen(pen)
@@ -307,6 +317,12 @@ def describe_pixel(frame: Frame, labels: NDArray[np.uint8] | None, row: int, col
     region = Region(int(labels[row, column])) if labels is not None else Region.BACKGROUND
     place = f"x {column}  y {row}"
     return f"{text}   {region.label}   {place}" if region else f"{text}   {place}"
+
+
+def _describe_delay(behind_s: float, shown: bool) -> str:
+    if behind_s < TOLD_BEHIND_S:
+        return ""
+    return f"mask {behind_s:.1f} s behind" + ("" if shown else ", not shown")
 
 
 def _border_of(rois: FaceRois, name: str) -> QPainterPath:

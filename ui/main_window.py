@@ -38,6 +38,7 @@ from PyQt6.QtWidgets import (
 from thermoseg.assets import asset
 from thermoseg.session import SessionCounts
 from ui.camera_panel import CameraPanel, address_of
+from ui.elided_label import ElidedLabel
 from ui.error_dialog import ErrorDialog, describe_error
 from ui.live_view import LiveView
 from ui.pairing import Pairing
@@ -45,7 +46,7 @@ from ui.palettes import PALETTES
 from ui.record_panel import RecordPanel
 from ui.region_legend import RegionLegend
 from ui.session_controller import SessionController, SessionState
-from ui.span import Span
+from ui.span import Span, SpanMode
 from ui.state_page import StatePage
 from ui.temperature_bar import TemperatureBar
 from ui.theme import DARK, LIGHT, THEMES, Theme, icon, numerals, wear
@@ -63,6 +64,9 @@ NUMBERS_EVERY: Final = 8
 
 SCALES: Final = ((3200, 1800, 1.7), (2400, 1350, 1.3), (1, 1, 1.0))
 """Least width and height of the window, and the scale of text and spacing then."""
+
+STRIP_PIXELS: Final = 600
+"""Width below which the strip under the picture shows icons only, at scale 1."""
 
 ZOOM_STEP: Final = 1.1
 ZOOMS: Final = (0.7, 2.5)
@@ -173,6 +177,7 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         if self._scale and self._wanted_scale() != self._scale:
             self._wear()
+        self._fit_strip()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802  # Qt's name
         """Accept files."""
@@ -264,8 +269,10 @@ class MainWindow(QMainWindow):
         self._settings.setValue("opacity", percent)
         self._live.set_mask_opacity(percent / 100)
 
-    def _on_span_released(self) -> None:
-        self._span.release()
+    def _on_span_mode_chosen(self, mode: SpanMode) -> None:
+        self._span.mode = mode
+        if mode is not SpanMode.LOCKED:
+            self._settings.setValue("span", mode.value)
 
     def _on_length_chosen(self, seconds: int) -> None:
         self._settings.setValue("trace", seconds)
@@ -288,18 +295,20 @@ class MainWindow(QMainWindow):
         if frame is None:
             return
         shown = self._pairing.choose(frame, self._controller.result)
-        span = self._span.follow(shown.frame.celsius, shown.frame.time_s, frame.radiometric)
-        result = shown.result
+        labels = None if shown.result is None else shown.result.segmentation.labels
+        rois = None if shown.result is None else shown.result.rois
+        span = self._span.follow(shown.frame.celsius, labels, shown.frame.time_s, frame.radiometric)
         self._live.show_frame(
             shown.frame,
-            None if result is None else result.segmentation.labels,
-            None if result is None else result.rois,
+            labels,
+            rois,
             span,
             shown.behind_s,
         )
-        self._bar.show_span(span, self._span.locked, frame.radiometric)
+        self._bar.show_span(span, self._span.mode, frame.radiometric)
         if self._stack.currentWidget() is not self._live:
             self._stack.setCurrentWidget(self._live)
+            self._bar.show()
 
     def _draw_traces(self) -> None:
         frame = self._controller.frame
@@ -319,7 +328,11 @@ class MainWindow(QMainWindow):
         info, model = self._controller.info, self._controller.model
         self._status.show_source(
             "" if info is None else f"{info.model} {info.width}×{info.height}",
-            "no segmentation" if model is None else f"{model.name} · {model.backend}",
+            ""
+            if info is None
+            else "no segmentation"
+            if model is None
+            else f"{model.name} · {model.backend}",
         )
         self._live.set_note(_note(self._controller))
 
@@ -336,11 +349,14 @@ class MainWindow(QMainWindow):
         if blank:
             self._stack.setCurrentWidget(self._page)
             self._bar.clear()
+            self._bar.hide()
+            self._status.show_counts(None)
+            self._status.show_source("", "")
         self._live.set_note(_note(self._controller))
 
     def _wanted_scale(self) -> float:
         fitting = next(
-            s for w, h, s in SCALES if self.width() >= w and self.height() >= h or s == 1.0
+            s for w, h, s in SCALES if (self.width() >= w and self.height() >= h) or s == 1.0
         )
         return fitting * self._zoom
 
@@ -360,15 +376,29 @@ class MainWindow(QMainWindow):
             self._status,
         ):
             part.set_theme(self._theme, scale)
-        self._live.set_canvas(self._theme.canvas)
+        self._live.set_theme(self._theme, scale)
         side = QSize(round(16 * scale), round(16 * scale))
         for button, name in self._icons.items():
-            button.setIcon(icon(name, self._theme.text))
+            button.setIcon(icon(name, self._theme.text, checked=self._theme.accent))
             button.setIconSize(side)
         other = "sun" if self._theme is DARK else "moon"
+        self._theme_button.setIconSize(side)
         self._theme_button.setIcon(icon(other, self._theme.text))
         self._opacity.setFixedWidth(round(90 * scale))
+        gap = round(10 * scale)
+        self._inner.setContentsMargins(gap, gap, gap, gap)
         self._side.setMinimumWidth(round(360 * scale))
+
+    def _fit_strip(self) -> None:
+        """Leave out the words beside the icons where there is no room for them."""
+        narrow = self._canvas.width() + self._bar.width() < STRIP_PIXELS * self._scale
+        style = (
+            Qt.ToolButtonStyle.ToolButtonIconOnly
+            if narrow
+            else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        )
+        for button in (self._mask, self._outlines, self._smooth, self._freeze):
+            button.setToolButtonStyle(style)
 
     # Building.
 
@@ -387,8 +417,7 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(top)
-        inner = QHBoxLayout()
-        inner.setContentsMargins(10, 10, 10, 10)
+        inner = self._inner = QHBoxLayout()
         inner.addWidget(self._splitter)
         layout.addLayout(inner, 1)
         self.setCentralWidget(body)
@@ -445,7 +474,7 @@ class MainWindow(QMainWindow):
         return menu
 
     def _build_left(self) -> QWidget:
-        canvas = QFrame()
+        canvas = self._canvas = QFrame()
         canvas.setProperty("role", "canvas")
         self._stack = QStackedLayout(canvas)
         self._stack.setContentsMargins(1, 1, 1, 1)
@@ -515,6 +544,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         controller = self._controller
+        self._splitter.splitterMoved.connect(self._fit_strip)
         controller.ticked.connect(self._on_ticked)
         controller.state_changed.connect(self._on_state_changed)
         controller.stage_changed.connect(self._page.show_opening)
@@ -540,8 +570,7 @@ class MainWindow(QMainWindow):
         self._smooth.toggled.connect(self._live.set_smooth)
         self._freeze.clicked.connect(self._set_frozen)
         self._bar.span_locked.connect(self._span.lock)
-        self._bar.span_held.connect(self._span.hold)
-        self._bar.span_released.connect(self._on_span_released)
+        self._bar.mode_chosen.connect(self._on_span_mode_chosen)
         self._traces.length_chosen.connect(self._on_length_chosen)
 
     def _add_shortcuts(self) -> None:
@@ -571,7 +600,8 @@ class MainWindow(QMainWindow):
         palette = str(settings.value("palette", "Iron"))
         self._palette.setCurrentText(palette)
         self._on_palette_chosen(self._palette.currentText())
-        self._opacity.setValue(int(settings.value("opacity", 40)))
+        self._opacity.setValue(int(settings.value("opacity", 30)))
+        self._span.mode = SpanMode(str(settings.value("span", SpanMode.FACE.value)))
         length_s = int(settings.value("trace", self._traces.length_s))
         self._traces.set_length(length_s)
         for button in (self._mask, self._outlines, self._smooth):
@@ -599,14 +629,14 @@ class _StatusLine(QWidget):
         super().__init__()
         self._state = QLabel()
         self._counts = QLabel()
-        self._source = QLabel()
+        self._source = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self._source.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 2, 10, 2)
         layout.setSpacing(14)
         layout.addWidget(self._state)
         layout.addWidget(self._counts)
-        layout.addStretch(1)
-        layout.addWidget(self._source)
+        layout.addWidget(self._source, 1)
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         self._theme = theme
@@ -650,7 +680,7 @@ class _StatusLine(QWidget):
         )
 
     def show_source(self, source: str, model: str) -> None:
-        self._source.setText("  ·  ".join(part for part in (source, model) if part))
+        self._source.set_text("  ·  ".join(part for part in (source, model) if part))
 
 
 def _note(controller: SessionController) -> str:

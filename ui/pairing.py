@@ -26,7 +26,7 @@ class Shown:
     result: Result | None
     """None if there is no mask fit to be shown."""
     behind_s: float
-    """How much older than `frame` the mask is; 0 if it belongs to it."""
+    """How much older than `frame` the newest mask is; 0 if it belongs to it."""
 
 
 class Pairing:
@@ -49,5 +49,5 @@ class Pairing:
         elif not newest.time_s < self._apart_until_s <= newest.time_s + APART_S:
             return Shown(result.frame, result, 0.0)
         if behind_s > OUTDATED_S:
-            return Shown(newest, None, 0.0)
+            return Shown(newest, None, behind_s)
         return Shown(newest, result, max(behind_s, 0.0))

@@ -49,7 +49,9 @@ def colours_of(name: str) -> NDArray[np.uint8]:
 def _iron() -> NDArray[np.uint8]:
     places = [place for place, _ in IRON]
     steps = np.linspace(0, 1, COLOURS)
-    channels = [np.interp(steps, places, values) for values in zip(*(c for _, c in IRON))]
+    channels = [
+        np.interp(steps, places, values) for values in zip(*(c for _, c in IRON), strict=True)
+    ]
     return np.round(np.stack(channels, axis=1)).astype(np.uint8)
 
 

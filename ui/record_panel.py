@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QFontMetrics, QResizeEvent
+from PyQt6.QtCore import QSize, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ui.theme import Theme, icon, numerals
+from ui.elided_label import ElidedLabel
+from ui.theme import Theme, icon, numerals, pad
 
 
 class RecordPanel(QFrame):
@@ -27,7 +27,7 @@ class RecordPanel(QFrame):
         self._elapsed = QLabel("")
         self._size = QLabel("")
         self._drops = QLabel("")
-        self._path = _ElidedLabel()
+        self._path = ElidedLabel()
         self._path.setProperty("role", "muted")
         self._folder = QPushButton("Change…")
         self._folder.setProperty("role", "link")
@@ -44,7 +44,6 @@ class RecordPanel(QFrame):
         bottom.addWidget(self._path, 1)
         bottom.addWidget(self._folder)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 10, 12, 8)
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addLayout(bottom)
@@ -58,6 +57,7 @@ class RecordPanel(QFrame):
         self._elapsed.setFont(numerals(13 * scale))
         for label in (self._size, self._drops):
             label.setFont(numerals(9.75 * scale))
+        pad(self, scale)
         self._show_button()
 
     def set_enabled(self, enabled: bool) -> None:
@@ -67,12 +67,12 @@ class RecordPanel(QFrame):
     def show_folder(self, folder: Path) -> None:
         """Say where recordings will be."""
         if not self._recording:
-            self._path.set_text(f"Saved to {folder}", str(folder))
+            self._path.set_text(f"Saved to {folder}")
 
     def show_started(self, path: Path) -> None:
         """Say that `path` is being recorded."""
         self._recording = True
-        self._path.set_text(str(path), str(path))
+        self._path.set_text(str(path))
         self._folder.setVisible(False)
         self.show_progress(0, 0, 0)
         self._show_button()
@@ -90,7 +90,7 @@ class RecordPanel(QFrame):
     def show_ended(self, path: Path) -> None:
         """Say that `path` is complete; its numbers stay."""
         self._recording = False
-        self._path.set_text(f"Saved {path}", str(path))
+        self._path.set_text(f"Saved {path}")
         self._folder.setVisible(True)
         self._show_button()
 
@@ -113,29 +113,6 @@ class RecordPanel(QFrame):
         if style is not None:
             style.unpolish(self._button)
             style.polish(self._button)
-
-
-class _ElidedLabel(QLabel):
-    """One line that gives up its middle, not the window its width."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._whole = ""
-        self.setMinimumWidth(40)
-
-    def set_text(self, text: str, tip: str) -> None:
-        self._whole = text
-        self.setToolTip(tip)
-        self._elide()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
-        super().resizeEvent(event)
-        self._elide()
-
-    def _elide(self) -> None:
-        metrics = QFontMetrics(self.font())
-        middle = Qt.TextElideMode.ElideMiddle
-        self.setText(metrics.elidedText(self._whole, middle, max(40, self.width())))
 
 
 def describe_size(size_bytes: float) -> str:

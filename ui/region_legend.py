@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from thermoseg.labels import COLOURS, FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
-from ui.theme import Theme, numerals
+from ui.theme import Theme, numerals, pad
 from ui.trace_view import describe_sample
 
 COLUMNS: Final = 2
@@ -50,13 +50,13 @@ class RegionLegend(QFrame):
             if column:
                 grid.setColumnMinimumWidth(4 * column - 1, 14)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 8, 12, 10)
         layout.setSpacing(6)
         layout.addWidget(heading)
         layout.addLayout(grid)
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
+        pad(self, scale)
         side = round(11 * scale)
         for chip, region in self._chips:
             red, green, blue = COLOURS[region]

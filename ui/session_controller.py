@@ -1,4 +1,4 @@
-"""The window's hold on one session: starts and stops it elsewhere, looks at it 30 times a second."""
+"""The window's hold on one session: starts and stops it elsewhere, looks 30 times a second."""
 
 import logging
 import threading
@@ -296,9 +296,14 @@ class SessionController(QObject):
         while attempt == self._attempt and not session.opened:
             try:
                 session.wait_opened(OPEN_POLL_S)
-            except CameraTimeoutError:
-                if session.ended or time.monotonic() > deadline_s:
+            except CameraTimeoutError as error:
+                if session.ended:
                     raise
+                if time.monotonic() > deadline_s:
+                    raise CameraTimeoutError(
+                        f"{address} did not open within {OPEN_TIMEOUT_S:.0f} s; "
+                        "check the cable and that no other program uses it"
+                    ) from error
         return session
 
     def _stop_live(self) -> None:

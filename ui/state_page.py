@@ -1,5 +1,4 @@
-"""What stands in the picture's place while there is none, and what is written over one that stood
-still."""
+"""What stands in the place of the picture while there is none."""
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget

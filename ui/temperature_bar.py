@@ -7,17 +7,18 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import (
+    QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QDoubleRangeSlider
 
 from ui.palettes import colours_of
-from ui.theme import Theme, icon, numerals
+from ui.span import Limits, SpanMode
+from ui.theme import Theme, numerals
 
 TICK_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Distances between ticks that are easy to count in, °C or counts."""
@@ -31,10 +32,8 @@ class TemperatureBar(QWidget):
 
     span_locked = pyqtSignal(float, float)
     """The user chose these limits, °C or counts."""
-    span_released = pyqtSignal()
-    """The user wants the colours to follow the scene."""
-    span_held = pyqtSignal()
-    """The user wants the limits to stay as they are."""
+    mode_chosen = pyqtSignal(object)
+    """The `SpanMode` that the user wants."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,12 +41,16 @@ class TemperatureBar(QWidget):
         self._high = _Limit("Temperature of the last colour")
         self._low = _Limit("Temperature of the first colour")
         self._scale = _Scale()
-        self._slider = QDoubleRangeSlider(Qt.Orientation.Vertical)
+        self._slider = QDoubleRangeSlider(  # type: ignore[no-untyped-call]
+            Qt.Orientation.Vertical
+        )
         self._slider.setToolTip("Drag to choose which temperatures the colours cover")
-        self._lock = QToolButton()
-        self._lock.setCheckable(True)
-        self._lock.setToolTip("Hold the colours, or let them follow the scene (L)")
-        self._lock.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._mode = QComboBox()
+        self._mode.addItems([mode.value for mode in SpanMode])
+        self._mode.setToolTip("What the colours follow: face, scene, or nothing (L to lock)")
+        self._mode.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._before_lock = SpanMode.FACE
+        self._shown: tuple[Limits, Limits, bool] | None = None
         middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self._slider)
@@ -58,11 +61,11 @@ class TemperatureBar(QWidget):
         layout.addWidget(self._high)
         layout.addLayout(middle, 1)
         layout.addWidget(self._low)
-        layout.addWidget(self._lock)
+        layout.addWidget(self._mode)
         self._slider.valueChanged.connect(self._on_slid)
         self._high.valueChanged.connect(self._on_typed)
         self._low.valueChanged.connect(self._on_typed)
-        self._lock.clicked.connect(self._on_lock_clicked)
+        self._mode.activated.connect(self._on_mode_activated)
         self.clear()
 
     def set_theme(self, theme: Theme, scale: float) -> None:
@@ -75,17 +78,16 @@ class TemperatureBar(QWidget):
             f"QSlider::groove:vertical {{ background: {theme.line}; width: {round(4 * scale)}px;"
             f" border-radius: {round(2 * scale)}px; }}"
             f"QSlider::handle:vertical {{ background: {theme.text}; height: {round(12 * scale)}px;"
-            f" margin: 0 -{round(5 * scale)}px; border-radius: {round(6 * scale)}px; }}"
+            f" margin: 0 -{round(4 * scale)}px; border-radius: {round(6 * scale)}px; }}"
         )
         self._scale.inset = round(12 * scale) / 2
-        self._show_lock()
 
     def set_palette(self, name: str) -> None:
         """Show the colours of a palette of `ui.palettes`."""
         self._scale.set_colours(colours_of(name))
 
-    def show_span(self, span_c: tuple[float, float], locked: bool, radiometric: bool) -> None:
-        """Show these limits.
+    def show_span(self, span_c: Limits, mode: SpanMode, radiometric: bool) -> None:
+        """Show these limits, and who decides.
 
         Parameters
         ----------
@@ -94,9 +96,9 @@ class TemperatureBar(QWidget):
         """
         self.setEnabled(True)
         self._radiometric = radiometric
-        if locked != self._lock.isChecked():
-            self._lock.setChecked(locked)
-            self._show_lock()
+        if mode is not SpanMode.LOCKED:
+            self._before_lock = mode
+        self._mode.setCurrentText(mode.value)
         if self._slider.isSliderDown():
             return
         limits = self._limits_around(span_c)
@@ -114,17 +116,18 @@ class TemperatureBar(QWidget):
         self._scale.show_span(rounded, limits, "°C" if radiometric else "counts")
 
     def toggle_lock(self) -> None:
-        """Hold the colours, or let them follow the scene."""
+        """Hold the colours, or let them follow again what they followed before."""
         if self.isEnabled():
-            self._lock.click()
+            locked = self._mode.currentText() == SpanMode.LOCKED.value
+            self.mode_chosen.emit(self._before_lock if locked else SpanMode.LOCKED)
 
     def clear(self) -> None:
         """Show no scale: there is no picture."""
-        self._shown: tuple[tuple[float, float], tuple[float, float], bool] | None = None
+        self._shown = None
         self._scale.show_span((0, 1), (0, 1), "")
         self.setEnabled(False)
 
-    def _limits_around(self, span_c: tuple[float, float]) -> tuple[float, float]:
+    def _limits_around(self, span_c: Limits) -> Limits:
         """Keep the scale still while the span moves well within it."""
         low, high = span_c
         width = high - low
@@ -139,7 +142,7 @@ class TemperatureBar(QWidget):
             float(np.ceil((high + ROOM * width) / step) * step),
         )
 
-    def _on_slid(self, limits: tuple[float, float]) -> None:
+    def _on_slid(self, limits: Limits) -> None:
         low, high = limits
         if low < high:
             with QSignalBlocker(self._high), QSignalBlocker(self._low):
@@ -155,19 +158,8 @@ class TemperatureBar(QWidget):
         if low < high:
             self.span_locked.emit(low, high)
 
-    def _on_lock_clicked(self, locked: bool) -> None:
-        self._show_lock()
-        if locked:
-            self.span_held.emit()
-        else:
-            self.span_released.emit()
-
-    def _show_lock(self) -> None:
-        locked = self._lock.isChecked()
-        colour = self._theme.accent if locked else self._theme.muted
-        self._lock.setIcon(icon("lock" if locked else "unlock", colour))
-        self._lock.setText("Locked" if locked else "Auto")
-        self._lock.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    def _on_mode_activated(self, place: int) -> None:
+        self.mode_chosen.emit(list(SpanMode)[place])
 
 
 class _Limit(QDoubleSpinBox):
@@ -207,7 +199,7 @@ class _Scale(QWidget):
         self._ends = [QColor(*map(int, colours[row])) for row in (0, -1)]
         self.update()
 
-    def show_span(self, span: tuple[float, float], limits: tuple[float, float], unit: str) -> None:
+    def show_span(self, span: Limits, limits: Limits, unit: str) -> None:
         self._span, self._limits, self._unit = span, limits, unit
         self.update()
 

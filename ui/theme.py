@@ -7,7 +7,7 @@ from typing import Final
 from PyQt6.QtCore import QByteArray, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
 from PyQt6.QtSvg import QSvgRenderer
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QWidget
 
 from thermoseg.assets import asset
 
@@ -63,7 +63,7 @@ DARK: Final = Theme(
     good="#4cc38a",
     canvas="#0c0d10",
     nostrils="#4cc9f0",
-    perinasal="#ffa45c",
+    perinasal="#ff7ac6",
 )
 
 LIGHT: Final = Theme(
@@ -81,8 +81,8 @@ LIGHT: Final = Theme(
     warning="#9a6200",
     good="#1c7d4d",
     canvas="#dfe3e9",
-    nostrils="#0077b6",
-    perinasal="#b85000",
+    nostrils="#0072ad",
+    perinasal="#b8176f",
 )
 
 THEMES: Final = {theme.name: theme for theme in (DARK, LIGHT)}
@@ -105,11 +105,13 @@ def wear(app: QApplication, theme: Theme, scale: float) -> None:
 
 
 @lru_cache(maxsize=256)
-def icon(name: str, colour: str, disabled: str = "") -> QIcon:
-    """Return `assets/icons/<name>.svg` drawn in `colour`, and in `disabled` while disabled."""
+def icon(name: str, colour: str, disabled: str = "", checked: str = "") -> QIcon:
+    """Return `assets/icons/<name>.svg` in `colour`, and in other colours where they are given."""
     made = QIcon(_drawn(name, colour))
     if disabled:
         made.addPixmap(_drawn(name, disabled), QIcon.Mode.Disabled)
+    if checked:
+        made.addPixmap(_drawn(name, checked), QIcon.Mode.Normal, QIcon.State.On)
     return made
 
 
@@ -118,8 +120,18 @@ def numerals(points: float, weight: QFont.Weight = QFont.Weight.Normal) -> QFont
     font = QFont(QApplication.font())
     font.setPointSizeF(points)
     font.setWeight(weight)
-    font.setFeature(QFont.Tag.fromString("tnum"), 1)
+    tabular = QFont.Tag.fromString("tnum")
+    if tabular is not None:
+        font.setFeature(tabular, 1)
     return font
+
+
+def pad(card: QWidget, scale: float) -> None:
+    """Give the contents of a card the room that all cards give them."""
+    layout = card.layout()
+    if layout is not None:
+        across, above = round(12 * scale), round(9 * scale)
+        layout.setContentsMargins(across, above, across, above)
 
 
 def _drawn(name: str, colour: str) -> QPixmap:

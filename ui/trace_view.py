@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QFont
+from PyQt6.QtCore import QRectF, Qt, pyqtSignal
+from PyQt6.QtGui import QFont, QResizeEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -21,12 +21,16 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.rois import RoiSample
 from thermoseg.traces import TraceWindow
-from ui.theme import DARK, Theme, numerals
+from ui.theme import DARK, Theme, numerals, pad
 
 TRACED: Final = {"nostrils": "Nostrils", "perinasal": "Perinasal"}
 """Region → what the window calls it."""
 
 LENGTHS_S: Final = (30, 60, 120)
+
+TICK_STEPS_S: Final = (5, 10, 15, 30, 60)
+TICK_LABELS_APART: Final = 56
+"""Pixels between labels of the time axis at scale 1."""
 
 LONGEST_STEP_S: Final = 0.5
 """Without a sample for so long, or for `STEPS` usual steps, a trace is broken, not joined up."""
@@ -37,6 +41,10 @@ LEAST_RANGE_K: Final = 0.5
 
 SHRINK: Final = 0.04
 """Share by which a temperature axis that is too long shortens at each drawing."""
+
+READOUT_PIXELS: Final = 124
+NUMBER_POINTS: Final = 22.0
+"""Of the read-outs at scale 1."""
 
 NO_BREATHING: Final = "not estimated in this version"
 
@@ -53,8 +61,7 @@ class TraceView(QFrame):
         self.length_s = LENGTHS_S[1]
         """Seconds shown."""
         self._rows = {region: _TraceRow(name) for region, name in TRACED.items()}
-        self._breathing = _Readout("Breathing rate", "/min")
-        self._breathing.show_value("—", NO_BREATHING)
+        self._breathing = _BreathingRow()
         self._lengths = QButtonGroup(self)
         heading = QLabel("Temperature, °C")
         heading.setProperty("role", "heading")
@@ -71,7 +78,6 @@ class TraceView(QFrame):
             top.addWidget(button)
         self._lengths.idClicked.connect(self._on_length_clicked)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 8, 12, 10)
         layout.setSpacing(4)
         layout.addLayout(top)
         for row in self._rows.values():
@@ -82,9 +88,10 @@ class TraceView(QFrame):
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
+        pad(self, scale)
         for region, row in self._rows.items():
             row.set_theme(theme, theme.trace_colour(region), scale)
-        self._breathing.set_theme(theme, theme.text, scale)
+        self._breathing.set_theme(theme, scale)
 
     def set_length(self, seconds: int) -> None:
         """Show the last so many seconds, one of `LENGTHS_S`."""
@@ -130,7 +137,7 @@ class _TraceRow(QWidget):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._plot = pg.PlotWidget(background=None)
+        self._plot = pg.PlotWidget(background=None, axisItems={"bottom": _TimeAxis("bottom")})
         self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._plot.setMinimumHeight(76)
         self._plot.setMenuEnabled(False)
@@ -140,6 +147,8 @@ class _TraceRow(QWidget):
         self._plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._curve = self._plot.plot(connect="finite")
         self._range_c = (30.0, 36.0)
+        self._seconds = LENGTHS_S[0]
+        self._scale = 1.0
         self._curve_seen = False
         self.readout = _Readout(name, "°C")
         layout = QHBoxLayout(self)
@@ -151,22 +160,39 @@ class _TraceRow(QWidget):
         self._plot.setYRange(*self._range_c, padding=0)
 
     def set_theme(self, theme: Theme, colour: str, scale: float) -> None:
+        self._scale = scale
+        self._space_ticks()
         self._curve.setPen(pg.mkPen(colour, width=1.6 if scale < 1.3 else 2.2))
+        self._plot.setBackground(theme.card)
+        self._plot.getPlotItem().layout.setContentsMargins(
+            0, round(4 * scale), round(14 * scale), 0
+        )
         for name in ("left", "bottom"):
             axis = self._plot.getAxis(name)
             axis.setPen(pg.mkPen(theme.line))
             axis.setTextPen(pg.mkPen(theme.muted))
             axis.setTickFont(numerals(8 * scale))
-            axis.setStyle(tickLength=-4, maxTickLevel=0, hideOverlappingLabels=True)
+            axis.setStyle(tickLength=-4, maxTickLevel=0)
         self._plot.getAxis("left").setWidth(round(44 * scale))
         self._plot.getAxis("left").setStyle(tickTextOffset=round(5 * scale))
         self._plot.showGrid(x=True, y=True, alpha=0.28 if theme is DARK else 0.4)
         self.readout.set_theme(theme, colour, scale)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
+        super().resizeEvent(event)
+        self._space_ticks()
+
     def set_length(self, seconds: int) -> None:
-        self._plot.setXRange(-seconds, 0, padding=0)
-        step = {30: 10, 60: 15, 120: 30}[seconds]
-        ticks = [(-at, f"−{at} s" if at else "now") for at in range(0, seconds + 1, step)]
+        self._seconds = seconds
+        # A little wider than what is shown, or rounding hides the first and the last tick.
+        self._plot.setXRange(-1.001 * seconds, 0.001 * seconds, padding=0)
+        self._space_ticks()
+
+    def _space_ticks(self) -> None:
+        """Label as many moments as there is room for."""
+        room = max(1, int(self._plot.width() / (TICK_LABELS_APART * self._scale)) - 1)
+        step = next((s for s in TICK_STEPS_S if self._seconds / s <= room), self._seconds)
+        ticks = [(-at, f"−{at} s" if at else "now") for at in range(0, self._seconds + 1, step)]
         self._plot.getAxis("bottom").setTicks([ticks])
 
     def show_time_axis(self) -> None:
@@ -190,6 +216,40 @@ class _TraceRow(QWidget):
         self._curve_seen = True
         self._range_c = (low_c, high_c)
         self._plot.setYRange(low_c, high_c, padding=0)
+
+
+class _TimeAxis(pg.AxisItem):  # type: ignore[misc]
+    """Draws its first and last label whole; the original, where it has a grid, leaves them out."""
+
+    def boundingRect(self) -> QRectF:  # noqa: N802  # Qt's name
+        room = 3 * self.height()
+        return QRectF(super().boundingRect()).adjusted(-room, 0, room, 0)
+
+
+class _BreathingRow(QWidget):
+    """The place of the breathing rate, with the reason why there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = QLabel("Breathing rate")
+        self._reason = QLabel(NO_BREATHING)
+        self._reason.setProperty("role", "muted")
+        self._value = QLabel("—")
+        words = QVBoxLayout()
+        words.setSpacing(1)
+        words.addWidget(self._name)
+        words.addWidget(self._reason)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(12)
+        layout.addLayout(words, 1)
+        layout.addWidget(self._value)
+
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        self._name.setStyleSheet(f"color: {theme.text}; font-weight: 600;")
+        self._reason.setFont(numerals(8.5 * scale))
+        self._value.setFont(numerals(NUMBER_POINTS * scale, QFont.Weight.DemiBold))
+        self._value.setFixedWidth(round(READOUT_PIXELS * scale))
 
 
 class _Readout(QWidget):
@@ -220,10 +280,10 @@ class _Readout(QWidget):
         layout.addStretch(1)
 
     def set_theme(self, theme: Theme, colour: str, scale: float) -> None:
-        self.setFixedWidth(round(128 * scale))
+        self.setFixedWidth(round(READOUT_PIXELS * scale))
         self._name.setStyleSheet(f"color: {colour}; font-weight: 600;")
         self._value.setStyleSheet(f"color: {theme.text};")
-        self._value.setFont(numerals(22 * scale, QFont.Weight.DemiBold))
+        self._value.setFont(numerals(NUMBER_POINTS * scale, QFont.Weight.DemiBold))
         self._reason.setFont(numerals(8.5 * scale))
 
     def show_value(self, value: str, reason: str) -> None:
