@@ -34,11 +34,11 @@ def test_a_file_changes_what_it_names_and_nothing_else(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("modell = 'x'", ["unknown key “modell”"]),
+        ("speed = 'x'", ["unknown key “speed”"]),
         ("backend = 'quantum'", ["“backend”", "'quantum'"]),
         ("model = 3", ["“model”", "got 3"]),
         ("model = ", ["not TOML"]),
-        ("modell = 1\ncamra = 2", ["(and 1 more)"]),
+        ("speed = 1\ncolour = 2", ["(and 1 more)"]),
     ],
 )
 def test_a_wrong_file_is_refused_with_key_and_place(
