@@ -5,6 +5,8 @@ import json
 import logging
 import math
 import struct
+import tokenize
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
@@ -58,6 +60,19 @@ _TIFF_FAULTS: Final = (
     zlib.error,
 )
 """What tifffile and its decoders raise on damaged files, found by mutating one."""
+
+_NPY_FAULTS: Final = (
+    ValueError,
+    TypeError,
+    EOFError,
+    OSError,
+    SyntaxError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    tokenize.TokenError,
+)
+"""What numpy raises on damaged files, found by mutating one."""
 
 GZIP_MAX_RATIO: Final = 100
 """Thermal noise keeps real recordings below 5 to 1; beyond this a file is a bomb."""
@@ -227,10 +242,12 @@ class _NpyMatrices:
 
     def _load(self, path: Path) -> NDArray[Any]:
         try:
-            data = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, OSError, SyntaxError, TypeError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                data = np.load(path, mmap_mode="r", allow_pickle=False)
+        except _NPY_FAULTS as error:
             raise FormatError(
-                f"{path.name} is no readable .npy file ({error}); save a plain matrix by numpy.save"
+                f"{path.name} is no readable .npy file ({_one_line(error)}); save it again"
             ) from error
         if not isinstance(data, np.ndarray) or data.ndim not in (2, 3) or 0 in data.shape:
             shape = getattr(data, "shape", "several arrays")
@@ -356,7 +373,9 @@ class _TiffMatrices:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> FormatError:
-        return FormatError(f"{self._name} is a damaged or unknown TIFF ({error}); export it again")
+        return FormatError(
+            f"{self._name} is a damaged or unknown TIFF ({_one_line(error)}); export it again"
+        )
 
 
 def _scaled(matrix: NDArray[Any], to_celsius: tuple[float, float]) -> NDArray[np.float64]:
@@ -504,3 +523,7 @@ class PureThermalSource:
 
     def _fault(self, what: str, remedy: str) -> FormatError:
         return FormatError(f"{self._name}: {what}; {remedy}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

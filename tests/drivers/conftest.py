@@ -1,4 +1,4 @@
-"""An independent writer of FLIR files, by the documented layout."""
+"""An independent writer of FLIR files, by the documented layout, and a clock set by hand."""
 
 import struct
 from collections.abc import Callable
@@ -125,3 +125,29 @@ class FlirWriter:
 def flir() -> Callable[..., FlirWriter]:
     """Make a writer of FLIR frames."""
     return FlirWriter
+
+
+class HandClock:
+    """A clock that stands still except while somebody sleeps, in place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 1.7e9 + self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
+    """Give the drivers that keep time themselves a clock that a test sets."""
+    clock = HandClock()
+    for driver in ("simulated", "playback"):
+        monkeypatch.setattr(f"drivers.{driver}.time", clock)
+    return clock
