@@ -57,14 +57,16 @@ MIN_PIXELS: Final = 6
 MIN_SPLIT_WIDTH_PX: Final = 6.0
 """Narrowest nose whose nostrils are measured apart: three pixels each."""
 
-NOSTRIL_SHARE: Final = 0.35
-"""Lower part of the nose, along the face's axis, that holds the nostrils."""
+NOSTRIL_SHARE: Final = 0.25
+"""Lower part of the nose, along the face's axis, that holds the nostrils.  Less swings more but
+suffers more from masks that jitter; on the phantom a quarter had the best signal to noise that
+did not cost correlation with the breath under motion."""
 WING_SHARE: Final = 0.45
 """Lower part of the nose whose flanks belong to the perinasal region."""
 PERINASAL_HALF_WIDTH: Final = 0.8
 """From the nose's middle to the side, in nose widths: 0.3 of a width beside each wing."""
-LIP_UNITS: Final = 0.28
-"""Height of the upper lip in `unit_px`, used where no mouth is seen (one measured face)."""
+LIP_UNITS: Final = 0.25
+"""Height of the skin between nose and mouth in `unit_px` (16 mm), used where no mouth is seen."""
 
 PLAUSIBLE_C: Final = (20.0, 42.0)
 """Coldest and hottest mean that living facial skin is believed to have, °C."""
@@ -96,20 +98,21 @@ MOTION_WIDTHS: Final = 0.25
 MOTION_S: Final = 0.1
 
 FACE_MODEL: Final[dict[Region, tuple[float, float]]] = {
-    Region.EYEBROWS: (-0.32, 1.0),
+    Region.EYEBROWS: (-0.35, 1.0),
     Region.EYES: (0.0, 1.0),
-    Region.NOSE: (0.25, 0.7),
-    Region.MOUTH: (0.83, 1.0),
-    Region.CHIN: (0.65, 0.15),
+    Region.NOSE: (0.48, 0.7),
+    Region.MOUTH: (1.15, 1.0),
+    Region.CHIN: (0.85, 0.15),
 }
-"""Place of each region's centroid down the face, in distances of the eye centres (measured on one
-man; the chin region holds the cheeks), and its weight: the chin's centroid slides to the ear as
-soon as the head turns."""
+"""Place of each region's centroid down the face, in distances of the eye centres (63 mm; common
+anthropometry), and its weight: the chin's centroid slides to the ear as soon as the head turns."""
 MIN_SPREAD: Final = 0.15
 """Least weighted variance of those places that fixes a direction: nose and chin alone do not."""
 
 _CLOSE_SHARE: Final = 0.2
-"""Gap between parts of one face, as a share of the square root of its area."""
+"""Gap between parts of one face, as a share of the square root of its labelled area."""
+_CLOSE_SHARE_BARE: Final = 0.45
+"""The same where less than half of that area is chin: the parts stand alone."""
 _FIND_SIZE_PX: Final = 160
 """The largest face is searched for on masks scaled down to this size."""
 
@@ -540,11 +543,14 @@ def _largest_face(labels: Labels) -> tuple[Box, Labels] | None:
     """Cut out the largest face, with every other face's pixels set to background."""
     height, width = labels.shape
     step = -(-max(height, width) // _FIND_SIZE_PX)
-    small = (labels[::step, ::step] > 0).view(np.uint8)
+    coarse = labels[::step, ::step]
+    small = (coarse > 0).view(np.uint8)
     area = cv2.countNonZero(small)
     if area == 0:
         return None
-    reach = max(3, round(_CLOSE_SHARE * float(np.sqrt(area)))) | 1
+    bare = 2 * np.count_nonzero(coarse == Region.CHIN) < area
+    share = _CLOSE_SHARE_BARE if bare else _CLOSE_SHARE
+    reach = max(3, round(share * float(np.sqrt(area)))) | 1
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
     joined = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     parts = cv2.connectedComponents(joined[reach:-reach, reach:-reach])[1]
