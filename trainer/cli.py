@@ -123,7 +123,8 @@ class _Reporter:
         left = "" if math.isnan(progress.left_s) else f"{progress.left_s / 60:.1f} min left"
         line = (
             f"{progress.iteration:7d} {100 * progress.fraction:5.1f} % {losses} "
-            f"lr {progress.learning_rate:.1e} {progress.images_per_s:.1f} images/s {left}"
+            f"lr {progress.learning_rate:.1e} {progress.images_per_s:.1f} images/s "
+            f"(waiting {100 * progress.waiting:.0f} %) {left}"
         )
         print(f"\r{line:<118}" if live else line, end="" if live else "\n", flush=True)
 

@@ -57,6 +57,8 @@ class Progress:
     """Smoothed, by name; "total" is what is minimised."""
     learning_rate: float
     images_per_s: float
+    waiting: float
+    """Share of the time spent waiting for batches; much of it asks for more workers."""
     left_s: float
     """Until the run ends, estimated."""
     scores: dict[str, Scores] = field(default_factory=dict)
@@ -208,10 +210,12 @@ class Training:
         saved_s = validated_s = beat_s = time.monotonic()
         shown: dict[str, float] = {}
         shown_rate = 0.0
-        beat_iteration = self.iteration
+        waited_s, beat_iteration = 0.0, self.iteration
         batches = iter(open_loader(self._stream, self._config, self.iteration))
         while (fraction := self._fraction()) < 1 and not self._stop:
+            asked_s = time.monotonic()
             images, labels = next(batches)
+            waited_s += time.monotonic() - asked_s
             rate = optimiser.learning_rate * learning_rate_share(optimiser, fraction)
             losses = self._step(images, labels, rate)
             self.iteration += 1
@@ -223,8 +227,8 @@ class Training:
             if now_s - beat_s >= HEARTBEAT_S:
                 speed = (self.iteration - beat_iteration) / (now_s - beat_s)
                 shown_rate = 0.8 * shown_rate + 0.2 * speed if shown_rate else speed
-                beat_s, beat_iteration = now_s, self.iteration
-                self._beat(fraction, shown, rate, shown_rate)
+                self._beat(fraction, shown, rate, shown_rate, waited_s / (now_s - beat_s))
+                beat_s, beat_iteration, waited_s = now_s, self.iteration, 0.0
             if now_s - saved_s >= run.checkpoint_every_s:
                 self.save()
                 saved_s = time.monotonic()
@@ -285,10 +289,19 @@ class Training:
             raise ValueError("a run needs iterations or minutes")
         return self._trained_s / (60 * run.minutes)
 
-    def _beat(self, fraction: float, losses: dict[str, float], rate: float, speed: float) -> None:
+    def _beat(
+        self,
+        fraction: float,
+        losses: dict[str, float],
+        rate: float,
+        speed: float,
+        waiting: float,
+    ) -> None:
         left_s = self._trained_s / fraction * (1 - fraction) if fraction > 0 else math.nan
         batch = self._config.run.batch * self._fabric.world_size
-        progress = Progress(self.iteration, fraction, dict(losses), rate, speed * batch, left_s)
+        progress = Progress(
+            self.iteration, fraction, dict(losses), rate, speed * batch, waiting, left_s
+        )
         self._note(
             {
                 "iteration": progress.iteration,
@@ -296,6 +309,7 @@ class Training:
                 "losses": {name: round(value, 5) for name, value in losses.items()},
                 "learning_rate": rate,
                 "images_per_s": round(progress.images_per_s, 2),
+                "waiting": round(waiting, 3),
                 "left_s": None if math.isnan(left_s) else round(left_s, 1),
             }
         )
@@ -363,7 +377,9 @@ class Training:
             }
         )
         if self._fabric.is_global_zero:
-            self._report(Progress(self.iteration, self._fraction(), {}, 0.0, 0.0, math.nan, scores))
+            self._report(
+                Progress(self.iteration, self._fraction(), {}, 0.0, 0.0, 0.0, math.nan, scores)
+            )
         return scores
 
     def _score(self, pictures: list[Picture]) -> tuple[Scores, list[NDArray[np.uint8]]]:

@@ -1,0 +1,158 @@
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from thermoseg.errors import ConfigError
+from trainer.config import FolderConfig, TrainingConfig, check_config
+from trainer.datasets import BatchStream, LabelledFolder, Mixture, Picture, validation_pictures
+
+
+def a_config(**stream: Any) -> TrainingConfig:
+    return check_config(
+        {
+            "seed": 5,
+            "sources": [{"kind": "phantom"}],
+            "stream": {"height": 64, "width": 80, "workers": 0, **stream},
+            "tiaug": {},
+            "contrast": {},
+            "run": {"iterations": 4, "batch": 2},
+            "validation": {"pictures": 4},
+        },
+        "test",
+    )
+
+
+class Counting:
+    """A source whose pictures carry the number of their rendering."""
+
+    def __init__(self) -> None:
+        self.rendered = 0
+
+    def sample(self, rng: np.random.Generator) -> Picture:
+        self.rendered += 1
+        return rng.random((64, 80), np.float32), np.zeros((64, 80), np.uint8)
+
+
+def save(folder: Path, stem: str, celsius: np.ndarray, labels: np.ndarray) -> None:
+    np.save(folder / f"{stem}.npy", celsius)
+    cv2.imwrite(str(folder / f"{stem}_labels.png"), labels)
+
+
+def test_batches_have_the_networks_shape_and_range() -> None:
+    images, labels = BatchStream(a_config())[0]
+
+    assert images.shape == (2, 1, 64, 80)
+    assert images.dtype == torch.float32
+    assert images.min() >= -1
+    assert images.max() <= 1
+    assert labels.shape == (2, 64, 80)
+    assert labels.max() <= 5
+    assert torch.isfinite(images).all()
+
+
+def test_a_batch_depends_on_its_number_alone() -> None:
+    one, other = BatchStream(a_config(repeats=3)), BatchStream(a_config(repeats=3))
+    for number in range(6):
+        one[number]
+
+    for number in (5, 2):
+        assert torch.equal(one[number][0], other[number][0])
+        assert torch.equal(one[number][1], other[number][1])
+    assert not torch.equal(one[0][0], one[1][0])
+
+
+def test_two_processes_share_what_one_would_do() -> None:
+    halves = [BatchStream(a_config(), rank=rank, world=2) for rank in (0, 1)]
+    whole = BatchStream(
+        a_config().model_copy(update={"run": a_config().run.model_copy(update={"batch": 4})})
+    )
+
+    together = torch.cat([half[3][0] for half in halves])
+
+    assert torch.equal(together, whole[3][0])
+
+
+def test_repeats_render_less_and_use_pictures_about_as_often_as_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = Counting()
+    monkeypatch.setattr("trainer.datasets.open_sources", lambda *_: source)
+    stream = BatchStream(a_config(repeats=4, window=20, lanes=1, augment=0.0))
+
+    for number in range(200):
+        stream[number]
+
+    # 400 items, a new picture every 4: 100, of which those never drawn are not rendered.
+    assert 85 <= source.rendered <= 100
+
+
+def test_validation_pictures_are_the_same_each_time_and_half_plain() -> None:
+    first, again = validation_pictures(a_config()), validation_pictures(a_config())
+
+    assert len(first) == 4
+    for (picture, labels), (same, truth) in zip(first, again, strict=True):
+        assert np.array_equal(picture, same)
+        assert np.array_equal(labels, truth)
+
+
+def test_a_mixture_takes_from_each_by_its_weight() -> None:
+    sources = [Counting(), Counting()]
+    mixture = Mixture(list(sources), [3.0, 1.0])
+    rng = np.random.default_rng(0)
+
+    for _ in range(400):
+        mixture.sample(rng)
+
+    assert sources[0].rendered == pytest.approx(300, abs=35)
+    assert sources[0].rendered + sources[1].rendered == 400
+
+
+def test_a_folder_gives_temperatures_and_labels_of_every_kind(tmp_path: Path) -> None:
+    celsius = np.linspace(20, 35, 48, dtype=np.float32).reshape(6, 8)
+    labels = np.arange(48, dtype=np.uint8).reshape(6, 8) % 6
+    save(tmp_path, "a", celsius, labels)
+    tifffile.imwrite(tmp_path / "b.tif", celsius)
+    cv2.imwrite(str(tmp_path / "b_labels.png"), labels)
+    cv2.imwrite(str(tmp_path / "c.png"), (celsius * 1000).astype(np.uint16))
+    cv2.imwrite(str(tmp_path / "c_labels.png"), labels)
+
+    folder = LabelledFolder(FolderConfig(kind="folder", path=tmp_path))
+
+    assert len(folder) == 3
+    means = set()
+    for seed in range(30):
+        picture, truth = folder.sample(np.random.default_rng(seed))
+        assert np.array_equal(truth, labels)
+        means.add(round(float(picture.mean()), 1))
+    assert means == {27.5, 27499.5} or means == {27.5, 27499.6}
+
+
+def test_everything_that_does_not_fit_is_listed_at_once(tmp_path: Path) -> None:
+    celsius, labels = np.ones((6, 8), np.float32), np.zeros((6, 8), np.uint8)
+    save(tmp_path, "good", celsius, labels)
+    save(tmp_path, "size", celsius, labels[:3])
+    save(tmp_path, "range", celsius, labels + 6)
+    save(tmp_path, "nan", celsius * np.nan, labels)
+    np.save(tmp_path / "alone.npy", celsius)
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    with pytest.raises(ConfigError) as caught:
+        LabelledFolder(FolderConfig(kind="folder", path=tmp_path))
+
+    message = str(caught.value)
+    assert "5 pictures do not fit" in message
+    for name in ("size", "range", "nan", "alone", "torn"):
+        assert name in message
+    assert "good" not in message
+
+
+def test_an_empty_or_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no pictures"):
+        LabelledFolder(FolderConfig(kind="folder", path=tmp_path))
+    with pytest.raises(ConfigError, match="is no folder"):
+        LabelledFolder(FolderConfig(kind="folder", path=tmp_path / "none"))

@@ -1,0 +1,169 @@
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from thermoseg.errors import TrainingError
+from trainer.checkpoint import load_checkpoint
+from trainer.config import OptimiserConfig, TrainingConfig, check_config
+from trainer.loop import Progress, Training, learning_rate_share
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
+
+
+def a_config(**run: Any) -> TrainingConfig:
+    return check_config(
+        {
+            "network": {"name": "unet", "width": 2},
+            "sources": [{"kind": "phantom"}],
+            "stream": {"height": 64, "width": 64, "workers": 0, "repeats": 2},
+            "tiaug": {},
+            "objective": {"cross_entropy": 1.0, "rmi": 0.1, "sam_cl": 0.1},
+            "run": {"iterations": 6, "batch": 2, "accelerator": "cpu", **run},
+            "validation": {"pictures": 4},
+        },
+        "test",
+    )
+
+
+def nobody(_: Progress) -> None:
+    """Take no notice."""
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state = load_checkpoint(folder)
+    return {**state["network"], **{f"averaged.{k}": v for k, v in state["averaged"].items()}}
+
+
+def stopped_after(training: Training, iterations: int) -> Training:
+    step = training._step
+
+    def counted(*arguments: Any) -> dict[str, float]:
+        losses = step(*arguments)
+        if training.iteration + 1 >= iterations:
+            training._ask_to_stop()
+        return losses
+
+    training._step = counted  # type: ignore[method-assign]
+    return training
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path) -> None:
+    whole = Training(a_config(), tmp_path / "whole", nobody)
+    assert whole.fit().finished
+
+    first = stopped_after(Training(a_config(), tmp_path / "parts", nobody), 3)
+    outcome = first.fit()
+    assert not outcome.finished
+    assert outcome.iteration == 3
+    torch.manual_seed(999)
+    second = Training(a_config(), tmp_path / "parts", nobody)
+    second.resume()
+    assert second.iteration == 3
+    assert second.fit().finished
+
+    expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert expected.keys() == resumed.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    seen: list[dict[str, float]] = []
+    training = Training(a_config(iterations=40), tmp_path, nobody)
+    step = training._step
+
+    def watched(*arguments: Any) -> dict[str, float]:
+        seen.append(step(*arguments))
+        return seen[-1]
+
+    training._step = watched  # type: ignore[method-assign]
+    training.fit()
+
+    assert set(seen[0]) == {"total", "cross_entropy", "rmi", "sam_cl"}
+    early = np.mean([losses["cross_entropy"] for losses in seen[:5]])
+    late = np.mean([losses["cross_entropy"] for losses in seen[-5:]])
+    assert late < early - 0.2
+
+
+def test_a_run_leaves_its_scores_and_sheets(tmp_path: Path) -> None:
+    told: list[Progress] = []
+
+    outcome = Training(a_config(), tmp_path, told.append).fit()
+
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["iteration"] == 6
+    assert set(lines[-1]["validation"]) == {"plain", "augmented"}
+    assert lines[-1]["validation"]["plain"]["mean_iou"] == outcome.scores["plain"].mean_iou
+    assert told[-1].scores == outcome.scores
+    assert (tmp_path / "sheets" / "0000006.png").stat().st_size > 1000
+
+
+def test_a_run_by_the_clock_ends_when_the_time_is_over(tmp_path: Path) -> None:
+    rates: list[float] = []
+    config = a_config(iterations=None, minutes=0.02)
+    training = Training(config, tmp_path, nobody)
+    step = training._step
+
+    def watched(images: torch.Tensor, labels: torch.Tensor, rate: float) -> dict[str, float]:
+        rates.append(rate)
+        return step(images, labels, rate)
+
+    training._step = watched  # type: ignore[method-assign]
+    outcome = training.fit()
+
+    assert outcome.finished
+    assert outcome.iteration == len(rates)
+    assert rates[-1] < max(rates)
+    assert 1.2 <= load_checkpoint(tmp_path)["trained_s"] < 6
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_its_batch(tmp_path: Path) -> None:
+    training = Training(a_config(), tmp_path, nobody)
+    with torch.no_grad():
+        next(iter(training._network.parameters())).fill_(math.nan)
+
+    with pytest.raises(TrainingError, match="not finite"):
+        training.fit()
+
+    assert np.load(tmp_path / "not_finite.npz")["images"].shape == (2, 1, 64, 64)
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    Training(a_config(iterations=1), tmp_path, nobody).fit()
+    tree = json.loads(a_config().model_dump_json())
+    tree["network"]["width"] = 3
+    other = Training(check_config(tree, "test"), tmp_path, nobody)
+
+    with pytest.raises(TrainingError, match="another network"):
+        other.resume()
+
+
+def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
+    Training(a_config(iterations=2), tmp_path / "first", nobody).fit()
+    start = tmp_path / "first" / "last.ckpt"
+
+    config = a_config(init_from=str(start))
+    second = Training(config, tmp_path / "second", nobody)
+
+    averaged = load_checkpoint(start)["averaged"]
+    for name, value in second._network.state_dict().items():
+        assert torch.equal(value, averaged[name])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at_half"),
+    [("cosine", 0.5), ("one_cycle", 0.5), ("poly", 0.5**0.9), ("constant", 1.0)],
+)
+def test_the_learning_rate_rises_and_falls(schedule: Any, at_half: float) -> None:
+    config = OptimiserConfig(schedule=schedule, warm_up=0.1)
+
+    assert learning_rate_share(config, 0.0) < 0.02
+    assert learning_rate_share(config, 0.1) == pytest.approx(1.0)
+    assert learning_rate_share(config, 0.55) == pytest.approx(at_half)
+    assert learning_rate_share(config, 1.0) == (1.0 if schedule == "constant" else 0.0)

@@ -1,0 +1,216 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from trainer.tiaug import TiAug, TiAugConfig
+
+STILL = {
+    "horizontal_flip": 0.0,
+    "vertical_flip": 0.0,
+    "rotate": 0.0,
+    "resize": 0.0,
+    "occlude": 0.0,
+    "noise": 0.0,
+    "blur": 0.0,
+}
+
+
+def a_face() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """A warm square left of and above the centre, with a label for each quarter."""
+    celsius = np.full((256, 320), 24.0, np.float32)
+    labels = np.zeros((256, 320), np.uint8)
+    celsius[40:140, 60:160] = 34.0
+    labels[40:90, 60:110], labels[40:90, 110:160] = 1, 2
+    labels[90:140, 60:110], labels[90:140, 110:160] = 3, 4
+    return celsius, labels
+
+
+def only(**settings: object) -> TiAug:
+    return TiAug(TiAugConfig(**{**STILL, **settings}))
+
+
+def test_one_seed_reproduces_a_picture_exactly() -> None:
+    celsius, labels = a_face()
+    augment = TiAug(TiAugConfig())
+
+    first = augment(celsius, labels, np.random.default_rng(7))
+    again = augment(celsius, labels, np.random.default_rng(7))
+    other = augment(celsius, labels, np.random.default_rng(8))
+
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_the_arguments_are_left_untouched() -> None:
+    celsius, labels = a_face()
+    celsius.flags.writeable = labels.flags.writeable = False
+
+    for seed in range(20):
+        warm, mask = TiAug(TiAugConfig())(celsius, labels, np.random.default_rng(seed))
+        assert warm.dtype == np.float32
+        assert mask.dtype == np.uint8
+
+
+def test_without_chance_nothing_changes() -> None:
+    celsius, labels = a_face()
+
+    warm, mask = only()(celsius, labels, np.random.default_rng(0))
+
+    assert np.array_equal(warm, celsius)
+    assert np.array_equal(mask, labels)
+
+
+def test_flips_move_picture_and_labels_alike() -> None:
+    celsius, labels = a_face()
+
+    warm, mask = only(horizontal_flip=1.0)(celsius, labels, np.random.default_rng(0))
+    assert np.array_equal(mask, labels[:, ::-1])
+    np.testing.assert_allclose(warm, celsius[:, ::-1], atol=1e-3)
+
+    warm, mask = only(vertical_flip=1.0)(celsius, labels, np.random.default_rng(0))
+    assert np.array_equal(mask, labels[::-1])
+    np.testing.assert_allclose(warm, celsius[::-1], atol=1e-3)
+
+
+def test_rotation_is_counter_clockwise_and_keeps_picture_and_labels_together() -> None:
+    celsius, labels = a_face()
+
+    warm, mask = only(rotate=1.0, rotation_deg=(90.0, 90.0))(
+        celsius, labels, np.random.default_rng(0)
+    )
+
+    # Centre of the face: (row 89.5, column 109.5) is (-50, -38) from the middle (159.5, 127.5).
+    rows, columns = np.nonzero(mask)
+    assert rows.mean() == pytest.approx(127.5 + 50, abs=1)
+    assert columns.mean() == pytest.approx(159.5 - 38, abs=1)
+    assert np.mean((warm > 29) == (mask > 0)) > 0.995
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_scale_changes_the_area_by_its_square(scale: float) -> None:
+    celsius = np.full((256, 320), 24.0, np.float32)
+    labels = np.zeros((256, 320), np.uint8)
+    labels[100:150, 140:190] = 1
+
+    _, mask = only(resize=1.0, scale=(scale, scale), aspect=(1.0, 1.0))(
+        celsius, labels, np.random.default_rng(0)
+    )
+
+    assert np.count_nonzero(mask) == pytest.approx(2500 * scale**2, rel=0.05)
+
+
+def test_any_size_comes_out_at_the_configured_one() -> None:
+    warm, mask = only(height=64, width=96)(
+        np.zeros((480, 640), np.float32), np.ones((480, 640), np.uint8), np.random.default_rng(0)
+    )
+
+    assert warm.shape == mask.shape == (64, 96)
+
+
+def test_objects_hide_pixels_but_never_labels() -> None:
+    celsius, labels = a_face()
+    hidden = 0
+
+    for seed in range(50):
+        warm, mask = only(occlude=1.0)(celsius, labels, np.random.default_rng(seed))
+        assert np.array_equal(mask, labels)
+        hidden += bool(np.any(warm[labels > 0] != celsius[labels > 0]))
+
+    assert hidden > 10
+
+
+def test_objects_have_temperatures_from_one_span_below_to_one_above() -> None:
+    celsius, labels = a_face()
+    seen = []
+
+    for seed in range(300):
+        warm, _ = only(occlude=1.0)(celsius, labels, np.random.default_rng(seed))
+        seen += list(np.unique(warm[warm != celsius]))
+
+    # Minimum 24 °C, maximum 34 °C, span 10 K.
+    assert 14 <= min(seen) < 17
+    assert 41 < max(seen) <= 44
+
+
+def test_the_drawn_parameters_stay_in_their_ranges() -> None:
+    config = TiAugConfig()
+    rng = np.random.default_rng(3)
+    drawn = [TiAug(config).draw(rng) for _ in range(500)]
+
+    assert all(0.5 <= one.scale <= 2 for one in drawn)
+    assert all(0.9 <= one.aspect <= 1.1 for one in drawn)
+    assert all(-180 <= one.rotation_deg <= 180 for one in drawn)
+    assert all(one.netd_k == 0 or 0 <= one.netd_k <= 0.1 for one in drawn)
+    assert all(one.blur_sigma_px == 0 or 1 <= one.blur_sigma_px <= 1.2 for one in drawn)
+    objects = [item for one in drawn for item in one.occluders]
+    assert all(2 <= len(item.corners) <= 30 for item in objects)
+    assert {len(item.corners) for item in objects} >= {2, 30}
+    assert all(0.01 <= item.area <= 0.40 for item in objects)
+    assert all(-1 <= item.temperature <= 2 for item in objects)
+    assert all(0 <= item.row <= 1 and 0 <= item.column <= 1 for item in objects)
+
+
+def test_half_of_the_pictures_get_objects_in_all_three_configurations() -> None:
+    rng = np.random.default_rng(3)
+    drawn = [TiAug(TiAugConfig()).draw(rng).occluders for _ in range(1000)]
+    kinds = [
+        0 if not one else 1 if len(one) == 1 else 3 if one[1].touches_previous else 2
+        for one in drawn
+    ]
+
+    shares = np.bincount(kinds, minlength=4) / len(kinds)
+    np.testing.assert_allclose(shares, [0.5, 0.17, 0.165, 0.165], atol=0.05)
+
+
+def test_connected_objects_touch() -> None:
+    celsius, labels = a_face()
+    augment = only(occlude=1.0, configurations=(0.0, 0.0, 1.0), same_temperature=1.0)
+    import cv2
+
+    joined = 0
+    for seed in range(40):
+        warm, _ = augment(celsius, labels, np.random.default_rng(seed))
+        count, _ = cv2.connectedComponents((warm != celsius).astype(np.uint8))
+        joined += count <= 2
+
+    assert joined >= 36
+
+
+def test_noise_stays_within_half_its_width() -> None:
+    celsius, labels = a_face()
+
+    warm, _ = only(noise=1.0, netd_k=(0.1, 0.1))(celsius, labels, np.random.default_rng(0))
+    noise = warm - celsius
+
+    assert np.abs(noise).max() <= 0.05 + 1e-4
+    assert noise.std() == pytest.approx(0.1 / np.sqrt(12), rel=0.02)
+    assert noise.mean() == pytest.approx(0, abs=1e-3)
+
+
+def test_a_picture_without_a_face_is_augmented_too() -> None:
+    celsius = np.full((256, 320), 24.0, np.float32)
+
+    for seed in range(20):
+        warm, mask = TiAug(TiAugConfig(occlude=1.0))(
+            celsius, np.zeros_like(celsius, np.uint8), np.random.default_rng(seed)
+        )
+        assert np.isfinite(warm).all()
+        assert not mask.any()
+
+
+def test_shapes_that_differ_are_refused() -> None:
+    with pytest.raises(ValueError, match="same two-dimensional shape"):
+        TiAug(TiAugConfig())(
+            np.zeros((10, 10), np.float32), np.zeros((10, 11), np.uint8), np.random.default_rng(0)
+        )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("scale", (2.0, 0.5)), ("vertices", (1, 5)), ("occlude", 1.5), ("unknown", 1)],
+)
+def test_settings_out_of_range_are_refused(key: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=key):
+        TiAugConfig(**{key: value})

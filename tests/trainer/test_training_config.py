@@ -1,0 +1,89 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thermoseg.errors import ConfigError
+from trainer.config import TrainingConfig, load_config
+
+MINIMAL = """
+[[sources]]
+kind = "phantom"
+
+[run]
+iterations = 10
+"""
+
+BUNDLED = Path(__file__).parents[2] / "assets" / "training"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_bundled_recipes_are_valid(path: Path) -> None:
+    assert isinstance(load_config(path), TrainingConfig)
+
+
+def test_settings_from_the_command_line_win(tmp_path: Path) -> None:
+    path = written(tmp_path, MINIMAL)
+
+    config = load_config(
+        path,
+        ("run.iterations=7", "network.name=unet", "sources.0.weight=2", "tiaug.scale=[0.8, 1.2]"),
+    )
+
+    assert config.run.iterations == 7
+    assert config.network.name == "unet"
+    assert config.sources[0].weight == 2
+    assert config.tiaug is not None
+    assert config.tiaug.scale == (0.8, 1.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (MINIMAL + "bach = 4", "run.bach: is not a setting"),
+        (MINIMAL + 'batch = "four"', "run.batch"),
+        (MINIMAL + "batch = 4.5", "run.batch"),
+        (MINIMAL + "[tiaug]\nscale = [2.0, 0.5]", "tiaug.scale"),
+        (MINIMAL + "[optimiser]\nlearning_rate = nan", "optimiser.learning_rate"),
+        (MINIMAL + "[objective]\ncross_entropy = 0.0", "all losses have weight 0"),
+        (MINIMAL + "[objective]\nclass_weights = [1.0]", "class_weights needs 6"),
+        ('[[sources]]\nkind = "phantom"', "run: is missing"),
+        ("[run]\niterations = 10", "sources: is missing"),
+        ("[run]\niterations = 10\n[[sources]]\nkind = 'fantom'", "sources.0"),
+        ("[run]\niterations = 1\nminutes = 1.0\n[[sources]]\nkind = 'phantom'", "either"),
+        ("[run", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_names_the_key(tmp_path: Path, text: str, named: str) -> None:
+    path = written(tmp_path, text)
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+
+    assert named in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
+        load_config(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("setting", ["run.batch", "=4", "sources.9.weight=1", "sources.x=1"])
+def test_a_setting_without_a_place_is_named(tmp_path: Path, setting: str) -> None:
+    with pytest.raises(ConfigError, match="--set"):
+        load_config(written(tmp_path, MINIMAL), (setting,))
+
+
+def test_reading_settings_loads_no_torch() -> None:
+    code = "import sys, trainer.config, trainer.cli; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
