@@ -26,6 +26,7 @@ INPUT_SUFFIXES: Final = frozenset(
     (
         *(".fff", ".seq", ".csq", ".jpg", ".jpeg", ".tif", ".tiff"),
         *(".bin", ".npy", ".gz", ".png", ".bmp", ".h5"),
+        *(".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv"),
     )
 )
 """What is taken from a folder; a file that is named itself is tried whatever its suffix."""
