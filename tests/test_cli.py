@@ -19,6 +19,7 @@ from thermoseg import cli
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.labels import Region
+from thermoseg.recording.recorder import DiskLimits
 from thermoseg.segment_files import INPUT_SUFFIXES
 
 HEIGHT, WIDTH = 40, 50
@@ -340,6 +341,50 @@ def test_a_session_is_recorded_and_accounted_for(
     assert counts["seconds"] == pytest.approx(1, abs=0.5)
     assert counts["latency_p50_ms"] <= counts["latency_p95_ms"]
     assert (counts["model"], counts["backend"]) == ("warm-is-nose", "comparison")
+
+
+def test_a_recording_ends_with_its_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code = cli.main(
+        [
+            *("record", "simulated:?width=80&height=60&frames=12&realtime=false"),
+            *("--out", str(tmp_path / "s.h5"), "--duration", "600", "--model", "none", "--json"),
+        ]
+    )
+
+    counts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert exit_code == 0
+    assert (counts["captured"], counts["recorded"], counts["dropped"]) == (12, 12, 0)
+    assert counts["segmented"] == 0
+    assert counts["latency_p50_ms"] is None
+    assert (counts["model"], counts["problem"]) == ("", "")
+
+
+def test_a_full_disk_ends_a_recording_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    always_full = DiskLimits(refuse_bytes=0, stop_bytes=10**18)
+    monkeypatch.setattr("thermoseg.recording.recorder.DiskLimits", lambda: always_full)
+    exit_code = cli.main(
+        [
+            *(
+                "record",
+                "simulated:?width=80&height=60&rate_hz=30",
+                "--out",
+                str(tmp_path / "s.h5"),
+            ),
+            *("--duration", "600", "--model", "none", "--json"),
+        ]
+    )
+
+    told = capsys.readouterr()
+    counts = json.loads(told.out.splitlines()[-1])
+    assert exit_code == 1
+    assert told.err.count("\n") == 1
+    assert "full" in told.err or "disk" in told.err
+    assert counts["problem"] in told.err
+    assert counts["recorded"] + counts["dropped"] == counts["captured"]
 
 
 def test_a_recording_is_not_overwritten(
