@@ -49,7 +49,7 @@ run: $(INSTALLED) ## start the app on the simulated camera (CAMERA=… for anoth
 	@if [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] && [ "$$(uname -s)" != Darwin ]; then \
 		echo "There is no display here, so the same session runs without a window."; \
 		$(BIN)/thermoseg demo --camera '$(CAMERA)'; \
-	elif missing=$$(ldd $(VENV)/lib/python3*/site-packages/PyQt6/Qt6/plugins/platforms/libqxcb.so \
+	elif [ -z "$$WAYLAND_DISPLAY" ] && missing=$$(ldd $(VENV)/lib/python3*/site-packages/PyQt6/Qt6/plugins/platforms/libqxcb.so \
 			2>/dev/null | grep 'not found'); then \
 		echo "A window needs libraries that this machine lacks:"; echo "$$missing"; \
 		echo "Install them with “make system-packages”.  Until then, without a window:"; \
