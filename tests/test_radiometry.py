@@ -1,9 +1,11 @@
 import json
+import time
 import timeit
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thermoseg.errors import FormatError
@@ -69,6 +71,7 @@ def test_celsius_becomes_the_published_count() -> None:
     assert thermimage().to_counts(23.0) == pytest.approx(17994.06, abs=5e-3)
 
 
+@settings(deadline=None)
 @given(
     st.floats(-20, 150),
     st.floats(0.1, 1),
@@ -185,11 +188,12 @@ def test_a_640_by_512_frame_converts_in_well_under_a_millisecond(
     frame = np.random.default_rng(1).integers(17_000, 19_000, (512, 640)).astype(np.uint16)
     camera.to_celsius(frame)
 
-    one_multiplication_s = min(timeit.repeat(lambda: frame * 0.04 - 273.15, number=20, repeat=5))
-    table_s = min(timeit.repeat(lambda: camera.to_celsius(frame), number=20, repeat=5))
+    def cost_s(convert: Callable[[], object]) -> float:
+        # Processor time, and a ratio of it, because a loaded machine stretches every clock.
+        return min(timeit.repeat(convert, time.process_time, number=20, repeat=5))
 
-    # A ratio, because a loaded machine stretches both; the multiplication takes 0.1-0.2 ms.
-    assert table_s < 4 * one_multiplication_s
+    # The multiplication takes 0.1-0.2 ms.
+    assert cost_s(lambda: camera.to_celsius(frame)) < 4 * cost_s(lambda: frame * 0.04 - 273.15)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +236,7 @@ def test_a_damaged_description_is_refused_by_the_place(
         radiometry_from_dict(described)
 
 
+@settings(deadline=None)
 @given(st.floats(-100, 100), st.floats(0, 600))
 def test_a_grid_holds_its_extremes_and_loses_less_than_5_mk(low: float, span: float) -> None:
     high = low + span
