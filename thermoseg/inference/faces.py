@@ -92,12 +92,12 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
     order = [int(i) for i in np.argsort(-areas) if i != 0 and areas[i] >= MIN_FRAGMENT_PX]
     groups: list[list[int]] = []
     for island in order[:MOST_FRAGMENTS]:
-        near = (group for group in groups if _belongs(island, group[0], stats, centres))
-        home = None if _is_whole(labels[islands == island]) else next(near, None)
-        if home is None:
+        near = [group for group in groups if _belongs(island, group[0], stats, centres)]
+        if not near or _is_whole(labels[islands == island]):
             groups.append([island])
         else:
-            home.append(island)
+            distances = [_distance(island, group[0], stats, centres) for group in near]
+            near[int(np.argmin(distances))].append(island)
     faces = []
     for group in groups:
         chosen = np.zeros(count, np.bool_)
@@ -173,6 +173,15 @@ def _belongs(
     return bool(
         left - reach <= x <= left + width + reach and top - reach <= y <= top + height + reach
     )
+
+
+def _distance(
+    island: int, main: int, stats: NDArray[np.int32], centres: NDArray[np.float64]
+) -> float:
+    """Return how far an island lies from the middle of a face, in sizes of that face."""
+    left, top, width, height = stats[main, :4]
+    x, y = centres[island]
+    return float(np.hypot(x - left - width / 2, y - top - height / 2) / max(width, height))
 
 
 def _around(stats: NDArray[np.int32]) -> Box:
