@@ -54,10 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     window.show()
     controller.find_cameras()
     controller.find_models()
+    if arguments.model:
+        window.choose_model(arguments.model)
+    model = window.model
     if arguments.address:
-        window.open_source(arguments.address, arguments.model, arguments.record)
-    elif window.model != NO_MODEL:
-        controller.prepare(lambda: opener.load(window.model))
+        window.open_source(arguments.address, arguments.record)
+    elif model != NO_MODEL:
+        controller.prepare(lambda: opener.load(model))
     if arguments.screenshot:
         return _take_screenshot(app, window, arguments.screenshot, arguments.after)
     return app.exec()

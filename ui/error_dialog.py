@@ -26,6 +26,7 @@ class ErrorDialog(QObject):
         self._window = window
         self._box: QMessageBox | None = None
         self._more = 0
+        self._count = 0
         self._logged: set[tuple[object, ...]] = set()
         # Queued, so that no dialog opens in the middle of whatever failed, a paint event for one.
         queued = Qt.ConnectionType.QueuedConnection
@@ -35,6 +36,11 @@ class ErrorDialog(QObject):
     def text(self) -> str:
         """What is shown; empty if nothing is."""
         return "" if self._box is None else self._box.text()
+
+    @property
+    def count(self) -> int:
+        """How many errors were told, or counted, so far."""
+        return self._count
 
     def report(self, error: BaseException) -> None:
         """Show `error`; may be called from any thread."""
@@ -75,6 +81,7 @@ class ErrorDialog(QObject):
             self._on_uncaught(arguments.exc_type, error, arguments.exc_traceback)
 
     def _on_reported(self, error: BaseException) -> None:
+        self._count += 1
         if self._box is not None:
             self._more += 1
             self._box.setInformativeText(f"{self._more} more since then; the log has them all.")

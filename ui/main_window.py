@@ -45,7 +45,7 @@ from ui.pairing import Pairing
 from ui.palettes import PALETTES
 from ui.record_panel import RecordPanel
 from ui.region_legend import RegionLegend
-from ui.session_controller import SessionController, SessionState
+from ui.session_controller import NO_MODEL, SessionController, SessionState
 from ui.span import Span, SpanMode
 from ui.state_page import StatePage
 from ui.temperature_bar import TemperatureBar
@@ -142,20 +142,23 @@ class MainWindow(QMainWindow):
         """Where errors are told."""
         return self._errors
 
-    def open_source(self, address: str, model: str = "", record_to: Path | None = None) -> None:
-        """Open a camera or file.
+    def choose_model(self, name: str) -> None:
+        """Segment with this model, now and next time; `NO_MODEL` for none."""
+        self._settings.setValue("model", name)
+        self._camera.show_models([name] if name != NO_MODEL else [], name)
+
+    def open_source(self, address: str, record_to: Path | None = None) -> None:
+        """Open a camera or file with the model chosen in the window.
 
         Parameters
         ----------
-        model
-            Name of the model; the one chosen in the window if empty.
         record_to
             Record into this new file from the beginning.
         """
         address = address_of(address)
         self._record_next = record_to
         self._camera.set_address(address)
-        self._controller.start(address, model or self._camera.model)
+        self._controller.start(address, self._camera.model)
 
     def set_theme(self, theme: Theme) -> None:
         """Wear another theme, now and next time."""
@@ -607,8 +610,7 @@ class MainWindow(QMainWindow):
         for button in (self._mask, self._outlines, self._smooth):
             button.setChecked(True)
         self._camera.set_address(str(settings.value("address", "")))
-        model = str(settings.value("model", DEFAULT_MODEL))
-        self._camera.show_models([model], model)
+        self.choose_model(str(settings.value("model", DEFAULT_MODEL)))
         self._record.show_folder(self._folder)
 
     def _toggle_theme(self) -> None:

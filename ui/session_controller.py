@@ -159,6 +159,7 @@ class SessionController(QObject):
         self._live: Session | None = None
         self._session: Session | None = None
         self._attempt = 0
+        self._closed = False
         self._state = SessionState.IDLE
         self._frame_at_s = 0.0
         self._counts_at_s = 0.0
@@ -176,7 +177,9 @@ class SessionController(QObject):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._on_timeout)
-        self._job_done.connect(self._on_job_done)
+        # Queued even if a job was done at once, so that what it told on the way arrives before.
+        queued = Qt.ConnectionType.QueuedConnection
+        self._job_done.connect(self._on_job_done, queued)  # type: ignore[call-arg]
 
     @property
     def state(self) -> SessionState:
@@ -277,6 +280,9 @@ class SessionController(QObject):
 
     def close(self) -> None:
         """End everything and wait for it; the controller cannot be used again."""
+        if self._closed:
+            return
+        self._closed = True
         self._attempt += 1
         self._timer.stop()
         self._session = None

@@ -1,0 +1,173 @@
+"""A session that does what the test says, and a window around it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QSettings
+from PyQt6.QtWidgets import QMessageBox
+
+from thermoseg.cameras import CameraListing
+from thermoseg.frames import CameraInfo, Frame
+from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labels import Region
+from thermoseg.latest import Latest
+from thermoseg.radiometry import LinearRadiometry, RelativeCounts
+from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
+from thermoseg.rois import RoiSample, find_rois
+from thermoseg.session import Result, SessionCounts
+from thermoseg.traces import Traces
+from ui.main_window import MainWindow
+from ui.session_controller import SessionController
+
+HEIGHT, WIDTH = 48, 64
+CENTIKELVIN = LinearRadiometry(scale_k=0.01)
+
+
+class FakeSession:
+    """Looks like `thermoseg.session.Session` from the window; frames come from the test."""
+
+    def __init__(self, live: bool = True, radiometric: bool = True) -> None:
+        self.frames: Latest[Frame] = Latest()
+        self.results: Latest[Result] = Latest()
+        self.traces = Traces(120)
+        self.radiometry = CENTIKELVIN if radiometric else RelativeCounts("a test")
+        self.info = CameraInfo("Fake camera", "7", WIDTH, HEIGHT, 30, self.radiometry, live)
+        self.model = ModelIdentity("fake-model", "0" * 64, "fake CPU")
+        self.recorder_status: RecorderStatus | None = None
+        self.opened = False
+        self.ended = False
+        self.error: Exception | None = None
+        self.started = self.stopped = 0
+        self.recorded_to: list[Path] = []
+
+    def start(self) -> None:
+        self.started += 1
+        self.opened = True
+
+    def stop(self) -> None:
+        self.stopped += 1
+        self.ended = True
+
+    def wait_opened(self, timeout_s: float) -> CameraInfo:
+        return self.info
+
+    def start_recording(self, path: Path) -> None:
+        self.recorded_to.append(path)
+        self.recorder_status = RecorderStatus(10, 0, 0.3, 123_456, 10**12, "")
+
+    def stop_recording(self) -> None:
+        self.recorder_status = None
+
+    def counts(self) -> SessionCounts:
+        return SessionCounts(
+            captured=90,
+            missed=2,
+            segmented=60,
+            replaced=30,
+            recorded=0,
+            dropped=0,
+            camera_rate_hz=30.0,
+            segmented_rate_hz=20.0,
+            latency_p50_ms=40.0,
+            latency_p95_ms=55.0,
+            seconds=3.0,
+            timeouts=0,
+            refused=0,
+            flagged=0,
+            gaps=0,
+            gap_seconds=0.0,
+            sink_dropped=0,
+        )
+
+    def show(self, index: int, celsius: float = 30.0) -> Frame:
+        """Deliver one even frame."""
+        scale = 1.0 if self.info.radiometric else 100.0
+        counts = np.full((HEIGHT, WIDTH), round((celsius + 273.15) * 100 / scale), np.uint16)
+        counts[0, 0] += 100
+        frame = Frame.from_counts(counts, self.radiometry, index, index / 30, 1e9 + index / 30)
+        self.frames.put(frame)
+        return frame
+
+    def segment(self, frame: Frame, samples: tuple[RoiSample, ...] = ()) -> Result:
+        """Deliver the mask of `frame`: a nose in the middle of a chin."""
+        labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+        labels[16:40, 16:48] = Region.CHIN
+        labels[20:30, 26:38] = Region.NOSE
+        labels[17:19, 20:27] = labels[17:19, 37:44] = Region.EYES
+        labels[33:36, 26:38] = Region.MOUTH
+        segmentation = Segmentation(labels, np.ones(labels.shape, np.float32), frame.index)
+        result = Result(frame, segmentation, samples, 0.04, find_rois(labels))
+        self.traces.append(samples)
+        self.results.put(result)
+        return result
+
+
+@pytest.fixture
+def make_session() -> Callable[..., FakeSession]:
+    return FakeSession
+
+
+@pytest.fixture
+def session() -> FakeSession:
+    return FakeSession()
+
+
+@pytest.fixture
+def make_controller(qapp: object) -> Iterator[Callable[..., SessionController]]:
+    """Make controllers around a factory or a session; all are closed after the test."""
+    made: list[SessionController] = []
+
+    def make(factory: object) -> SessionController:
+        if not callable(factory):
+            session = factory
+            factory = lambda address, model, stage: session  # noqa: E731
+        listings = [
+            CameraListing("fake:", "Fake camera"),
+            CameraListing("gone:", "gone", problem="install the library gone"),
+        ]
+        controller = SessionController(factory, lambda: listings, lambda: ["fake-model"])
+        made.append(controller)
+        return controller
+
+    yield make
+    for controller in made:
+        controller.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> QSettings:
+    return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def make_window(qtbot, make_controller, settings) -> Callable[..., MainWindow]:
+    def make(factory: object) -> MainWindow:
+        window = MainWindow(make_controller(factory), settings)
+        qtbot.addWidget(window)
+        window.show()
+        return window
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def one_kind_of_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No code but the error dialog may open a message box."""
+
+    def refuse(*arguments: object) -> None:
+        pytest.fail("a message box was opened")
+
+    for name in ("exec", "critical", "warning", "information", "question", "about"):
+        monkeypatch.setattr(QMessageBox, name, refuse)
+
+
+@pytest.fixture
+def sample() -> Callable[..., RoiSample]:
+    def make(
+        region: str, mean_c: float, time_s: float = 0.0, valid: bool = True, reason: str = ""
+    ) -> RoiSample:
+        return RoiSample(region, time_s, 50, mean_c, mean_c, mean_c, 0.1, valid, reason)
+
+    return make

@@ -1,0 +1,221 @@
+"""The window as its user meets it."""
+
+import pytest
+from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent
+from PyQt6.QtWidgets import QLabel, QPushButton, QToolButton
+
+from thermoseg.errors import CameraError
+from ui.session_controller import SessionState
+from ui.theme import DARK, LIGHT
+
+
+def text_of(window) -> str:
+    labels = window.findChildren(QLabel)
+    return "\n".join(label.text() for label in labels if label.isVisible())
+
+
+def button(window, text: str):
+    found = [*window.findChildren(QPushButton), *window.findChildren(QToolButton)]
+    return next(each for each in found if each.text() == text and each.isVisible())
+
+
+@pytest.fixture
+def running(qtbot, make_window, session):
+    window = make_window(session)
+    window.open_source("fake:")
+    qtbot.waitUntil(lambda: window.controller.state is SessionState.RUNNING)
+    return window
+
+
+def test_at_first_it_invites_to_choose_a_camera(make_window, session) -> None:
+    window = make_window(session)
+
+    assert "Choose a camera" in text_of(window)
+    assert not button(window, "Record").isEnabled()
+
+
+def test_cameras_that_cannot_work_are_shown_with_the_reason(qtbot, make_window, session) -> None:
+    window = make_window(session)
+    with qtbot.waitSignal(window.controller.cameras_found):
+        window.controller.find_cameras()
+
+    source = window._camera._source
+    assert [source.itemText(row) for row in range(source.count())] == [
+        "Fake camera",
+        "gone — install the library gone",
+    ]
+    assert not source.model().item(1).isEnabled()
+
+
+def test_the_first_frame_takes_the_place_of_the_invitation(qtbot, running, session) -> None:
+    session.show(0)
+    qtbot.waitUntil(lambda: running._live.isVisible())
+
+    assert not running._page.isVisible()
+
+
+def test_temperatures_rates_and_losses_are_written(qtbot, running, session, sample) -> None:
+    frame = session.show(0)
+    session.segment(frame, (sample("nostrils", 33.25), sample("nose", 32.5)))
+    qtbot.waitUntil(lambda: "33.25" in text_of(running))
+
+    assert "32.50" in text_of(running)
+    assert "camera 30.0/s" in text_of(running)
+    assert "missed 2" in text_of(running)
+    assert "fake-model" in running._status._source.whole
+
+
+def test_relative_counts_are_announced(qtbot, make_window, make_session) -> None:
+    session = make_session(radiometric=False)
+    window = make_window(session)
+    window.open_source("fake:")
+    session.show(0)
+    qtbot.waitUntil(lambda: "no temperatures" in text_of(window))
+
+
+def test_the_end_of_the_source_is_said_and_its_picture_stays(qtbot, running, session) -> None:
+    session.show(0)
+    session.ended = True
+    qtbot.waitUntil(lambda: "End of the source" in text_of(running))
+
+    assert running._live.isVisible()
+
+
+def test_a_failure_is_told_in_the_dialog_and_on_the_page(qtbot, make_window) -> None:
+    def broken(address, model, stage):
+        raise CameraError("no such camera; plug it in")
+
+    window = make_window(broken)
+    window.open_source("fake:")
+    qtbot.waitUntil(lambda: window.errors.text != "")
+
+    assert window.errors.text == "No such camera; plug it in."
+    assert window.failure == "No such camera; plug it in."
+    assert "No such camera" in text_of(window)
+
+
+def test_recording_shows_path_time_size_and_drops(qtbot, running, session, tmp_path) -> None:
+    session.show(0)
+    running._folder = tmp_path
+    running._set_frozen(False)
+    button(running, "Record").click()
+    qtbot.waitUntil(lambda: "123 kB" in text_of(running))
+
+    assert session.recorded_to[0].parent == tmp_path
+    assert session.recorded_to[0].suffix == ".h5"
+    assert "0 dropped" in text_of(running)
+    assert "00:0" in text_of(running)
+    running.controller.stop_recording()
+    qtbot.waitUntil(lambda: running.controller.recording_path is None)
+    assert running._record._path.whole.startswith("Saved ")
+
+
+@pytest.mark.parametrize(("key", "name"), [("M", "_mask"), ("O", "_outlines"), ("S", "_smooth")])
+def test_keys_switch_what_is_shown(qtbot, make_window, session, key: str, name: str) -> None:
+    window = make_window(session)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window, getattr(Qt.Key, f"Key_{key}"))
+
+    assert not getattr(window, name).isChecked()
+
+
+def test_space_starts_and_stops(qtbot, make_window, session) -> None:
+    window = make_window(session)
+    window._camera.set_address("fake:")
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.controller.state is SessionState.RUNNING)
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+
+    assert window.controller.state is SessionState.IDLE
+    assert "Choose a camera" in text_of(window)
+
+
+def test_a_frozen_picture_stands_still(qtbot, running, session) -> None:
+    first = session.show(0)
+    qtbot.waitUntil(lambda: running._live._frame is first)
+    running._set_frozen(True)
+    second = session.show(1)
+    qtbot.waitUntil(lambda: running.controller.frame is second)
+
+    assert running._live._frame is first
+    assert "Frozen" in text_of(running)
+    running._set_frozen(False)
+    qtbot.waitUntil(lambda: running._live._frame is second)
+
+
+def test_the_user_can_hold_the_colours(qtbot, running, session) -> None:
+    session.show(0, celsius=30)
+    qtbot.waitUntil(lambda: running._bar.isVisible())
+    running._bar._high.setValue(40.0)
+    session.show(1, celsius=90)
+    qtbot.waitUntil(lambda: running._live._frame.index == 1)
+
+    assert running._live._span_c[1] == 40.0
+    assert running._bar._mode.currentText() == "Locked"
+
+
+def test_a_dropped_file_is_opened(qtbot, make_window, tmp_path) -> None:
+    asked = []
+
+    def factory(address, model, stage):
+        asked.append(address)
+        raise CameraError("not a picture")
+
+    window = make_window(factory)
+    path = tmp_path / "a face.png"
+    path.touch()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    window.dropEvent(
+        QDropEvent(
+            QPointF(5, 5),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+    )
+    qtbot.waitUntil(lambda: window.controller.state is SessionState.FAILED)
+
+    assert asked == [f"file:{str(path).replace(' ', '%20')}"]
+
+
+def test_what_the_user_set_is_remembered(qtbot, make_window, session) -> None:
+    window = make_window(session)
+    window.set_theme(LIGHT)
+    window._palette.setCurrentText("Viridis")
+    window._traces._lengths.button(120).click()
+    window._camera.set_address("lepton:")
+    window.close()
+
+    again = make_window(session)
+
+    assert again._theme is LIGHT
+    assert again._palette.currentText() == "Viridis"
+    assert again._traces.length_s == 120
+    assert again._camera.address == "lepton:"
+
+
+def test_both_themes_can_be_read() -> None:
+    def luminance(colour: str) -> float:
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for theme in (DARK, LIGHT):
+        for ground in (theme.window, theme.card, theme.field):
+            for ink in (theme.text, theme.muted):
+                light, dark = sorted((luminance(ground), luminance(ink)), reverse=True)
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (theme.name, ground, ink)
+
+
+def test_text_grows_with_very_large_windows(make_window, session) -> None:
+    window = make_window(session)
+    small = window._scale
+    window.resize(3840, 2160)
+
+    assert window._scale > 1.5 * small

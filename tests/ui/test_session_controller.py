@@ -1,0 +1,198 @@
+"""The controller opens in another thread, looks without taking, and tells each failure once."""
+
+import threading
+
+import pytest
+
+import ui.session_controller as session_controller
+from thermoseg.errors import CameraError, RecordingError
+from thermoseg.recording.recorder import RecorderStatus
+from ui.session_controller import SessionState
+
+
+@pytest.fixture
+def running(qtbot, make_controller, session):
+    controller = make_controller(session)
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    return controller
+
+
+def test_opening_does_not_hold_up_the_window(qtbot, make_controller, session) -> None:
+    go, threads = threading.Event(), []
+
+    def slow(address, model, stage):
+        threads.append(threading.current_thread())
+        go.wait(10)
+        return session
+
+    controller = make_controller(slow)
+    controller.start("fake:")
+
+    assert controller.state is SessionState.OPENING
+    go.set()
+    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    assert threads[0] is not threading.main_thread()
+    assert controller.info is session.info
+
+
+def test_it_says_what_it_is_doing(qtbot, make_controller, session) -> None:
+    said = []
+
+    def factory(address, model, stage):
+        stage("Loading the model m")
+        return session
+
+    controller = make_controller(factory)
+    controller.stage_changed.connect(said.append)
+    controller.start("fake:", "m")
+    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+
+    assert said == ["Opening fake:", "Loading the model m", "Opening fake:"]
+
+
+def test_a_look_finds_the_newest_and_takes_nothing(qtbot, running, session) -> None:
+    for index in range(3):
+        newest = session.show(index)
+    result = session.segment(newest)
+    qtbot.waitUntil(lambda: running.result is result)
+
+    assert running.frame is newest
+    assert session.frames.take_newer(0) is newest
+    assert running.counts.captured == 90
+
+
+def test_looks_are_timed(qtbot, running) -> None:
+    qtbot.waitUntil(lambda: len(running.tick_times_ms) >= 3)
+
+    assert all(0 < time_ms < 1000 for time_ms in running.tick_times_ms)
+
+
+def test_stopping_while_opening_leaves_no_session_behind(qtbot, make_controller, session) -> None:
+    go = threading.Event()
+
+    def slow(address, model, stage):
+        go.wait(10)
+        return session
+
+    controller = make_controller(slow)
+    controller.start("fake:")
+    controller.stop()
+    go.set()
+
+    qtbot.waitUntil(lambda: session.stopped == 1)
+    assert controller.state is SessionState.IDLE
+
+
+def test_starting_again_ends_the_session_before(qtbot, make_controller, make_session) -> None:
+    sessions = [make_session(), make_session()]
+    opened = iter(sessions)
+    controller = make_controller(lambda address, model, stage: next(opened))
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+
+    assert [each.stopped for each in sessions] == [1, 0]
+
+
+def test_what_cannot_be_opened_is_told(qtbot, make_controller) -> None:
+    def broken(address, model, stage):
+        raise CameraError("no such camera; plug it in")
+
+    controller = make_controller(broken)
+    with qtbot.waitSignal(controller.failed) as told:
+        controller.start("fake:")
+
+    assert str(told.args[0]) == "no such camera; plug it in"
+    assert controller.state is SessionState.FAILED
+
+
+def test_a_session_that_ends_with_an_error_is_told_once(qtbot, running, session) -> None:
+    told = []
+    running.failed.connect(told.append)
+    session.error, session.ended = CameraError("unplugged"), True
+    qtbot.waitUntil(lambda: session.stopped == 1)
+
+    assert running.state is SessionState.FAILED
+    assert told == [session.error]
+
+
+def test_the_end_of_a_file_is_no_failure(qtbot, running, session) -> None:
+    told = []
+    running.failed.connect(told.append)
+    last = session.show(5)
+    session.ended = True
+    qtbot.waitUntil(lambda: running.state is SessionState.ENDED)
+
+    assert running.frame is last
+    assert told == []
+
+
+def test_a_silent_camera_is_called_lost_until_it_speaks_again(
+    qtbot, monkeypatch, running, session
+) -> None:
+    monkeypatch.setattr(session_controller, "LOST_AFTER_S", 0.05)
+    qtbot.waitUntil(lambda: running.state is SessionState.LOST)
+    monkeypatch.setattr(session_controller, "LOST_AFTER_S", 60)
+    session.show(1)
+    qtbot.waitUntil(lambda: running.state is SessionState.RUNNING)
+
+
+def test_a_file_that_stands_still_is_not_lost(
+    qtbot, monkeypatch, make_controller, make_session
+) -> None:
+    monkeypatch.setattr(session_controller, "LOST_AFTER_S", 0.0)
+    controller = make_controller(make_session(live=False))
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: len(controller.tick_times_ms) >= 3)
+
+    assert controller.state is SessionState.RUNNING
+
+
+def test_recording_starts_and_ends(qtbot, tmp_path, running, session) -> None:
+    path = tmp_path / "new" / "a.h5"
+    with qtbot.waitSignal(running.recording_started):
+        running.start_recording(path)
+
+    assert session.recorded_to == [path]
+    assert running.recording_path == path
+    assert running.recorder_status.bytes_on_disk == 123_456
+    with qtbot.waitSignal(running.recording_ended):
+        running.stop_recording()
+    assert running.recording_path is None
+
+
+def test_a_recording_that_fails_by_itself_is_told(qtbot, tmp_path, running, session) -> None:
+    with qtbot.waitSignal(running.recording_started):
+        running.start_recording(tmp_path / "a.h5")
+    with qtbot.waitSignal(running.failed) as told:
+        session.recorder_status = RecorderStatus(9, 1, 0.3, 9, 0, "the disk is full")
+
+    assert isinstance(told.args[0], RecordingError)
+    assert str(told.args[0]) == "the disk is full"
+    assert running.recording_path is None
+    assert running.state is SessionState.RUNNING
+
+
+def test_nothing_is_recorded_without_a_session(make_controller, session, tmp_path) -> None:
+    controller = make_controller(session)
+    controller.start_recording(tmp_path / "a.h5")
+
+    assert controller.recording_path is None
+
+
+def test_cameras_and_models_are_looked_for_elsewhere(qtbot, make_controller, session) -> None:
+    controller = make_controller(session)
+    with qtbot.waitSignals([controller.cameras_found, controller.models_found]):
+        controller.find_cameras()
+        controller.find_models()
+
+
+def test_closing_ends_the_session(make_controller, session, qtbot) -> None:
+    controller = make_controller(session)
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    controller.close()
+
+    assert session.stopped == 1
