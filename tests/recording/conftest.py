@@ -23,6 +23,12 @@ def made():
 
 
 @pytest.fixture
+def wait_for(wait_for):
+    """Wait longer than usual: the writer is a process, which a busy machine starts slowly."""
+    return lambda condition, timeout_s=60.0: wait_for(condition, timeout_s)
+
+
+@pytest.fixture
 def make_recorder(made, tmp_path):
     """Make recorders of `tmp_path/NAME.h5`; those left running are stopped after the test."""
     recorders = []
@@ -41,7 +47,7 @@ def make_recorder(made, tmp_path):
 
 
 @pytest.fixture
-def recorded(made, make_recorder):
+def recorded(made, make_recorder, wait_for):
     """Record `frames` made frames and return the file."""
 
     def record(frames=12, name="session", info=None):
@@ -51,6 +57,8 @@ def recorded(made, make_recorder):
             frame = made.made_frame(index, info)
             recorder.offer(frame)
             recorder.offer_result(made.made_result(frame, info))
+            if index % 50 == 49:
+                wait_for(lambda all_of_them=index: recorder.status().recorded > all_of_them)
         summary = recorder.stop()
         assert summary.recorded == frames, summary
         return summary.path

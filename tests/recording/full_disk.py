@@ -35,7 +35,7 @@ def main(folder, stop_bytes, elsewhere):
     with Recording(recover(folder / "full.h5", elsewhere)) as recording:
         tellings["recovered"] = len(recording)
         tellings["wrong"] += wrong(recording, info)
-    print(json.dumps(tellings))
+    sys.stdout.write(json.dumps(tellings))
 
 
 def wrong(recording, info):

@@ -62,11 +62,16 @@ def made_result(frame, info, reason="", region="nostrils"):
     return Result(frame, segmentation, (sample, absent), 0.01)
 
 
+def tell(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def main(path, fork):
     info = made_info()
     recorder = Recorder(Path(path), info, "made:", MODEL)
     recorder.start()
-    print("writer", recorder._process.pid, flush=True)
+    tell("writer", recorder._process.pid)
     if fork and os.fork() == 0:
         os.close(1)
         threading.Event().wait(30)
@@ -76,17 +81,17 @@ def main(path, fork):
         clock.wait(max(0.0, started + index / RATE_HZ - time.monotonic()))
         frame = made_frame(index, info)
         recorder.offer(frame)
-        print(index, time.monotonic(), flush=True)
+        tell(index, time.monotonic())
         recorder.offer_result(made_result(frame, info))
         if index % 30 == 0:
             recorder.note_event(f"event {index}", frame.time_s)
         status = recorder.status()
         if not safe and status.recorded > 30 and recorder._memory.control["flushed"] > 0:
             safe = True
-            print("safe", flush=True)
+            tell("safe")
         if status.failed:
             break
-    print(json.dumps(asdict(recorder.stop()) | {"path": path, "told_s": time.monotonic()}))
+    tell(json.dumps(asdict(recorder.stop()) | {"path": path}))
 
 
 if __name__ == "__main__":

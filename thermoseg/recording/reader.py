@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from thermoseg.errors import FormatError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import Radiometry, radiometry_from_dict
+from thermoseg.recording.crashed import view_as_closed
 from thermoseg.recording.layout import (
     COUNTS,
     FORMAT,
@@ -27,7 +28,7 @@ from thermoseg.recording.layout import (
     SessionNames,
     check_datasets,
 )
-from thermoseg.recording.recorder import ModelIdentity
+from thermoseg.recording.recorder import ModelIdentity, is_being_recorded
 
 T = TypeVar("T", bound=str | int | float)
 
@@ -482,8 +483,9 @@ def _open_hdf5(path: Path) -> h5py.File:
     except HDF5_ERRORS as error:
         refusal = str(error)
     try:
-        # HDF5 refuses a file that is marked as being written, unless asked to read along.
-        return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
+        if is_being_recorded(path):
+            return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
+        return h5py.File(view_as_closed(path), "r")
     except HDF5_ERRORS as error:
         reason = refusal.partition("(")[2].rstrip(")") or refusal
         raise FormatError(

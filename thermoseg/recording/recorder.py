@@ -56,8 +56,11 @@ MIN_SLOTS: Final = 16
 MAX_SLOTS: Final = 512
 """Each slot given is three bytes in a pipe; the smallest pipe, that of Windows, holds 4096."""
 DRAIN_S: Final = 30.0
-"""`stop` waits this long for the disk; then the writer is killed."""
-FILE_WAIT_S: Final = 0.5
+"""`stop` kills a writer that has made no progress for this long."""
+DRAIN_CHECK_S: Final = 0.2
+KILL_S: Final = 5.0
+"""A process that a dead disk holds in the kernel cannot be killed; it is left to its fate."""
+FILE_WAIT_S: Final = 1.5
 """For a source that is no live camera, `offer` waits this long for the writer."""
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -364,15 +367,21 @@ class Recorder:
             return
         self._tell(Kind.STOP)
         process.stdin.close()
-        try:
-            process.wait(DRAIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            self._end_because(
-                f"the disk did not take the rest of {self.path} within {DRAIN_S:.0f} s; "
-                "recover the session"
-            )
+        progress, deadline = -1, 0.0
+        while process.poll() is None:
+            control = self._started().control
+            if progress != (progress := int(control["written"] + control["flushed"])):
+                deadline = time.monotonic() + DRAIN_S
+            if time.monotonic() > deadline:
+                process.kill()
+                self._end_because(
+                    f"the disk has taken nothing of {self.path} for {DRAIN_S:.0f} s; "
+                    "recover the session"
+                )
+            if time.monotonic() > deadline + KILL_S:
+                return
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(DRAIN_CHECK_S)
 
     def _check_place(self) -> None:
         path = self.path

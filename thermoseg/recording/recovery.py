@@ -88,7 +88,8 @@ def recover(path: Path, folder: Path | None = None) -> Path:
             partial.replace(target)
         except OSError as error:
             raise RecordingError(
-                f"{target} cannot be written ({error.strerror or error}); make space, or recover into another folder"
+                f"{target} cannot be written ({error.strerror or error}); make space, "
+                "or recover into another folder"
             ) from error
     return target
 
