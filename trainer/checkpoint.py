@@ -68,7 +68,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         except FileNotFoundError:
             reasons.append(f"{candidate.name} is missing")
         except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-            reasons.append(f"{candidate.name} is damaged ({str(error).splitlines()[0]})")
+            said = str(error) or type(error).__name__
+            reasons.append(f"{candidate.name} is damaged ({said.splitlines()[0]})")
         else:
             if isinstance(state, dict) and "network" in state:
                 return state

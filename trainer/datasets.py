@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from thermoseg.errors import ConfigError, FormatError
 from thermoseg.labels import NUM_CLASSES
+from thermoseg.phantom.people import Person
 from thermoseg.phantom.training import draw_picture
 from thermoseg.preprocess import normalise
 from trainer.config import FolderConfig, SourceConfig, StreamConfig, TrainingConfig
@@ -46,11 +47,23 @@ UPRIGHT: Final = {
 """TiAug settings that only bring a picture to the network's size."""
 
 
+PICTURES_PER_SITTER: Final = 3
+"""Phantom pictures of one person in a row: a person costs eight times as much as a picture."""
+
+
 class Source(Protocol):
     """Anything that gives labelled pictures."""
 
-    def sample(self, rng: np.random.Generator) -> Picture:
-        """Return one picture, chosen or made with `rng` alone; the caller must not change it."""
+    def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
+        """Return one picture that depends on the arguments alone; the caller must not change it.
+
+        Parameters
+        ----------
+        rng
+            Chooses the picture.
+        sitter
+            Chooses what is costly to make; equal for a few pictures in a row.
+        """
         ...
 
 
@@ -60,10 +73,14 @@ class PhantomSource:
     def __init__(self, height: int, width: int) -> None:
         self.height = height
         self.width = width
+        self._sitter: tuple[int, ...] = ()
+        self._person: Person | None = None
 
-    def sample(self, rng: np.random.Generator) -> Picture:
+    def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
         """Render a picture of (height, width)."""
-        return draw_picture(rng, self.height, self.width)
+        if sitter != self._sitter:
+            self._person, self._sitter = Person.draw(np.random.default_rng(sitter)), sitter
+        return draw_picture(rng, self.height, self.width, self._person)
 
 
 class LabelledFolder:
@@ -108,7 +125,11 @@ class LabelledFolder:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def sample(self, rng: np.random.Generator) -> Picture:
+    def sample(
+        self,
+        rng: np.random.Generator,
+        sitter: tuple[int, ...],  # noqa: ARG002 - its people are whoever was recorded
+    ) -> Picture:
         """Read one picture at random."""
         return _read_pair(*self._pairs[int(rng.integers(len(self._pairs)))])
 
@@ -120,10 +141,10 @@ class Mixture:
         self._sources = sources
         self._bounds = np.cumsum(weights) / sum(weights)
 
-    def sample(self, rng: np.random.Generator) -> Picture:
+    def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
         """Return a picture of one of the sources."""
         chosen = int(np.searchsorted(self._bounds, rng.random(), side="right"))
-        return self._sources[min(chosen, len(self._sources) - 1)].sample(rng)
+        return self._sources[min(chosen, len(self._sources) - 1)].sample(rng, sitter)
 
 
 def open_sources(configs: tuple[SourceConfig, ...], stream: StreamConfig) -> Source:
@@ -250,7 +271,8 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
         rendered = self._rendered[lane]
         if number not in rendered:
             rng = np.random.default_rng((self._config.seed, 0, lane, number))
-            rendered[number] = self._source.sample(rng)
+            sitter = (self._config.seed, 2, lane, number // PICTURES_PER_SITTER)
+            rendered[number] = self._source.sample(rng, sitter)
             while len(rendered) > self._config.stream.window:
                 del rendered[min(rendered)]
         return rendered[number]
@@ -318,6 +340,8 @@ def open_loader(stream: BatchStream, config: TrainingConfig, first: int) -> Data
         batch_size=None,
         sampler=BatchNumbers(first),
         num_workers=workers,
+        # Of its own, or the loader would draw from the one that a resumed run must find untouched.
+        generator=torch.Generator(),
         worker_init_fn=_start_worker,
         # A forked worker would wait for ever for the thread pools that OpenCV had in its parent.
         multiprocessing_context="spawn" if workers else None,

@@ -196,8 +196,10 @@ def region_term(logits: Tensor, labels: Tensor) -> Tensor:
         between = truth @ chance.mT
         inverse = torch.linalg.inv(of_chance + diagonal)
         residual = of_truth - between @ inverse @ between.mT
-        factor = torch.linalg.cholesky(residual + diagonal)
+        # Unlike `cholesky`, this lets NaN through, which the loop answers with a clear message.
+        factor, failed = torch.linalg.cholesky_ex(residual + diagonal)
         log_det = 2 * torch.log(factor.diagonal(dim1=-2, dim2=-1) + 1e-8).sum(-1)
+        log_det = log_det.masked_fill(failed != 0, float("nan"))
         bound = 0.5 * log_det.mean(0).sum() / RMI_RADIUS**2
         return bound.to(logits.dtype)
 

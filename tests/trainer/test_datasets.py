@@ -33,7 +33,7 @@ class Counting:
     def __init__(self) -> None:
         self.rendered = 0
 
-    def sample(self, rng: np.random.Generator) -> Picture:
+    def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
         self.rendered += 1
         return rng.random((64, 80), np.float32), np.zeros((64, 80), np.uint8)
 
@@ -106,7 +106,7 @@ def test_a_mixture_takes_from_each_by_its_weight() -> None:
     rng = np.random.default_rng(0)
 
     for _ in range(400):
-        mixture.sample(rng)
+        mixture.sample(rng, (0,))
 
     assert sources[0].rendered == pytest.approx(300, abs=35)
     assert sources[0].rendered + sources[1].rendered == 400
@@ -126,7 +126,7 @@ def test_a_folder_gives_temperatures_and_labels_of_every_kind(tmp_path: Path) ->
     assert len(folder) == 3
     means = set()
     for seed in range(30):
-        picture, truth = folder.sample(np.random.default_rng(seed))
+        picture, truth = folder.sample(np.random.default_rng(seed), (0,))
         assert np.array_equal(truth, labels)
         means.add(round(float(picture.mean()), 1))
     assert means == {27.5, 27499.5} or means == {27.5, 27499.6}

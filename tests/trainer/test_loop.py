@@ -23,7 +23,8 @@ def a_config(**run: Any) -> TrainingConfig:
             "stream": {"height": 64, "width": 64, "workers": 0, "repeats": 2},
             "tiaug": {},
             "objective": {"cross_entropy": 1.0, "rmi": 0.1, "sam_cl": 0.1},
-            "run": {"iterations": 6, "batch": 2, "accelerator": "cpu", **run},
+            "optimiser": {"learning_rate": 1e-2},
+            "run": {"iterations": 6, "batch": 2, "accelerator": "cpu", "threads": 1, **run},
             "validation": {"pictures": 4},
         },
         "test",
@@ -74,7 +75,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path) -> None:
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
     seen: list[dict[str, float]] = []
-    training = Training(a_config(iterations=40), tmp_path, nobody)
+    training = Training(a_config(iterations=30), tmp_path, nobody)
     step = training._step
 
     def watched(*arguments: Any) -> dict[str, float]:
