@@ -50,11 +50,12 @@ def test_data() -> Path:
 def leak_guard(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread, a child process, a window or a running timer behind."""
     threads, children = set(threading.enumerate()), _children()
-    windows = {id(widget) for widget in _windows()}
+    uses_qt = "qtbot" in request.fixturenames or "qapp" in request.fixturenames
+    qt_before = {id(thing) for thing in _qt_things()} if uses_qt else set()
     yield
     left = _wait_until_gone(lambda: [*_new_threads(threads), *(_children() - children)])
-    if "qtbot" in request.fixturenames or "qapp" in request.fixturenames:
-        left += _leaked_qt(windows)
+    if uses_qt:
+        left += [thing for thing in _qt_things() if id(thing) not in qt_before]
     if left:
         pytest.fail(f"left behind: {', '.join(map(str, left))}", pytrace=False)
 
@@ -100,12 +101,14 @@ def _windows() -> list[object]:
     ]
 
 
-def _leaked_qt(windows_before: set[int]) -> list[object]:
-    core = sys.modules["PyQt6.QtCore"]
+def _qt_things() -> list[object]:
+    """Top-level widgets and running timers; Qt is not imported for their sake."""
+    core = sys.modules.get("PyQt6.QtCore")
+    if core is None:
+        return []
     core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
     gc.collect()
-    windows = [widget for widget in _windows() if id(widget) not in windows_before]
     timers = [
         thing for thing in gc.get_objects() if type(thing) is core.QTimer and thing.isActive()
     ]
-    return [*windows, *timers]
+    return [*_windows(), *timers]

@@ -86,6 +86,8 @@ JUMP_K: Final = 2.5
 """Largest distance from the region's own median of the last `JUMP_MEMORY_S`, both relative to the
 face; the skin around a nostril swings 1 K at most."""
 JUMP_MEMORY_S: Final = 5.0
+JUMP_EVERY_S: Final = 0.1
+"""How densely that memory is filled."""
 
 HOLD_S: Final = 1.0
 """A lost mask is moved along with the face for at most this long."""
@@ -204,8 +206,9 @@ class RoiMask:
 
     def centre(self) -> tuple[float, float]:
         """Return row and column of the centroid in the frame."""
-        rows, columns = np.nonzero(self.inside)
-        return self.top + float(rows.mean()), self.left + float(columns.mean())
+        moments = cv2.moments(self.inside.view(np.uint8), binaryImage=True)
+        area = moments["m00"]
+        return self.top + moments["m01"] / area, self.left + moments["m10"] / area
 
     def moved(self, down_px: int, right_px: int, shape: tuple[int, int]) -> "RoiMask | None":
         """Return the mask elsewhere in a frame of `shape`; None if it has left the frame."""
@@ -290,22 +293,7 @@ def face_axis(labels: Labels) -> FaceAxis | None:
     -------
     The axis, or None if the regions seen lie too close together to fix a direction.
     """
-    counts, rows, columns = _centroids(labels)
-    seen = [region for region in FACE_MODEL if counts[region] >= MIN_PIXELS]
-    if len(seen) < 2:
-        return None
-    places, weights = np.array([FACE_MODEL[region] for region in seen]).T
-    weights /= weights.sum()
-    offsets = places - weights @ places
-    spread = float(weights @ offsets**2)
-    if spread < MIN_SPREAD**2:
-        return None
-    down_x = float((weights * offsets) @ columns[seen]) / spread
-    down_y = float((weights * offsets) @ rows[seen]) / spread
-    unit_px = float(np.hypot(down_x, down_y))
-    if unit_px < 1:
-        return None
-    return FaceAxis(down_x / unit_px, down_y / unit_px, unit_px, tuple(seen))
+    return _axis_of({region: RoiMask.tight(labels == region) for region in FACE_MODEL})
 
 
 def find_rois(labels: Labels) -> FaceRois | None:
@@ -324,23 +312,25 @@ def find_rois(labels: Labels) -> FaceRois | None:
     if found is None:
         return None
     box, face = found
-    masks = {region.label: face == region for region in FACE_REGIONS}
-    for region in (Region.NOSE, Region.MOUTH):
-        masks[region.label] = _largest_part(masks[region.label])
-    axis, nose_width_px, problems = face_axis(face), float("nan"), {}
-    nose, mouth = masks[Region.NOSE.label], masks[Region.MOUTH.label]
-    if axis is not None and np.count_nonzero(nose) >= MIN_PIXELS:
-        nose_base = _NoseBase.find(nose, axis)
+    corner = (box[0].start, box[1].start)
+    parts: dict[Region, RoiMask | None] = {
+        region: RoiMask.tight(face == region, *corner) for region in FACE_REGIONS
+    }
+    nose = parts[Region.NOSE] = _largest_part(parts[Region.NOSE])
+    mouth = parts[Region.MOUTH] = _largest_part(parts[Region.MOUTH])
+    masks = {region.label: mask for region, mask in parts.items()}
+    axis, nose_width_px, problems = _axis_of(parts), float("nan"), {}
+    if axis is not None and nose is not None and np.count_nonzero(nose.inside) >= MIN_PIXELS:
+        nose_base = _NoseBase.find(nose, mouth, axis, box)
         nose_width_px = nose_base.width_px
-        masks[NOSTRILS] = nose_base.nostrils
+        masks[NOSTRILS] = nose_base.place(nose_base.nostrils)
         if nose_width_px >= MIN_SPLIT_WIDTH_PX:
-            masks |= nose_base.split_nostrils()
+            right, left = nose_base.split_nostrils()
+            masks[NOSTRIL_RIGHT], masks[NOSTRIL_LEFT] = right, left
         else:
             problems = {NOSTRIL_RIGHT: TOO_SMALL, NOSTRIL_LEFT: TOO_SMALL}
-        masks[PERINASAL] = nose_base.perinasal(face, mouth)
-    corner = (box[0].start, box[1].start)
-    tight = {name: RoiMask.tight(mask, *corner) for name, mask in masks.items()}
-    present = {name: mask for name, mask in tight.items() if mask is not None}
+        masks[PERINASAL] = nose_base.perinasal(face[nose_base.within(box)])
+    present = {name: mask for name, mask in masks.items() if mask is not None}
     return FaceRois(_shape(labels), box, present, axis, nose_width_px, problems)
 
 
@@ -439,7 +429,9 @@ class RoiMeter:
         relative_k = found.mean_c - warm_c
         if not _is_skin(name, found, relative_k) or self._jumps(name, time_s, relative_k):
             return IMPLAUSIBLE
-        self._levels[name].append((time_s, relative_k))
+        levels = self._levels[name]
+        if not levels or time_s - levels[-1][0] >= JUMP_EVERY_S:
+            levels.append((time_s, relative_k))
         return ""
 
     def _jumps(self, name: str, time_s: float, relative_k: float) -> bool:
@@ -468,13 +460,18 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _NoseBase:
-    """The lower nose in the face's own directions, within the box of the face."""
+    """The lower nose in the face's own directions; arrays cover nose, mouth and some skin."""
 
     axis: FaceAxis
+    top: int
+    """First row of the frame that the arrays cover."""
+    left: int
+    """First column."""
     nose: Mask
+    mouth: Mask
     down: NDArray[np.float32]
     """(rows, columns), px along the face's axis."""
-    left: NDArray[np.float32]
+    sideways: NDArray[np.float32]
     """(rows, columns), px towards the subject's left."""
     top_px: float
     """Upper end of the nose on `down`."""
@@ -482,56 +479,117 @@ class _NoseBase:
     """Lower end."""
     nostrils: Mask
     middle_px: float
-    """Between the nostrils, on `left`."""
+    """Between the nostrils, on `sideways`."""
     width_px: float
 
     @classmethod
-    def find(cls, nose: Mask, axis: FaceAxis) -> "_NoseBase":
-        rows = np.arange(nose.shape[0], dtype=np.float32)[:, None]
-        columns = np.arange(nose.shape[1], dtype=np.float32)
+    def find(cls, nose: RoiMask, mouth: RoiMask | None, axis: FaceAxis, box: Box) -> "_NoseBase":
+        """Lay the face's directions over the part of `box` around nose and mouth."""
+        window = _around(nose, mouth, round(axis.unit_px / 2), box)
+        rows = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None]
+        columns = np.arange(window[1].start, window[1].stop, dtype=np.float32)
         down = columns * np.float32(axis.down_x) + rows * np.float32(axis.down_y)
-        left = columns * np.float32(axis.down_y) - rows * np.float32(axis.down_x)
-        top_px, bottom_px = (float(edge) for edge in np.percentile(down[nose], (1, 99)))
-        nostrils = nose & (down >= bottom_px - NOSTRIL_SHARE * (bottom_px - top_px))
-        sides = np.percentile(left[nostrils], (2, 50, 98))
-        width_px = float(sides[2] - sides[0]) + 1
-        return cls(axis, nose, down, left, top_px, bottom_px, nostrils, float(sides[1]), width_px)
+        sideways = columns * np.float32(axis.down_y) - rows * np.float32(axis.down_x)
+        nose_mask = _within(nose, window)
+        mouth_mask = _within(mouth, window)
+        top_px, bottom_px = _spread(down[nose_mask], 0.01)
+        nostrils = nose_mask & (down >= bottom_px - NOSTRIL_SHARE * (bottom_px - top_px))
+        across = sideways[nostrils]
+        right_px, left_px = _spread(across, 0.02)
+        return cls(
+            axis,
+            window[0].start,
+            window[1].start,
+            nose_mask,
+            mouth_mask,
+            down,
+            sideways,
+            top_px,
+            bottom_px,
+            nostrils,
+            float(np.median(across)),
+            left_px - right_px + 1,
+        )
 
-    def split_nostrils(self) -> dict[str, Mask]:
-        """Halve the nostrils at their middle."""
-        left = self.left > self.middle_px
-        return {NOSTRIL_RIGHT: self.nostrils & ~left, NOSTRIL_LEFT: self.nostrils & left}
+    def place(self, mask: Mask) -> RoiMask | None:
+        """Return a mask of this part of the frame as one of the frame."""
+        return RoiMask.tight(mask, self.top, self.left)
 
-    def perinasal(self, face: Labels, mouth: Mask) -> Mask:
+    def within(self, box: Box) -> Box:
+        """Return which rows and columns of `box` the arrays cover."""
+        top, left = self.top - box[0].start, self.left - box[1].start
+        rows, columns = self.nose.shape
+        return slice(top, top + rows), slice(left, left + columns)
+
+    def split_nostrils(self) -> tuple[RoiMask | None, RoiMask | None]:
+        """Halve the nostrils at their middle: the subject's right and left."""
+        left = self.sideways > self.middle_px
+        return self.place(self.nostrils & ~left), self.place(self.nostrils & left)
+
+    def perinasal(self, face: Labels) -> RoiMask | None:
         """Return the upper lip and what lies beside the wings of the nose, on the skin only."""
         middle_px: float | NDArray[np.floating] = self.middle_px
         bottom_px = self.bottom_px + LIP_UNITS * self.axis.unit_px
-        if np.count_nonzero(mouth) >= MIN_PIXELS:
-            mouth_down = self.down[mouth]
+        if np.count_nonzero(self.mouth) >= MIN_PIXELS:
+            mouth_down = self.down[self.mouth]
             # no more than twice the usual lip, should the mouth be a false one on the collar
             bottom_px = min(
-                float(np.percentile(mouth_down, 5)),
+                _spread(mouth_down, 0.05)[0],
                 self.bottom_px + 2 * LIP_UNITS * self.axis.unit_px,
             )
             way_px = float(mouth_down.mean()) - self.bottom_px
             if way_px > 1:
-                side_px = float(np.median(self.left[mouth])) - self.middle_px
+                side_px = float(np.median(self.sideways[self.mouth])) - self.middle_px
                 middle_px = self.middle_px + side_px * np.clip(
                     (self.down - self.bottom_px) / way_px, 0, 1
                 )
         wings_px = self.bottom_px - WING_SHARE * (self.bottom_px - self.top_px)
         band = (self.down >= wings_px) & (self.down <= bottom_px)
-        band &= np.abs(self.left - middle_px) <= PERINASAL_HALF_WIDTH * self.width_px
-        return np.asarray(band & self._skin(face, mouth), np.bool_)
+        band &= np.abs(self.sideways - middle_px) <= PERINASAL_HALF_WIDTH * self.width_px
+        return self.place(np.asarray(band & self._skin(face), np.bool_))
 
-    def _skin(self, face: Labels, mouth: Mask) -> Mask:
+    def _skin(self, face: Labels) -> Mask:
         """Return what is labelled as cheek and chin, or the surroundings where nothing is."""
         chin = np.asarray(face == Region.CHIN, np.bool_)
         if np.count_nonzero(chin) >= MIN_PIXELS:
             return chin
         reach = 2 * max(1, round(LIP_UNITS * self.axis.unit_px / 2)) + 1
-        around = cv2.dilate((self.nose | mouth).view(np.uint8), np.ones((reach, reach), np.uint8))
+        nose_and_mouth = (self.nose | self.mouth).view(np.uint8)
+        around = cv2.dilate(nose_and_mouth, np.ones((reach, reach), np.uint8))
         return np.asarray((around > 0) & (face == Region.BACKGROUND))
+
+
+def _around(nose: RoiMask, mouth: RoiMask | None, margin_px: int, box: Box) -> Box:
+    """Return rows and columns of the frame that hold nose and mouth, a margin and no more."""
+    edges = [
+        (mask.top, mask.left, mask.top + mask.inside.shape[0], mask.left + mask.inside.shape[1])
+        for mask in (nose, mouth)
+        if mask is not None
+    ]
+    top, left, bottom, right = zip(*edges, strict=True)
+    return (
+        slice(max(min(top) - margin_px, box[0].start), min(max(bottom) + margin_px, box[0].stop)),
+        slice(max(min(left) - margin_px, box[1].start), min(max(right) + margin_px, box[1].stop)),
+    )
+
+
+def _within(mask: RoiMask | None, window: Box) -> Mask:
+    """Return `mask`, which lies inside `window`, as large as that."""
+    rows, columns = window
+    whole = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.bool_)
+    if mask is not None:
+        top, left = mask.top - rows.start, mask.left - columns.start
+        height, width = mask.inside.shape
+        whole[top : top + height, left : left + width] = mask.inside
+    return whole
+
+
+def _spread(values: NDArray[np.float32], share: float) -> tuple[float, float]:
+    """Return the values below and above which the outermost `share` lies."""
+    last = values.size - 1
+    low, high = round(share * last), round((1 - share) * last)
+    ordered = np.partition(values, (low, high))
+    return float(ordered[low]), float(ordered[high])
 
 
 def _shape(picture: NDArray[np.generic]) -> tuple[int, int]:
@@ -562,24 +620,38 @@ def _largest_face(labels: Labels) -> tuple[Box, Labels] | None:
     return box, np.where(whole > 0, labels[box], np.uint8(Region.BACKGROUND))
 
 
-def _largest_part(mask: Mask) -> Mask:
-    count, parts, sizes, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
+def _largest_part(mask: RoiMask | None) -> RoiMask | None:
+    if mask is None:
+        return None
+    count, parts, sizes, _ = cv2.connectedComponentsWithStats(mask.inside.view(np.uint8))
     if count <= 2:
         return mask
-    return np.asarray(parts == 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA])))
+    largest = 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
+    return RoiMask.tight(np.asarray(parts == largest), mask.top, mask.left)
 
 
-def _centroids(
-    labels: Labels,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Count pixels and average rows and columns for each label; NaN where there are none."""
-    rows, columns = np.nonzero(labels)
-    found = labels[rows, columns]
-    counts = np.bincount(found, minlength=NUM_CLASSES)
-    with np.errstate(invalid="ignore"):
-        mean_rows = np.bincount(found, weights=rows, minlength=NUM_CLASSES) / counts
-        mean_columns = np.bincount(found, weights=columns, minlength=NUM_CLASSES) / counts
-    return counts, mean_rows, mean_columns
+def _axis_of(masks: Mapping[Region, RoiMask | None]) -> FaceAxis | None:
+    masks_seen = {
+        region: mask
+        for region, mask in masks.items()
+        if mask is not None and np.count_nonzero(mask.inside) >= MIN_PIXELS
+    }
+    seen = [region for region in FACE_MODEL if region in masks_seen]
+    if len(seen) < 2:
+        return None
+    places, weights = np.array([FACE_MODEL[region] for region in seen]).T
+    weights /= weights.sum()
+    offsets = places - weights @ places
+    spread = float(weights @ offsets**2)
+    if spread < MIN_SPREAD**2:
+        return None
+    rows, columns = np.array([masks_seen[region].centre() for region in seen]).T
+    down_x = float((weights * offsets) @ columns) / spread
+    down_y = float((weights * offsets) @ rows) / spread
+    unit_px = float(np.hypot(down_x, down_y))
+    if unit_px < 1:
+        return None
+    return FaceAxis(down_x / unit_px, down_y / unit_px, unit_px, tuple(seen))
 
 
 def _statistics(values: NDArray[np.float32]) -> RegionStatistics:

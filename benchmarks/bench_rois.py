@@ -1,0 +1,98 @@
+"""What measuring a face costs on one core, against boolean masks over the whole picture."""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from thermoseg.frames import Frame, FrameFlag
+from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labels import FACE_REGIONS
+from thermoseg.phantom.head import Phantom, Sitter
+from thermoseg.rois import RoiMeter, find_rois, measure_regions
+
+BUDGET_MS: Final = 3.0
+"""For a whole `RoiMeter.measure` at 640×512."""
+SIZES: Final = ((120, 160), (512, 640))
+RUNS: Final = 60
+WHOLE: Final = "finding, measuring and judging all nine"
+REFERENCE: Final = "reference: five regions, mask by mask"
+
+
+def median_ms(body: Callable[[], object]) -> float:
+    """Time `body` after a warm-up, in processor time, which other programs disturb least."""
+    body()
+    times = []
+    for _ in range(RUNS):
+        began = time.process_time()
+        body()
+        times.append(1000 * (time.process_time() - began))
+    return statistics.median(times)
+
+
+def measure_naively(celsius: NDArray[np.float32], labels: NDArray[np.uint8]) -> list[float]:
+    """The yardstick: mean, extremes and deviation of the five regions, mask by mask."""
+    found = []
+    for region in FACE_REGIONS:
+        values = celsius[labels == region]
+        found += [values.mean(), values.min(), values.max(), values.std()]
+    return [float(value) for value in found]
+
+
+def measure_size(height: int, width: int) -> dict[str, float]:
+    """Time everything on one picture of the phantom: milliseconds by name."""
+    picture = Phantom(Sitter()).picture(0.0, height, width)
+    celsius, labels = picture.celsius, picture.labels
+    counts = np.zeros(labels.shape, np.uint16)
+    confidence = np.ones(labels.shape, np.float32)
+    face = Segmentation(labels, confidence, 0)
+    nothing = Segmentation(np.zeros_like(labels), confidence, 0)
+    meter, tick = RoiMeter(), count(1)
+
+    def measure(segmentation: Segmentation) -> None:
+        index = next(tick)
+        frame = Frame(counts, celsius, index, index / 30, 0.0, FrameFlag.NONE)
+        meter.measure(frame, segmentation)
+
+    def measure_twice() -> None:
+        measure(face)
+        measure(nothing)
+
+    whole = median_ms(lambda: measure(face))
+    return {
+        "five regions": median_ms(lambda: measure_regions(celsius, labels)),
+        "finding all nine": median_ms(lambda: find_rois(labels)),
+        WHOLE: whole,
+        "the same while the mask is lost": median_ms(measure_twice) - whole,
+        REFERENCE: median_ms(lambda: measure_naively(celsius, labels)),
+    }
+
+
+def main() -> int:
+    cv2.setNumThreads(1)
+    table = Table("", title="Regions on one core, milliseconds of processor time")
+    rows: dict[str, list[str]] = {}
+    for height, width in SIZES:
+        table.add_column(f"{width}×{height}", justify="right")
+        table.add_column("in references", justify="right")
+        measured = measure_size(height, width)
+        for name, ms in measured.items():
+            rows.setdefault(name, []).extend([f"{ms:.2f}", f"{ms / measured[REFERENCE]:.2f}"])
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    console = Console()
+    console.print(table)
+    console.print(f"Budget at 640×512: {BUDGET_MS:.0f} ms, now {measured[WHOLE]:.2f} ms")
+    return int(measured[WHOLE] > BUDGET_MS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
