@@ -321,7 +321,8 @@ class MainWindow(QMainWindow):
 
     def _write_numbers(self) -> None:
         samples = self._controller.samples()
-        self._traces.show_samples(samples)
+        absent = "no segmentation" if self._controller.model is None else ""
+        self._traces.show_samples(samples, absent)
         self._legend.show_samples(samples)
         status = self._controller.recorder_status
         if status is not None:
@@ -343,7 +344,8 @@ class MainWindow(QMainWindow):
         self._camera.show_state(state)
         running = state in (SessionState.RUNNING, SessionState.LOST)
         self._record.set_enabled(running)
-        self._status.show_state(state)
+        info = self._controller.info
+        self._status.show_state(state, live=info is None or info.live)
         if state is SessionState.IDLE:
             self._page.show_empty()
         blank = state in (SessionState.IDLE, SessionState.OPENING) or (
@@ -645,12 +647,12 @@ class _StatusLine(QWidget):
         for label in (self._counts, self._source, self._state):
             label.setFont(numerals(8.75 * scale))
 
-    def show_state(self, state: SessionState) -> None:
+    def show_state(self, state: SessionState, live: bool) -> None:
         theme = self._theme
         text, colour = {
             SessionState.IDLE: ("Ready", theme.muted),
             SessionState.OPENING: ("Opening…", theme.accent),
-            SessionState.RUNNING: ("Live", theme.good),
+            SessionState.RUNNING: ("Live" if live else "Playing", theme.good),
             SessionState.LOST: ("No signal", theme.danger),
             SessionState.ENDED: ("Ended", theme.muted),
             SessionState.FAILED: ("Failed", theme.danger),
@@ -687,16 +689,16 @@ class _StatusLine(QWidget):
 
 def _note(controller: SessionController) -> str:
     """Return what must be said on the picture itself."""
-    if controller.state is SessionState.LOST:
-        return "No signal — waiting for the camera"
-    if controller.state is SessionState.ENDED:
-        return "End of the source"
-    if controller.state is SessionState.FAILED:
-        return "Stopped by an error"
+    said = {
+        SessionState.LOST: "No signal — waiting for the camera",
+        SessionState.ENDED: "End of the source",
+        SessionState.FAILED: "Stopped by an error",
+    }
+    notes = [said.get(controller.state, "")]
     info = controller.info
     if info is not None and not info.radiometric:
-        return "Relative counts, no temperatures"
-    return ""
+        notes.append("Relative counts, no temperatures")
+    return "  ·  ".join(note for note in notes if note)
 
 
 def _default_folder() -> str:

@@ -72,7 +72,8 @@ class RegionLegend(QFrame):
     def show_samples(self, samples: Mapping[str, RoiSample]) -> None:
         """Write the mean of each region, or why there is none."""
         for name, label in self._values.items():
-            value, reason = describe_sample(samples.get(name))
+            sample = samples.get(name)
+            value, reason = ("—", "") if sample is None else describe_sample(sample)
             text = value if value != "—" or not reason else f"— {reason}"
             label.setText(text)
             label.setToolTip(reason)

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
+    QLabel,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -40,6 +41,9 @@ class TemperatureBar(QWidget):
         self._radiometric = True
         self._high = _Limit("Temperature of the last colour")
         self._low = _Limit("Temperature of the first colour")
+        self._unit = QLabel()
+        self._unit.setProperty("role", "heading")
+        self._unit.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._scale = _Scale()
         self._slider = QDoubleRangeSlider(  # type: ignore[no-untyped-call]
             Qt.Orientation.Vertical
@@ -58,6 +62,7 @@ class TemperatureBar(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
+        layout.addWidget(self._unit)
         layout.addWidget(self._high)
         layout.addLayout(middle, 1)
         layout.addWidget(self._low)
@@ -113,7 +118,9 @@ class TemperatureBar(QWidget):
                 box.setDecimals(1 if radiometric else 0)
                 if not box.hasFocus():
                     box.setValue(value)
-        self._scale.show_span(rounded, limits, "°C" if radiometric else "counts")
+        unit = "°C" if radiometric else "counts"
+        self._unit.setText(unit)
+        self._scale.show_span(rounded, limits, unit)
 
     def toggle_lock(self) -> None:
         """Hold the colours, or let them follow again what they followed before."""
@@ -137,8 +144,9 @@ class TemperatureBar(QWidget):
             if tight and limits[1] - limits[0] <= 3 * width:
                 return limits
         step = _tick_step(width, 4)
+        bottom = float(np.floor((low - ROOM * width) / step) * step)
         return (
-            float(np.floor((low - ROOM * width) / step) * step),
+            bottom if self._radiometric else max(bottom, min(0.0, low)),
             float(np.ceil((high + ROOM * width) / step) * step),
         )
 

@@ -116,10 +116,18 @@ class TraceView(QFrame):
         for region, (time_s, mean_c, _) in windows.items():
             self._rows[region].show_trace(time_s - now_s, mean_c)
 
-    def show_samples(self, samples: Mapping[str, RoiSample]) -> None:
-        """Write the newest temperatures, or why there are none."""
+    def show_samples(self, samples: Mapping[str, RoiSample], absent: str = "") -> None:
+        """Write the newest temperatures, or why there are none.
+
+        Parameters
+        ----------
+        absent
+            The reason where there is not even a sample.
+        """
         for region, row in self._rows.items():
-            row.readout.show_value(*describe_sample(samples.get(region)))
+            sample = samples.get(region)
+            said = ("—", absent) if sample is None else describe_sample(sample)
+            row.readout.show_value(*said)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -203,8 +211,8 @@ class _TraceRow(QWidget):
         finite = mean_c[np.isfinite(mean_c)]
         if finite.size:
             self._set_range(float(finite.min()), float(finite.max()))
-        else:
-            self._curve_seen = False
+        self._curve_seen = bool(finite.size)
+        self._plot.getAxis("left").setStyle(showValues=self._curve_seen)
 
     def _set_range(self, low_c: float, high_c: float) -> None:
         """Widen the axis at once, shorten it slowly, and only by steps that ticks can follow."""
@@ -213,7 +221,6 @@ class _TraceRow(QWidget):
         if self._curve_seen:
             low_c = min(low_c, self._range_c[0] + SHRINK * (low_c - self._range_c[0]))
             high_c = max(high_c, self._range_c[1] + SHRINK * (high_c - self._range_c[1]))
-        self._curve_seen = True
         self._range_c = (low_c, high_c)
         self._plot.setYRange(low_c, high_c, padding=0)
 
@@ -292,10 +299,8 @@ class _Readout(QWidget):
         self._reason.setText(reason)
 
 
-def describe_sample(sample: RoiSample | None) -> tuple[str, str]:
+def describe_sample(sample: RoiSample) -> tuple[str, str]:
     """Return the number to show for a region, "—" if it has none, and the reason."""
-    if sample is None:
-        return "—", ""
     if not sample.valid or not np.isfinite(sample.mean_c):
         return "—", sample.reason
     return f"{sample.mean_c:.2f}", sample.reason

@@ -71,6 +71,12 @@ def test_a_sample_is_described(sample, mean_c, valid, reason, said) -> None:
     assert describe_sample(sample("nose", mean_c, valid=valid, reason=reason)) == said
 
 
+def test_without_a_sample_the_reason_given_is_shown(view) -> None:
+    view.show_samples({}, "no segmentation")
+
+    assert words(view).count("no segmentation") == 2
+
+
 def test_no_breathing_rate_is_invented(view) -> None:
     assert "not estimated in this version" in words(view)
 
