@@ -218,7 +218,7 @@ class Glasses:
     @classmethod
     def draw(cls, rng: np.random.Generator, skin_c: float, room_c: float) -> "Glasses":
         """Choose a pair."""
-        share = rng.uniform(0.0, 0.6)
+        share = 0.6 * rng.random() ** 2
         lens = room_c + share * (skin_c - room_c) + rng.normal(0, 0.8)
         return cls(
             lens_c=float(lens),

@@ -9,6 +9,8 @@ from thermoseg.phantom.render import Pose
 
 _BLINK_S: Final = 0.25
 """Duration of a blink."""
+_PORE_PEAK: Final = 0.67541
+"""Greatest value of (1 - exp(-t / 0.5)) · exp(-t / 4), reached 1.1 s after the onset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,11 @@ class Physiology:
             since = time_s - onset
             if since > 0:
                 opened = max(opened, float((1 - np.exp(-since / 0.5)) * np.exp(-since / 4.0)))
-        return opened
+        return opened / _PORE_PEAK
 
     def lids(self, time_s: float) -> float:
         """Return how far the eyes are shut, 0-1."""
-        if self.blink_every_s <= 0:
+        if self.blink_every_s <= 0 or time_s < 0:
             return 0.0
         slot = int(time_s // self.blink_every_s)
         start = np.random.default_rng((self.seed, 7, slot)).uniform(0, 0.9) * self.blink_every_s

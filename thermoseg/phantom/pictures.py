@@ -11,7 +11,7 @@ from thermoseg.phantom.render import Pose
 from thermoseg.phantom.shape import FloatArray
 from thermoseg.phantom.surroundings import draw_background, draw_hand
 
-PHANTOM_VERSION: Final = "2"
+PHANTOM_VERSION: Final = "3"
 """Raised when the same seed no longer gives the same picture; stored in model headers."""
 
 _TURNED_AWAY_DEG: Final = 95.0

@@ -63,8 +63,9 @@ class Stage:
         self._build_atlas()
         triangles, start = [], 0
         for part in parts:
-            triangles.append(_triangles(*part.grid.shape[:2], part.two_sided) + start)
-            start += part.grid.shape[0] * part.grid.shape[1]
+            rows, columns = part.grid.shape[:2]
+            triangles.append(_triangles(rows, columns, part.two_sided) + start)
+            start += rows * columns
         self._triangles = np.concatenate(triangles)[None]
         self._rim = np.concatenate(
             [
@@ -124,8 +125,8 @@ class Stage:
         u, v, shade = cv2.split(picture)
         celsius = cv2.remap(
             self._atlas,
-            u * self._atlas.shape[1] - 0.5,
-            v * self._atlas.shape[0] - 0.5,
+            u * self._atlas.shape[1],
+            v * self._atlas.shape[0],
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
