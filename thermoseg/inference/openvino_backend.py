@@ -4,6 +4,7 @@ The converted network is kept in the user's cache under the model's digest and t
 made it, so that PyTorch is loaded once per model and not at every start.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -140,7 +141,8 @@ def _keep(model: openvino.Model, path: Path) -> None:
     except (OSError, RuntimeError) as error:
         log.warning("the converted network is not kept for the next start (%s)", error)
         for leftover in (partial, partial_weights):
-            leftover.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                leftover.unlink(missing_ok=True)
 
 
 def _cores() -> int:
