@@ -5,7 +5,7 @@ label is negative or not below `classes` are ignored.  All compute in float32 or
 the precision of training, and none changes its arguments.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -171,6 +171,32 @@ def region_term(logits: Tensor, labels: Tensor) -> Tensor:
     ValueError
         If the shapes do not match, or the picture is smaller than 7×7.
     """
+    return region_terms(logits, labels, [])[0]
+
+
+def region_terms(logits: Tensor, labels: Tensor, swaps: list[Tensor]) -> list[Tensor]:
+    """Compute `region_term` for the labels and for the labels with classes swapped.
+
+    What belongs to the prediction is computed once, which is most of the work.
+
+    Parameters
+    ----------
+    logits
+        (n, classes, h, w).
+    labels
+        (n, h, w), integer.
+    swaps
+        Each (n, classes) int64: in picture i, class c becomes class swap[i, c].
+
+    Returns
+    -------
+    The term for the labels, then one for each swap.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match, or the picture is smaller than 7×7.
+    """
     _check(logits, labels)
     if min(logits.shape[2:]) < 7:
         raise ValueError(f"a picture must be at least 7x7, got {tuple(logits.shape[2:])}")
@@ -188,20 +214,62 @@ def region_term(logits: Tensor, labels: Tensor) -> Tensor:
         chance = _pool(logits).double().sigmoid() + RMI_LOWEST_PROBABILITY
         chance = _neighbourhoods(chance)
 
-        diagonal = RMI_DIAGONAL * torch.eye(
-            RMI_RADIUS**2, dtype=torch.float64, device=chance.device
-        )
         of_truth = truth @ truth.mT
-        of_chance = chance @ chance.mT
-        between = truth @ chance.mT
+        of_chance = _covariance(chance, chance)
+        diagonal = RMI_DIAGONAL * torch.eye(RMI_RADIUS**2, dtype=truth.dtype, device=truth.device)
         inverse = torch.linalg.inv(of_chance + diagonal)
-        residual = of_truth - between @ inverse @ between.mT
-        # Unlike `cholesky`, this lets NaN through, which the loop answers with a clear message.
-        factor, failed = torch.linalg.cholesky_ex(residual + diagonal)
-        log_det = 2 * torch.log(factor.diagonal(dim1=-2, dim2=-1) + 1e-8).sum(-1)
-        log_det = log_det.masked_fill(failed != 0, float("nan"))
-        bound = 0.5 * log_det.mean(0).sum() / RMI_RADIUS**2
-        return bound.to(logits.dtype)
+        bounds = []
+        for swap in [None, *swaps]:
+            own, vectors = of_truth, truth
+            if swap is not None:
+                # Channel swap[c] of the swapped truth is channel c of the truth.
+                source = swap.argsort(1)
+                picture = torch.arange(len(source), device=source.device)[:, None]
+                own, vectors = of_truth[picture, source], truth[picture, source]
+            between = _covariance(vectors, chance)
+            residual = own - between @ inverse @ between.mT
+            # Unlike `cholesky`, this lets NaN through, which the loop answers with a clear message.
+            factor, failed = torch.linalg.cholesky_ex(residual + diagonal)
+            log_det = 2 * torch.log(factor.diagonal(dim1=-2, dim2=-1) + 1e-8).sum(-1)
+            log_det = log_det.masked_fill(failed != 0, float("nan"))
+            bounds.append((0.5 * log_det.mean(0).sum() / RMI_RADIUS**2).to(logits.dtype))
+        return bounds
+
+
+class _Covariance(torch.autograd.Function):
+    """A Bᵀ whose backward pass multiplies as little as there is to multiply.
+
+    PyTorch's own rule also computes a gradient of constants and, with A = B, everything twice.
+    """
+
+    @staticmethod
+    def forward(  # PyTorch gives the context no public type.
+        ctx: Any,  # noqa: ANN401
+        left: Tensor,
+        right: Tensor,
+    ) -> Tensor:
+        """Multiply (…, i, places) with the transpose of (…, j, places)."""
+        ctx.save_for_backward(left, right)
+        ctx.same = left is right
+        return left @ right.mT
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        *gradients: Tensor,
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the gradients of both; of their sum in the second place if they are one."""
+        left, right = ctx.saved_tensors
+        (gradient,) = gradients
+        if ctx.same:
+            return None, (gradient + gradient.mT) @ right
+        return None, gradient.mT @ left
+
+
+def _covariance(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply without a gradient for `left`, unless it is `right`."""
+    product: Tensor = _Covariance.apply(left, right)  # type: ignore[no-untyped-call]
+    return product
 
 
 def _pool(maps: Tensor) -> Tensor:

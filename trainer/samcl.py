@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.losses import rmi_loss
+from trainer.losses import RMI_LAMBDA, bce_loss, region_terms
 
 SCALES: Final = 3
 """Blocks of the auxiliary network; with the input itself its four layers."""
@@ -132,14 +132,16 @@ class SamClLoss(nn.Module):
         swapped = swap.gather(1, known.flatten(1)).view_as(known)
         swapped = torch.where(valid, swapped, -1)
 
-        zero = rmi_loss(logits, truth) - rmi_loss(logits, swapped) + self.margin
-        total = functional.relu(zero)
+        near, far = region_terms(logits, truth, [swap])
+        regions = (1 - RMI_LAMBDA) * (near - far)
+        pixels = RMI_LAMBDA * (bce_loss(logits, truth) - bce_loss(logits, swapped))
+        total = functional.relu(pixels + regions + self.margin)
 
         anchor = torch.where(valid[:, None], logits.softmax(1), 0)
-        near = self.auxiliary(anchor)
+        predicted = self.auxiliary(anchor)
         positive = self.auxiliary(_one_hot(truth, valid, anchor))
         negative = self.auxiliary(_one_hot(swapped, valid, anchor))
-        for features, right, wrong in zip(near, positive, negative, strict=True):
+        for features, right, wrong in zip(predicted, positive, negative, strict=True):
             nearness = _distance(features, right) - _distance(features, wrong) + self.margin
             total = total + functional.relu(nearness)
         return total

@@ -4,7 +4,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.losses import bce_loss, cross_entropy, dice_loss, region_term, rmi_loss
+from trainer.losses import bce_loss, cross_entropy, dice_loss, region_term, region_terms, rmi_loss
 
 
 def a_problem(
@@ -81,6 +81,21 @@ def test_rmi_gradient_equals_finite_differences() -> None:
     start = torch.from_numpy(logits[:1, :, :8, :8]).requires_grad_()
 
     assert torch.autograd.gradcheck(lambda x: rmi_loss(x, truth), (start,), atol=1e-4)
+
+
+def test_swapped_classes_equal_swapped_labels() -> None:
+    logits, labels = a_problem(ignored=True)
+    swap = torch.tensor([[1, 2, 3, 4, 5, 0], [5, 4, 3, 2, 1, 0]])
+    swapped = labels.copy()
+    for picture in range(2):
+        for c in range(6):
+            swapped[picture][labels[picture] == c] = int(swap[picture, c])
+    start = torch.from_numpy(logits)
+
+    _, ours = region_terms(start, torch.from_numpy(labels), [swap])
+
+    expected = 2 * slow_rmi(logits, swapped) - float(bce_loss(start, torch.from_numpy(swapped)))
+    assert float(ours) == pytest.approx(expected, abs=1e-6)
 
 
 def test_rmi_leaves_labels_untouched_and_survives_half_precision() -> None:
