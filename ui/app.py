@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         window.choose_model(arguments.model)
     model = window.model
     if arguments.address:
-        window.open_source(arguments.address, arguments.record)
+        window.open_source(arguments.address, model, arguments.record)
     elif model != NO_MODEL:
         controller.prepare(lambda: opener.load(model))
     if arguments.screenshot:

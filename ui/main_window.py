@@ -147,14 +147,18 @@ class MainWindow(QMainWindow):
         self._settings.setValue("model", name)
         self._camera.show_models([name] if name != NO_MODEL else [], name)
 
-    def open_source(self, address: str, record_to: Path | None = None) -> None:
-        """Open a camera or file with the model chosen in the window.
+    def open_source(self, address: str, model: str = "", record_to: Path | None = None) -> None:
+        """Open a camera or file.
 
         Parameters
         ----------
+        model
+            Chosen in the window first; if empty, the one chosen there is used.
         record_to
             Record into this new file from the beginning.
         """
+        if model:
+            self.choose_model(model)
         address = address_of(address)
         self._record_next = record_to
         self._camera.set_address(address)

@@ -67,7 +67,7 @@ class RecordPanel(QFrame):
     def show_folder(self, folder: Path) -> None:
         """Say where recordings will be."""
         if not self._recording:
-            self._path.set_text(f"Saved to {folder}")
+            self._path.set_text(f"Saved to {_from_home(folder)}")
 
     def show_started(self, path: Path) -> None:
         """Say that `path` is being recorded."""
@@ -113,6 +113,12 @@ class RecordPanel(QFrame):
         if style is not None:
             style.unpolish(self._button)
             style.polish(self._button)
+
+
+def _from_home(path: Path) -> str:
+    """Write a path as people do, ~ for their own folder."""
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 
 
 def describe_size(size_bytes: float) -> str:
