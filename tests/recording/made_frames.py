@@ -1,8 +1,8 @@
 """Frames that anybody can make again from their index, and a program that records them.
 
 As a program: `made_frames.py FILE` records at 60 Hz until it is killed or its writer is, and
-tells on standard output, line by line: `writer PID`, then `INDEX MONOTONIC_SECONDS` for each frame
-offered, `safe` once frames have reached the disk, and at the end the summary as JSON.
+tells on standard output, line by line: `writer PID`, then `INDEX WRITTEN` for each frame offered,
+`safe` once frames have reached the disk, and at the end the summary as JSON.
 """
 
 import json
@@ -24,6 +24,8 @@ from thermoseg.session import Result
 
 RATE_HZ = 60.0
 EPOCH = 1_700_000_000.0
+KILLED_SIZE = (60, 80)
+"""Height and width of what the program records; small, to leave a busy machine time to write."""
 MODEL = ModelIdentity("face-compact", "ab" * 32, "openvino CPU")
 
 
@@ -68,7 +70,7 @@ def tell(*words):
 
 
 def main(path, fork):
-    info = made_info()
+    info = made_info(*KILLED_SIZE)
     recorder = Recorder(Path(path), info, "made:", MODEL)
     recorder.start()
     tell("writer", recorder._process.pid)
@@ -81,11 +83,11 @@ def main(path, fork):
         clock.wait(max(0.0, started + index / RATE_HZ - time.monotonic()))
         frame = made_frame(index, info)
         recorder.offer(frame)
-        tell(index, time.monotonic())
         recorder.offer_result(made_result(frame, info))
         if index % 30 == 0:
             recorder.note_event(f"event {index}", frame.time_s)
         status = recorder.status()
+        tell(index, status.recorded)
         if not safe and status.recorded > 30 and recorder._memory.control["flushed"] > 0:
             safe = True
             tell("safe")

@@ -17,6 +17,8 @@ from thermoseg.recording.recovery import find_unfinished, recover
 
 LOST_S = 1.0
 """What a crash may cost at most."""
+BACKLOG_FRAMES = 15
+"""Frames that may wait in memory at the moment of a kill; they are lost with their writer."""
 VICTIMS = ("writer", "program", "everything")
 """Only the writer; only the program that records; both, as when the session is logged out."""
 
@@ -39,9 +41,14 @@ class Child:
         return psutil.Process(int(self.lines()[0].split()[1]))
 
     def offered(self):
-        """Return (n, 2): index and time of each frame offered, in order."""
-        rows = [line.split() for line in self.lines()[1:] if line[:1].isdigit()]
-        return [(int(row[0]), float(row[1])) for row in rows if len(row) == 2]
+        """Return the index of each frame offered, and how many were written by then."""
+        rows = [line.split() for line in self.lines()[1:-1] if line[:1].isdigit()]
+        return [(int(row[0]), int(row[1])) for row in rows]
+
+    def keeps_up(self):
+        """Whether the writer gets as much time as it needs, which a busy machine may deny."""
+        index, written = self.offered()[-1]
+        return index - written < BACKLOG_FRAMES
 
 
 @pytest.fixture
@@ -63,6 +70,7 @@ def kill(child, victim, wait_for, frames_after_safe):
     wait_for(lambda: "safe" in child.lines(), 30)
     first = len(child.offered())
     wait_for(lambda: len(child.offered()) >= first + frames_after_safe, 30)
+    wait_for(child.keeps_up)
     writer = child.writer()
     if victim in ("writer", "everything"):
         writer.kill()
@@ -76,10 +84,11 @@ def kill(child, victim, wait_for, frames_after_safe):
 
 def check_survivors(path, last_offered, made):
     """Compare everything readable with its generator; returns the seconds lost."""
-    info = made.made_info()
+    info = made.made_info(*made.KILLED_SIZE)
     with Recording(path) as recording:
         indices = recording.indices
-        assert indices.tolist() == list(range(len(indices)))
+        absent = sorted(set(range(int(indices[-1]))) - set(indices.tolist()))
+        assert len(absent) == sum(gap.frames for gap in recording.gaps if gap.index_after > 0)
         for position, index in enumerate(indices.tolist()):
             frame = recording.frame(position)
             np.testing.assert_array_equal(frame.counts, made.made_counts(index, info))
@@ -91,7 +100,7 @@ def check_survivors(path, last_offered, made):
         assert samples["frame_index"].tolist() == samples["pixels"].tolist()
         events = [event.text for event in recording.events]
     assert events == [f"event {i}" for i in range(0, 30 * len(events), 30)]
-    assert 30 * len(events) > last_offered - made.RATE_HZ
+    assert 30 * len(events) > last_offered - 2 * made.RATE_HZ
     return (last_offered - int(indices[-1])) / made.RATE_HZ
 
 
@@ -176,8 +185,9 @@ def test_a_full_disk_ends_the_recording_with_a_sentence_and_a_readable_file(tmp_
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     if done.returncode == 77 or "unshare failed" in done.stderr:
         pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-    told = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert "\0" not in told["failed"]
     assert "full" in told["failed"]
     assert told["wrong"] == 0
     assert told["recorded"] + told["dropped"] == told["captured"] == told["offered"]

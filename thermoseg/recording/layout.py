@@ -11,7 +11,7 @@ from typing import Any, Final
 import h5py
 import hdf5plugin
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from thermoseg.errors import FormatError
 
@@ -178,7 +178,13 @@ def create_datasets(file: h5py.File, height: int, width: int) -> None:
         )
     for name, dtype in TABLES.items():
         file.create_dataset(
-            name, (0,), dtype, maxshape=(None,), chunks=(TABLE_ROWS,), fletcher32=True
+            name,
+            (0,),
+            dtype,
+            maxshape=(None,),
+            chunks=(TABLE_ROWS,),
+            fletcher32=True,
+            fillvalue=_unwritten(dtype),
         )
     file.attrs["complete"] = np.int64(0)
     file.attrs["ended"] = np.array(b"", f"S{TEXT_BYTES}")
@@ -202,7 +208,34 @@ def append(dataset: h5py.Dataset, rows: ArrayLike) -> None:
     dataset[start:] = values
 
 
-def check_datasets(file: h5py.File, path: Path) -> None:
+def stored_rows(table: h5py.Dataset) -> int:
+    """Return how many rows of `table` can be in the file, whatever length it claims.
+
+    A writer that ends during a flush, by a kill or a full disk, may have stored the length of a
+    table but not its rows.
+    """
+    return int(min(len(table), table.id.get_num_chunks() * TABLE_ROWS))
+
+
+def is_written(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which rows of a table hold something, (n,); the others are as a crash left them."""
+    key = rows["time_s"] if rows.dtype.names else rows
+    if key.dtype.kind == "S":
+        return np.ones(len(rows), bool)
+    written: NDArray[np.bool_] = (
+        ~np.isnan(key) if key.dtype.kind == "f" else key != _unwritten(key.dtype)
+    )
+    return written
+
+
+def read_table(table: h5py.Dataset) -> NDArray[Any]:
+    """Read a table up to its first row that was not written, (n,)."""
+    rows: NDArray[Any] = table[: stored_rows(table)]
+    unwritten = np.flatnonzero(~is_written(rows))
+    return rows[: unwritten[0]] if len(unwritten) else rows
+
+
+def check_datasets(file: h5py.File, path: Path, *, finished: bool) -> None:
     """Refuse a file whose datasets are missing, malformed, or point outside the file.
 
     HDF5 follows soft and external links, external storage and virtual datasets without a word
@@ -212,13 +245,14 @@ def check_datasets(file: h5py.File, path: Path) -> None:
     ----------
     path
         Named in the message.
+    finished
+        Whether the recording was finished, so that every row claimed must be there.
 
     Raises
     ------
     FormatError
         If anything is not as `create_datasets` makes it.
     """
-    size = path.stat().st_size
     for name, dtype in (PICTURES | TABLES).items():
         dataset = _inner_dataset(file, name, path)
         if dataset.dtype != dtype:
@@ -226,12 +260,28 @@ def check_datasets(file: h5py.File, path: Path) -> None:
         _check_storage(dataset, name, path)
         if name in PICTURES:
             _check_picture(dataset, name, path)
-        elif dataset.ndim != 1:
-            raise _malformed(path, name, f"has {dataset.ndim} dimensions, not 1")
-        elif len(dataset) * dtype.itemsize > min(size, dataset.id.get_storage_size()):
+            held = int(dataset.id.get_num_chunks())
+        else:
+            _check_table(dataset, name, path)
+            held = stored_rows(dataset)
+        if finished and len(dataset) > held:
             raise _malformed(path, name, f"claims {len(dataset)} rows that are not in the file")
     if file["frames/counts"].shape[1:] != file["labels/labels"].shape[1:]:
         raise _malformed(path, "labels/labels", "differs in size from the frames")
+
+
+def _unwritten(dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the value that a row has until it is written, and never afterwards."""
+    value = np.zeros((), dtype)
+    if dtype.names:
+        value["time_s"] = np.nan
+    elif dtype.kind == "f":
+        value[...] = np.nan
+    elif dtype.kind == "i":
+        value[...] = np.iinfo(dtype).min
+    elif dtype.kind == "u":
+        value[...] = np.iinfo(dtype).max
+    return value
 
 
 def _inner_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
@@ -267,8 +317,13 @@ def _check_picture(dataset: h5py.Dataset, name: str, path: Path) -> None:
         raise _malformed(path, name, f"has shape {dataset.shape} in chunks of {dataset.chunks}")
     if not all(0 < side <= MAX_SIDE_PX for side in dataset.shape[1:]):
         raise _malformed(path, name, f"has pictures of {dataset.shape[1:]} pixels")
-    if len(dataset) > dataset.id.get_num_chunks():
-        raise _malformed(path, name, f"claims {len(dataset)} pictures that are not in the file")
+
+
+def _check_table(dataset: h5py.Dataset, name: str, path: Path) -> None:
+    if dataset.ndim != 1 or dataset.chunks != (TABLE_ROWS,):
+        raise _malformed(path, name, f"has shape {dataset.shape} in chunks of {dataset.chunks}")
+    if dataset.id.get_storage_size() > path.stat().st_size:
+        raise _malformed(path, name, "is larger than the file")
 
 
 def _malformed(path: Path, name: str, fault: str) -> FormatError:

@@ -27,6 +27,7 @@ from thermoseg.recording.layout import (
     SUFFIX,
     SessionNames,
     check_datasets,
+    read_table,
 )
 from thermoseg.recording.recorder import ModelIdentity, is_being_recorded
 
@@ -233,7 +234,7 @@ class Recording:
         if region not in REGIONS:
             raise ValueError(f"no region is called “{region}”; known are {', '.join(REGIONS)}")
         with _named(self.path):
-            stored: NDArray[Any] = self._file[f"samples/{region}"][:]
+            stored = read_table(self._file[f"samples/{region}"])
         reasons = np.array([*self._reasons, UNKNOWN_REASON])
         codes = np.minimum(stored["reason"], len(self._reasons))
         names = [name for name in SAMPLE.names or () if name not in ("valid", "reason")]
@@ -249,7 +250,7 @@ class Recording:
     def events(self) -> tuple[SessionEvent, ...]:
         """What was noted, in order; of an unfinished recording from the file beside it."""
         with _named(self.path):
-            rows = self._file["events"][:]
+            rows = read_table(self._file["events"])
         if not self._complete:
             return read_event_lines(SessionNames(self.path).events)
         return tuple(
@@ -265,7 +266,7 @@ class Recording:
     def gaps(self) -> tuple[Gap, ...]:
         """Where frames are missing, in order."""
         with _named(self.path):
-            rows = self._file["gaps"][:]
+            rows = read_table(self._file["gaps"])
         return tuple(
             Gap(
                 int(row["index_before"]),
@@ -280,13 +281,17 @@ class Recording:
     @cached_property
     def _reasons(self) -> list[str]:
         with _named(self.path):
-            return [reason.decode("utf-8", "replace") for reason in self._file["reasons"][:]]
+            return [
+                reason.decode("utf-8", "replace") for reason in read_table(self._file["reasons"])
+            ]
 
     @cached_property
     def _label_rows(self) -> dict[tuple[int, float], int]:
         with _named(self.path):
-            indices, times_s = self._file["labels/frame_index"][:], self._file["labels/time_s"][:]
+            indices = read_table(self._file["labels/frame_index"])
+            times_s = read_table(self._file["labels/time_s"])
         rows = min(len(indices), len(times_s), len(self._file["labels/labels"]))
+        rows = self._sound_rows("labels/labels", rows)
         keys = zip(indices[:rows].tolist(), times_s[:rows].tolist(), strict=True)
         return {key: row for row, key in enumerate(keys)}
 
@@ -296,18 +301,19 @@ class Recording:
         return position % len(self)
 
     def _picture(self, name: str, row: int, what: str) -> NDArray[Any]:
-        dataset = self._file[name]
-        try:
-            # An absent chunk would read as zeros: a picture that nobody took.
-            if dataset.id.get_chunk_info_by_coord((row, 0, 0)).byte_offset is None:
-                raise FormatError(f"{self.path}: {what} is not in the file; recover the session")
-            picture: NDArray[Any] = dataset[row]
-        except HDF5_ERRORS as error:
+        picture = read_picture(self._file[name], row)
+        if picture is None:
             raise FormatError(
-                f"{self.path}: {what} is damaged (checksum or packing); the other frames can be "
-                "read, recover the session to drop this one"
-            ) from error
+                f"{self.path}: {what} is damaged (checksum, packing or absent); the other frames "
+                "can be read, recover the session to drop this one"
+            )
         return picture
+
+    def _sound_rows(self, name: str, rows: int) -> int:
+        """Leave out rows at the end whose pictures a crash has kept from being written."""
+        while not self._complete and rows and read_picture(self._file[name], rows - 1) is None:
+            rows -= 1
+        return rows
 
     def _read_header(self) -> None:
         attributes = Attributes(self._file, self.path)
@@ -350,10 +356,11 @@ class Recording:
             ) from error
 
     def _read_tables(self) -> None:
-        tables = [self._file[f"frames/{name}"][:] for name in ("index", "time_s", "wall_time")]
-        flags = self._file["frames/flags"][:]
+        names = ("index", "time_s", "wall_time", "flags")
+        *tables, flags = (read_table(self._file[f"frames/{name}"]) for name in names)
         # A crash may come between the growth of one table and of the next.
         rows = min(len(self._file["frames/counts"]), len(flags), *(len(t) for t in tables))
+        rows = self._sound_rows("frames/counts", rows)
         for table in (*tables, flags):
             table.flags.writeable = False
         self.indices: NDArray[np.int64] = tables[0][:rows]
@@ -448,11 +455,23 @@ def open_session(path: Path) -> h5py.File:
                     f"{path} has format version {found} but this program reads {FORMAT_VERSION}; "
                     "open it with the program version that wrote it"
                 )
-            check_datasets(file, path)
+            check_datasets(file, path, finished=attributes.integer("complete") == 1)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:
+    """Read and verify one picture, (height, width); None if it is damaged or not in the file."""
+    try:
+        # An absent chunk would read as zeros: a picture that nobody took.
+        if pictures.id.get_chunk_info_by_coord((row, 0, 0)).byte_offset is None:
+            return None
+        picture: NDArray[Any] = pictures[row]
+    except HDF5_ERRORS:
+        return None
+    return picture
 
 
 def is_session(path: Path) -> bool:

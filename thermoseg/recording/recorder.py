@@ -473,7 +473,7 @@ class Recorder:
         ended = self._process.poll()
         control = self._memory.control
         if int(control["state"]) == WriterState.FAILED:
-            self._end_because(bytes(control["sentence"]).decode())
+            self._end_because(control["sentence"].item().decode())
         elif ended is not None and int(control["state"]) != WriterState.DONE:
             self._end_because(
                 f"the process that writes {self.path} ended unexpectedly (exit code {ended}); "

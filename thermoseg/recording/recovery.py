@@ -31,7 +31,9 @@ from thermoseg.recording.layout import (
     append,
     create_datasets,
     encode_text,
+    is_written,
     set_closing_attributes,
+    stored_rows,
 )
 from thermoseg.recording.reader import (
     HDF5_ERRORS,
@@ -40,6 +42,7 @@ from thermoseg.recording.reader import (
     Recording,
     open_session,
     read_event_lines,
+    read_picture,
 )
 from thermoseg.recording.recorder import is_being_recorded
 
@@ -148,7 +151,7 @@ class _Copy:
         rows = min(len(pictures), *(len(values) for values, _ in tables.values()))
         readable = np.logical_and.reduce([good[:rows] for _, good in tables.values()])
         for row in np.flatnonzero(readable):
-            picture = _read_picture(pictures, int(row))
+            picture = read_picture(pictures, int(row))
             if picture is None:
                 readable[row] = False
                 continue
@@ -160,17 +163,23 @@ class _Copy:
         return int(readable.sum()), _gaps_of_damage(indices, times_s, readable)
 
     def _read_table(self, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Read a table chunk by chunk; rows of damaged chunks are zero and not readable."""
+        """Read a table chunk by chunk; rows of damaged chunks are zero and not readable.
+
+        Rows at the end that the crash has kept from being written are left out.
+        """
         dataset = self._source[name]
-        values = np.zeros(len(dataset), dataset.dtype)
-        readable = np.ones(len(dataset), bool)
-        for start in range(0, len(dataset), TABLE_ROWS):
-            chunk = slice(start, start + TABLE_ROWS)
+        count = stored_rows(dataset)
+        values = np.zeros(count, dataset.dtype)
+        damaged = np.zeros(count, bool)
+        for start in range(0, count, TABLE_ROWS):
+            chunk = slice(start, min(start + TABLE_ROWS, count))
             try:
                 values[chunk] = dataset[chunk]
             except HDF5_ERRORS:
-                readable[chunk] = False
-        return values, readable
+                damaged[chunk] = True
+        written = is_written(values)
+        end = int(np.flatnonzero(np.r_[True, written | damaged])[-1])
+        return values[:end], (written & ~damaged)[:end]
 
     def _copy_events(self) -> None:
         rows, readable = self._read_table("events")
@@ -192,17 +201,6 @@ class _Copy:
         }
         dropped = lost["recorder"] + lost["damaged"]
         return dict(zip(COUNTS, (kept + dropped, kept, dropped, lost["camera"]), strict=True))
-
-
-def _read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:
-    """Read and verify one picture; None if it is damaged."""
-    try:
-        if pictures.id.get_chunk_info_by_coord((row, 0, 0)).byte_offset is None:
-            return None
-        picture: NDArray[Any] = pictures[row]
-    except HDF5_ERRORS:
-        return None
-    return picture
 
 
 def _gaps_of_damage(
