@@ -123,10 +123,12 @@ class CameraPanel(QWidget):
         self.set_address(address)
 
     def show_models(self, names: Sequence[str], chosen: str) -> None:
-        """Offer these models, and none; `chosen` is the one selected."""
+        """Offer these models, and none; `chosen`, a name or a model file, is the one selected."""
         self._model.clear()
         for name in names:
             self._model.addItem(name, name)
+        if chosen not in names and Path(chosen).is_file():
+            self._model.addItem(Path(chosen).stem, chosen)
         self._model.addItem("No segmentation", NO_MODEL)
         self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
 

@@ -219,3 +219,15 @@ def test_text_grows_with_very_large_windows(make_window, session) -> None:
     window.resize(3840, 2160)
 
     assert window._scale > 1.5 * small
+
+
+def test_a_model_file_given_by_path_stays_chosen(make_window, session, tmp_path) -> None:
+    mine = tmp_path / "mine.safetensors"
+    mine.write_bytes(b"")
+    window = make_window(session)
+    window.choose_model(str(mine))
+    window._on_models_found(["face-compact"])
+
+    chosen = window._camera._model
+    assert chosen.currentText() == "mine"
+    assert window._camera.model == str(mine)
