@@ -293,6 +293,27 @@ def test_stopping_is_quick_and_may_be_repeated(wait_for: WaitFor) -> None:
     assert session.ended
 
 
+def test_a_slow_network_may_finish_its_frame(
+    monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    class SlowSegmenter(FaceSegmenter):
+        at_work = threading.Event()
+
+        def segment(self, frame: Frame) -> Segmentation:
+            self.at_work.set()
+            return super().segment(frame)
+
+    monkeypatch.setattr(session_module, "JOIN_TIMEOUT_S", 0.6)
+    network = SlowSegmenter(seconds=1.5)
+    session = Session(ScriptedCamera([0]), network)
+    session.start()
+    wait_for(network.at_work.is_set)
+    session.stop()
+
+    assert network.seen == [0]
+    assert session.ended
+
+
 def test_stopping_before_starting_does_nothing() -> None:
     camera = ScriptedCamera([])
     Session(camera, None).stop()

@@ -48,6 +48,10 @@ BACK_OFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Pauses between attempts to open a lost camera again; the last one is repeated."""
 JOIN_TIMEOUT_S: Final = 2.0
 """All threads together have this long to end."""
+NETWORK_TIMEOUT_S: Final = 60.0
+"""A network at work cannot be interrupted; a large one on a busy machine takes seconds a frame."""
+CAPTURE_THREAD: Final = "thermoseg capture"
+SEGMENT_THREAD: Final = "thermoseg segment"
 RATE_WINDOW_S: Final = 3.0
 """Rates are measured over the last seconds."""
 LATENCY_WINDOW: Final = 300
@@ -196,11 +200,11 @@ class Session:
             raise RuntimeError("a session runs once; make a new one")
         for outlet in self._outlets:
             outlet.start()
-        work: dict[str, Callable[[], None]] = {"capture": self._capture}
+        work: dict[str, Callable[[], None]] = {CAPTURE_THREAD: self._capture}
         if self._segmenter is not None:
-            work["segment"] = self._segment
+            work[SEGMENT_THREAD] = self._segment
         self._threads = [
-            threading.Thread(target=self._run, args=(body,), name=f"thermoseg {name}", daemon=True)
+            threading.Thread(target=self._run, args=(body,), name=name, daemon=True)
             for name, body in work.items()
         ]
         for thread in self._threads:
@@ -209,7 +213,8 @@ class Session:
     def stop(self) -> None:
         """End all threads, finish the recording and raise the first error, once.
 
-        Threads end within 2 s; a recording takes as long as the disk needs for what is waiting.
+        Threads end within 2 s, but for a network that is at work on a frame; a recording takes as
+        long as the disk needs for what is waiting.
         May be called more than once, and before `start`.
 
         Raises
@@ -221,14 +226,19 @@ class Session:
         """
         self._wind_down()
         deadline_s = time.monotonic() + JOIN_TIMEOUT_S
-        stuck = [thread.name for thread in self._threads if not _join(thread, deadline_s)]
-        stuck += [outlet.name for outlet in self._outlets if not outlet.stop(deadline_s)]
+        late = [thread for thread in self._threads if not _join(thread, deadline_s)]
+        stuck = [outlet.name for outlet in self._outlets if not outlet.stop(deadline_s)]
         if self._recorder is not None:
             self.stop_recording()
+        patience_s = time.monotonic() + NETWORK_TIMEOUT_S
+        stuck += [
+            thread.name
+            for thread in late
+            if thread.name != SEGMENT_THREAD or not _join(thread, patience_s)
+        ]
         if stuck and self._error is None:
             self._error = CameraError(
-                f"{' and '.join(stuck)} did not end within {JOIN_TIMEOUT_S:.0f} s; "
-                "restart the program to free the camera"
+                f"{' and '.join(stuck)} did not end; restart the program to free the camera"
             )
         if self._error is not None and not self._raised:
             self._raised = True
