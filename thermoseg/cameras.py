@@ -34,7 +34,7 @@ class Camera(Protocol):
 
     Options: ClassVar[type[CameraOptions]]
 
-    def __init__(self, target: str, options: Any) -> None:
+    def __init__(self, target: str, options: Any) -> None:  # noqa: ANN401  # each driver's own
         """Remember what to open."""
 
     def open(self) -> CameraInfo:
