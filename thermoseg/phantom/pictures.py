@@ -11,7 +11,7 @@ from thermoseg.phantom.render import Pose
 from thermoseg.phantom.shape import FloatArray
 from thermoseg.phantom.surroundings import draw_background, draw_hand
 
-PHANTOM_VERSION: Final = "3"
+PHANTOM_VERSION: Final = "4"
 """Raised when the same seed no longer gives the same picture; stored in model headers."""
 
 _TURNED_AWAY_DEG: Final = 95.0
@@ -95,7 +95,7 @@ def draw_pose(rng: np.random.Generator, aspect: float) -> Pose:
     yaw = rng.normal(0, 12) if rng.random() < 0.45 else rng.uniform(-65, 65)
     if rng.random() < 0.03:
         yaw = float(rng.choice([-1, 1])) * rng.uniform(110, 180)
-    pitch = rng.normal(5, 13) if rng.random() < 0.85 else rng.uniform(15, 42)
+    pitch = rng.normal(7, 13) if rng.random() < 0.85 else rng.uniform(15, 42)
     size = rng.random()
     if size < 0.65:
         face_height = rng.uniform(0.3, 0.75)

@@ -97,13 +97,13 @@ class Identity:
 
         return cls(
             width=around(0.97, 0.06),
-            lower_face=around(0.93, 0.08),
+            lower_face=around(0.9, 0.08),
             forehead=around(1.0, 0.08),
             jaw_width=around(1.0, 0.07),
             nose_length=around(1.0, 0.08),
             nose_width=around(1.05, 0.14),
             nose_height=around(1.0, 0.2),
-            mouth_width=around(0.96, 0.12),
+            mouth_width=around(0.89, 0.11),
             lip_height=around(0.88, 0.22),
             eye_size=around(0.95, 0.12),
             eye_slant=around(0.0, 0.03),
