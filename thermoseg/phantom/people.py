@@ -146,7 +146,7 @@ class Person:
             mouth_open=float(rng.uniform(0.03, 0.5)) if rng.random() < 0.22 else 0.0,
             smile=float(rng.uniform(-0.05, 0.2)) if rng.random() < 0.4 else 0.0,
             brow_raise=float(rng.normal(0, 0.04)),
-            eyes_closed=1.0 if rng.random() < 0.12 else float(rng.uniform(0, 0.4)),
+            eyes_closed=1.0 if rng.random() < 0.03 else float(rng.uniform(0, 0.25)),
         )
         return cls(
             rng,

@@ -11,7 +11,7 @@ from thermoseg.phantom.render import Pose
 from thermoseg.phantom.shape import FloatArray
 from thermoseg.phantom.surroundings import draw_background, draw_hand
 
-PHANTOM_VERSION: Final = "4"
+PHANTOM_VERSION: Final = "5"
 """Raised when the same seed no longer gives the same picture; stored in model headers."""
 
 _TURNED_AWAY_DEG: Final = 95.0
@@ -97,10 +97,12 @@ def draw_pose(rng: np.random.Generator, aspect: float) -> Pose:
         yaw = float(rng.choice([-1, 1])) * rng.uniform(110, 180)
     pitch = rng.normal(7, 13) if rng.random() < 0.85 else rng.uniform(15, 42)
     size = rng.random()
-    if size < 0.65:
-        face_height = rng.uniform(0.3, 0.75)
-    elif size < 0.85:
-        face_height = rng.uniform(0.1, 0.3)
+    if size < 0.6:
+        face_height = rng.uniform(0.4, 0.75)
+    elif size < 0.78:
+        face_height = rng.uniform(0.2, 0.4)
+    elif size < 0.86:
+        face_height = rng.uniform(0.08, 0.2)
     else:
         face_height = rng.uniform(0.75, 1.25)
     reach = 0.5 - 0.32 * min(face_height, 0.8)
