@@ -47,7 +47,7 @@ UPRIGHT: Final = {
 """TiAug settings that only bring a picture to the network's size."""
 
 
-PICTURES_PER_SITTER: Final = 3
+PICTURES_PER_SITTER: Final = 8
 """Phantom pictures of one person in a row: a person costs eight times as much as a picture."""
 
 
