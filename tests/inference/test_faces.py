@@ -1,9 +1,16 @@
 """Which labels belong to one face, and which islands no face can have."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from thermoseg.inference.faces import drop_strays, find_faces, most_likely, only_face
+from thermoseg.inference.faces import (
+    drop_strays,
+    find_faces,
+    has_face_layout,
+    most_likely,
+    only_face,
+)
 from thermoseg.labels import NUM_CLASSES, Region
 
 
@@ -138,3 +145,24 @@ def test_the_neighbour_is_taken_out_of_a_face_s_crop() -> None:
     np.testing.assert_array_equal(alone[:, :80], labels[:, :80])
     assert not alone[:, 80:].any()
     assert confidence[60, 120] < 0.1
+
+
+@pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
+def test_a_face_has_the_layout_of_one_whatever_its_roll(quarter_turns: int) -> None:
+    labels = np.zeros((120, 120), np.uint8)
+    draw_face(labels, top=30, left=50)
+
+    assert has_face_layout(probabilities(np.rot90(labels, quarter_turns)))
+
+
+def test_a_mouth_above_the_nose_or_no_cheeks_is_not_the_layout_of_a_face() -> None:
+    labels = np.zeros((120, 120), np.uint8)
+    draw_face(labels, top=30, left=50)
+    swapped = labels.copy()
+    swapped[labels == Region.MOUTH] = Region.CHIN
+    swapped[34:38, 60:80] = Region.MOUTH
+    without_mouth = np.where(labels == Region.MOUTH, Region.CHIN, labels)
+    without_cheeks = np.where(labels == Region.CHIN, Region.BACKGROUND, labels)
+
+    for wrong in (swapped, without_mouth, without_cheeks):
+        assert not has_face_layout(probabilities(wrong.astype(np.uint8)))

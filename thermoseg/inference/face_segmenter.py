@@ -17,6 +17,7 @@ from thermoseg.inference.faces import (
     FoundFace,
     drop_strays,
     find_faces,
+    has_face_layout,
     most_likely,
     only_face,
 )
@@ -45,10 +46,10 @@ DRIFT_SHARE: Final = 0.08
 """The crop stays until the face has moved by this share of it, so that labels do not flicker."""
 SIZE_DRIFT: Final = 1.15
 """The crop stays until the face has grown or shrunk by this factor."""
+MIN_COARSE: Final = 0.5
+"""Mean probability of its labels from which a face in a rough look is worth a closer one."""
 MIN_CONFIDENCE: Final = 0.6
 """Mean probability below which a group of labels is not taken for a face."""
-MIN_TILE_CONFIDENCE: Final = 0.75
-"""The same for a face seen only in an enlarged part of the frame, where texture deceives more."""
 MIN_FACE_PX: Final = 8
 """Faces smaller than this in the frame show no regions worth having."""
 SAME_FACE: Final = 0.4
@@ -163,12 +164,13 @@ class FaceSegmenter:
                 break
             found: list[Box] = []
             for tile in _tiles(view.whole, fraction):
-                for face in view.coarse_faces(tile, MIN_TILE_CONFIDENCE):
+                for face in view.coarse_faces(tile):
                     cut_off = _touches_border(face, tile) and not _touches_border(face, view.whole)
                     known = [*found, *(answer.face for answer in answers)]
                     if not cut_off and all(face.overlap(other) <= SAME_FACE for other in known):
                         found.append(face)
-            answers = _without_repeats([*answers, *view.thorough_answers(found)])
+            sure = [a for a in view.thorough_answers(found) if has_face_layout(a.probabilities)]
+            answers = _without_repeats([*answers, *sure])
         return answers[: MOST_FACES["best"]]
 
 
@@ -225,14 +227,14 @@ class _View:
 
     def look_thoroughly(self, face: Box, crop: Box) -> NDArray[np.float32]:
         """Return the mean over two crops of a face and their mirror images, for `crop`."""
-        wider = self.crop(face, WIDER_SHARE)
+        boxes = {crop, self.crop(face, WIDER_SHARE)}
         total = np.zeros((len(Region), *self._size), np.float32)
-        for box in (crop, wider):
+        for box in boxes:
             mirrored = self._input(box)[np.newaxis, np.newaxis, :, ::-1]
             back = self._runner.probabilities(np.ascontiguousarray(mirrored))[0, :, :, ::-1]
             answer = self.look_at(box) + back
             total += answer if box == crop else regrid(answer, box, crop)
-        return total / np.float32(4)
+        return total / np.float32(2 * len(boxes))
 
     def background(self) -> NDArray[np.float32]:
         """Return the background's probability over the whole frame, (h, w) of the frame."""
@@ -240,10 +242,10 @@ class _View:
         plane: NDArray[np.float32] = planes[0]
         return plane
 
-    def coarse_faces(self, box: Box, confidence: float = MIN_CONFIDENCE) -> list[Box]:
+    def coarse_faces(self, box: Box) -> list[Box]:
         """Return the boxes, in the frame, of the faces seen in a part of it, largest first."""
         faces = find_faces(self.look_at(box))
-        boxes = [self._in_frame(face.box, box) for face in faces if face.confidence >= confidence]
+        boxes = [self._in_frame(face.box, box) for face in faces if face.confidence >= MIN_COARSE]
         return [where for where in boxes if where.side >= MIN_FACE_PX]
 
     def refined(self, followed: _Followed, *, thorough: bool = False) -> _Answer | None:
@@ -280,11 +282,19 @@ class _View:
         return wanted
 
     def crop(self, face: Box, share: float) -> Box:
-        """Return the box around a face in which it takes up `share` of the height."""
-        side = face.side / share
+        """Return the box around a face in which it takes up `share` of the height.
+
+        It is moved and made smaller so as not to leave the frame, because repeated border pixels
+        tell the network less than an odd place or size of the face.
+        """
+        height = min(round(face.side / share), self.whole.height)
+        width = min(round(height * self._size[1] / self._size[0]), self.whole.width)
         row, column = face.centre
-        height, width = round(side), round(side * self._size[1] / self._size[0])
-        return Box(round(row - height / 2), round(column - width / 2), height, width)
+        last_top = self.whole.top + self.whole.height - height
+        last_left = self.whole.left + self.whole.width - width
+        top = min(max(round(row - height / 2), self.whole.top), last_top)
+        left = min(max(round(column - width / 2), self.whole.left), last_left)
+        return Box(top, left, height, width)
 
     def _input(self, box: Box) -> NDArray[np.float32]:
         return normalise(cut(self._celsius, box, self._size), self._normalisation)

@@ -22,6 +22,10 @@ MIN_REGIONS: Final = 3
 """A face shows at least so many of its five regions, even in profile or behind a mask."""
 FRAGMENT_SHARE: Final = 0.2
 """Islands of one region below this share of its largest are strays."""
+MIN_CHIN_SHARE: Final = 0.35
+"""Cheeks and chin make up at least this share of the labels of a face."""
+MAX_COSINE: Final = -0.5
+"""Eyes and mouth lie on opposite sides of the nose: the angle between them is 120° or more."""
 MOST_ISLANDS: Final = {
     Region.CHIN: 2,
     Region.MOUTH: 1,
@@ -108,6 +112,31 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
             pixels = int(areas[group].sum())
             faces.append(FoundFace(box, mask, pixels, float(confidence[mask].mean())))
     return sorted(faces, key=lambda face: -face.pixels)
+
+
+def has_face_layout(probabilities: NDArray[np.float32]) -> bool:
+    """Tell whether the labels lie as in a face, whatever its roll.
+
+    Eyes or brows, nose and mouth are all there, the nose between the others, and cheeks make up
+    a good part.  Texture of clothes and walls seldom passes; a face behind a mask may not either,
+    so this is asked only where a mistake is likelier than a face.
+
+    Parameters
+    ----------
+    probabilities
+        (classes, h, w), one face.
+    """
+    labels, _ = most_likely(probabilities)
+    upper = np.isin(labels, (Region.EYES, Region.EYEBROWS))
+    parts = [upper, labels == Region.NOSE, labels == Region.MOUTH]
+    if not all(part.any() for part in parts):
+        return False
+    if np.mean(labels[labels != Region.BACKGROUND] == Region.CHIN) < MIN_CHIN_SHARE:
+        return False
+    eyes, nose, mouth = (np.argwhere(part).mean(axis=0) for part in parts)
+    up, down = eyes - nose, mouth - nose
+    length = np.linalg.norm(up) * np.linalg.norm(down)
+    return bool(up @ down <= MAX_COSINE * length)
 
 
 def drop_strays(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
