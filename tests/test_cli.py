@@ -499,3 +499,13 @@ def test_the_demo_leaves_recording_traces_and_masks(
     assert len(list((folder / "masks").glob("*.png"))) >= 3
     for name in ("session.h5", "traces.png", "masks"):
         assert str(folder / name) in told
+
+
+def test_a_folder_without_pictures_is_named(tmp_path, capsys) -> None:
+    (tmp_path / "photos" / "deeper").mkdir(parents=True)
+    status = cli.main(["segment", str(tmp_path / "photos"), "--out", str(tmp_path / "out")])
+
+    assert status == 1
+    message = capsys.readouterr().err
+    assert "photos" in message
+    assert "folders in folders are not searched" in message

@@ -68,9 +68,14 @@ def plan_jobs(
     ConfigError
         If there is nothing to segment, or a mask would overwrite an input.
     """
+    paths = tuple(paths)
     files = tuple(dict.fromkeys(chain.from_iterable(_expand(path) for path in paths)))
     if not files:
-        raise ConfigError("there is nothing to segment; name at least one file or folder")
+        named = ", ".join(f"“{path}”" for path in paths)
+        raise ConfigError(
+            f"{named} holds no picture or recording; name files, or the folders that they are "
+            "directly in (folders in folders are not searched)"
+        )
     for file in files:
         if _may_be_overwritten(file, out):
             raise ConfigError(
