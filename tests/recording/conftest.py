@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -23,9 +25,17 @@ def made():
 
 
 @pytest.fixture
-def wait_for(wait_for):
-    """Wait longer than usual: the writer is a process, which a busy machine starts slowly."""
-    return lambda condition, timeout_s=60.0: wait_for(condition, timeout_s)
+def wait_for():
+    """Wait longer than usual and look seldom: on a busy machine a new process starts slowly."""
+
+    def wait(condition, timeout_s=100.0):
+        pause, deadline = threading.Event(), time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"nothing came of waiting {timeout_s} s for the condition")
+            pause.wait(0.02)
+
+    return wait
 
 
 @pytest.fixture

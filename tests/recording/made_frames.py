@@ -1,7 +1,7 @@
 """Frames that anybody can make again from their index, and a program that records them.
 
-As a program: `made_frames.py FILE` records at 60 Hz until it is killed or its writer is, and
-tells on standard output, line by line: `writer PID`, then `INDEX WRITTEN` for each frame offered,
+As a program: `made_frames.py FILE` records at 30 Hz until it is killed or its writer is, and
+tells on standard output, line by line: `writer PID`, then `INDEX SETTLED` for each frame offered,
 `safe` once frames have reached the disk, and at the end the summary as JSON.
 """
 
@@ -22,7 +22,7 @@ from thermoseg.recording.recorder import ModelIdentity, Recorder
 from thermoseg.rois import RoiSample
 from thermoseg.session import Result
 
-RATE_HZ = 60.0
+RATE_HZ = 30.0
 EPOCH = 1_700_000_000.0
 KILLED_SIZE = (60, 80)
 """Height and width of what the program records; small, to leave a busy machine time to write."""
@@ -87,8 +87,8 @@ def main(path, fork):
         if index % 30 == 0:
             recorder.note_event(f"event {index}", frame.time_s)
         status = recorder.status()
-        tell(index, status.recorded)
-        if not safe and status.recorded > 30 and recorder._memory.control["flushed"] > 0:
+        tell(index, status.recorded + status.dropped)
+        if not safe and status.recorded > 15 and recorder._memory.control["flushed"] > 0:
             safe = True
             tell("safe")
         if status.failed:

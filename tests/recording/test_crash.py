@@ -15,9 +15,11 @@ import pytest
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recovery import find_unfinished, recover
 
+pytestmark = pytest.mark.timeout(600)
+
 LOST_S = 1.0
 """What a crash may cost at most."""
-BACKLOG_FRAMES = 15
+BACKLOG_FRAMES = 8
 """Frames that may wait in memory at the moment of a kill; they are lost with their writer."""
 VICTIMS = ("writer", "program", "everything")
 """Only the writer; only the program that records; both, as when the session is logged out."""
@@ -41,14 +43,14 @@ class Child:
         return psutil.Process(int(self.lines()[0].split()[1]))
 
     def offered(self):
-        """Return the index of each frame offered, and how many were written by then."""
+        """Return the index of each frame offered, and how many were written or dropped by then."""
         rows = [line.split() for line in self.lines()[1:-1] if line[:1].isdigit()]
         return [(int(row[0]), int(row[1])) for row in rows]
 
     def keeps_up(self):
         """Whether the writer gets as much time as it needs, which a busy machine may deny."""
-        index, written = self.offered()[-1]
-        return index - written < BACKLOG_FRAMES
+        index, settled = self.offered()[-1]
+        return index - settled < BACKLOG_FRAMES
 
 
 @pytest.fixture
@@ -67,9 +69,9 @@ def child(tmp_path):
 
 def kill(child, victim, wait_for, frames_after_safe):
     """Kill at a moment given in frames; returns the index of the last frame offered before."""
-    wait_for(lambda: "safe" in child.lines(), 30)
+    wait_for(lambda: "safe" in child.lines())
     first = len(child.offered())
-    wait_for(lambda: len(child.offered()) >= first + frames_after_safe, 30)
+    wait_for(lambda: len(child.offered()) >= first + frames_after_safe)
     wait_for(child.keeps_up)
     writer = child.writer()
     if victim in ("writer", "everything"):
@@ -77,8 +79,8 @@ def kill(child, victim, wait_for, frames_after_safe):
     if victim in ("program", "everything"):
         child.process.kill()
     last = child.offered()[-1][0]
-    child.process.wait(20)
-    wait_for(lambda: not writer.is_running() or writer.status() == psutil.STATUS_ZOMBIE, 20)
+    child.process.wait(60)
+    wait_for(lambda: not writer.is_running() or writer.status() == psutil.STATUS_ZOMBIE)
     return last
 
 
@@ -105,7 +107,7 @@ def check_survivors(path, last_offered, made):
 
 
 def kill_and_recover(child, victim, wait_for, made, seed):
-    moment = random.Random(seed).randrange(120)
+    moment = random.Random(seed).randrange(60)
     started = child(name=f"{victim}{seed}")
     last = kill(started, victim, wait_for, moment)
     path = started.path
@@ -152,12 +154,12 @@ def test_twenty_kills_cost_at_most_a_second_each(child, victim, wait_for, made, 
 
 def test_the_writer_ends_though_another_process_holds_its_pipe(child, wait_for, made):
     started = child("--fork")
-    wait_for(lambda: "safe" in started.lines(), 30)
+    wait_for(lambda: "safe" in started.lines())
     writer = started.writer()
     (heir,) = set(psutil.Process(started.process.pid).children()) - {writer}
     started.process.kill()
-    started.process.wait(10)
-    wait_for(lambda: not writer.is_running(), 5)
+    started.process.wait(60)
+    wait_for(lambda: not writer.is_running())
     assert heir.is_running()
     heir.kill()
     with Recording(started.path) as recording:
@@ -182,7 +184,7 @@ def test_a_full_disk_ends_the_recording_with_a_sentence_and_a_readable_file(tmp_
     command += [str(program), str(stop_bytes), str(elsewhere)]
     if not shutil.which("unshare") or os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root and unshare")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250)
     if done.returncode == 77 or "unshare failed" in done.stderr:
         pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr

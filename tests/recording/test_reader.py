@@ -134,8 +134,8 @@ def test_a_summary_says_what_a_session_holds(made, make_recorder):
     summary = summarise(path)
     assert (summary.frames, summary.gaps, summary.counts.missed) == (5, 1, 3)
     assert summary.flagged == {"gap_before": 1}
-    assert summary.seconds == pytest.approx(7 / 60)
-    assert summary.rate_hz == pytest.approx(4 / (7 / 60))
+    assert summary.seconds == pytest.approx(7 / 30)
+    assert summary.rate_hz == pytest.approx(4 / (7 / 30))
     rows = dict(summary.rows())
     assert rows["complete"] == "yes, stopped"
     assert rows["camera"] == "Made 0042 at made:?seed=1"

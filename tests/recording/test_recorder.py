@@ -33,8 +33,8 @@ def test_frames_come_back_bit_for_bit(made, recorded):
         for index in range(24):
             frame = recording.frame(index)
             np.testing.assert_array_equal(frame.counts, made.made_counts(index, info))
-            assert (frame.index, frame.time_s) == (index, index / 60)
-            assert frame.wall_time == 1_700_000_000.0 + index / 60
+            assert (frame.index, frame.time_s) == (index, index / 30)
+            assert frame.wall_time == 1_700_000_000.0 + index / 30
             assert not frame.counts.flags.writeable
         extremes = [
             (recording.frame(i).counts.min(), recording.frame(i).counts.max()) for i in (3, 7)
@@ -136,7 +136,7 @@ def test_what_a_stalled_writer_cannot_take_is_counted(made, make_recorder, caplo
     for frame in frames:
         recorder.offer(frame)
     dropped = recorder.status().dropped
-    assert 500 - 240 <= dropped < 500
+    assert 500 - 120 <= dropped < 500
     writer_of(recorder).resume()
     wait_for(lambda: recorder.status().recorded == 501 - dropped)
     recorder.offer(made.made_frame(501, info))
@@ -179,7 +179,7 @@ def test_frames_that_the_camera_lost_are_counted_as_missed(made, make_recorder):
     with Recording(summary.path) as recording:
         (gap,) = recording.gaps
         assert (gap.index_before, gap.index_after, gap.frames) == (11, 15, 3)
-        assert (gap.time_s, gap.cause) == (15 / 60, "camera")
+        assert (gap.time_s, gap.cause) == (15 / 30, "camera")
         assert recording.counts.missed == 3
 
 

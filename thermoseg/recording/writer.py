@@ -49,6 +49,8 @@ FLUSH_INTERVAL_S: Final = 0.5
 """Between two flushes with fsync; nothing older is lost by a kill or a power cut."""
 MIN_FLUSH_INTERVAL_S: Final = 0.1
 """While a backlog is written that spans more than `FLUSH_INTERVAL_S` of frames."""
+MAX_FLUSH_SHARE: Final = 0.25
+"""Of the time, for such flushes: on a starved machine they must not keep the backlog alive."""
 WAIT_S: Final = 0.1
 """For a message; then the parent is looked for and a flush may be due."""
 _GAP_BEFORE: Final = 32
@@ -238,7 +240,8 @@ def main() -> None:
         sentence = _write(job, memory, inbox)
     except Exception as error:
         # HDF5 crashes when it closes a file that it could not write, at interpreter exit too.
-        log.debug("the session file cannot be written", exc_info=True)
+        expected = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+        log.log(expected, "the session file cannot be written", exc_info=True)
         _fail(memory, _explain(error, Path(job.path)))
         os._exit(1)
     if sentence:
@@ -262,7 +265,7 @@ def _write(job: WriterJob, memory: SharedMemory, inbox: queue.SimpleQueue[bytes]
     memory.control["free_bytes"] = shutil.disk_usage(folder).free
     memory.control["state"] = WriterState.WRITING
     ended = ""
-    last_flush = time.monotonic()
+    last_flush, flush_s = time.monotonic(), 0.0
     while not ended:
         message = _next_message(inbox, job.parent)
         if message == b"":
@@ -274,11 +277,13 @@ def _write(job: WriterJob, memory: SharedMemory, inbox: queue.SimpleQueue[bytes]
             else:
                 _add(kind, slot, writer, memory)
         since_s = time.monotonic() - last_flush
-        behind = since_s >= MIN_FLUSH_INTERVAL_S and writer.unflushed_s >= FLUSH_INTERVAL_S
+        soon_s = max(MIN_FLUSH_INTERVAL_S, flush_s / MAX_FLUSH_SHARE)
+        behind = since_s >= soon_s and writer.unflushed_s >= FLUSH_INTERVAL_S
         if since_s < FLUSH_INTERVAL_S and not behind:
             continue
         last_flush = time.monotonic()
         writer.flush()
+        flush_s = time.monotonic() - last_flush
         memory.control["free_bytes"] = free = shutil.disk_usage(folder).free
         if free < job.stop_bytes and not ended:
             sentence = f"the disk that holds {job.path} is nearly full"
