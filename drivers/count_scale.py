@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.frame_source import FileOptions
-from thermoseg.errors import ConfigError, FormatError
+from thermoseg.errors import FormatError
 from thermoseg.radiometry import COUNTS, KELVIN, LinearRadiometry, Radiometry, RelativeCounts
 
 log = logging.getLogger(__name__)
@@ -56,10 +56,10 @@ def radiometry_of_counts(
     guess
         Whether a plausible scale may be taken where none is given.
 
-    Raises
-    ------
-    ConfigError
-        If it cannot be told; the message asks for `scale_k`.
+    Returns
+    -------
+    The scale given, else the only plausible one, else counts without a scale, whose reason asks
+    for `scale_k`: regions can be found without °C.
     """
     options.refuse_scene(name)
     if options.relative:
@@ -69,10 +69,12 @@ def radiometry_of_counts(
         return LinearRadiometry(options.scale_k, offset_c)
     scale_k = plausible_scale(counts) if guess else None
     if scale_k is None:
-        raise ConfigError(
+        reason = (
             f"{name} holds counts (median {np.median(counts):.0f}) and does not say how many "
-            "kelvin one is; give ?scale_k=0.04 (FLIR), 0.01 (Lepton) or relative=true"
+            "kelvin one is; for °C give scale_k, such as 0.04 (FLIR) or 0.01 (Lepton)"
         )
+        log.warning("%s", reason)
+        return RelativeCounts(reason)
     log.warning("%s: taken as %g K per count, the only plausible scale", name, scale_k)
     return LinearRadiometry(scale_k, offset_c)
 

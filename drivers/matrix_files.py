@@ -257,6 +257,8 @@ class _NpyMatrices:
             )
         if data.dtype.kind not in "fiu":
             raise FormatError(f"{path.name} holds {data.dtype}; save °C as float32")
+        if data.ndim == 3 and data.shape[-1] == 1:
+            data = data[..., 0]
         if data.shape[-1] * data.shape[-2] > MAX_PIXELS:
             raise FormatError(f"{path.name} has frames of {data.shape[-2:]}; save smaller frames")
         return data[np.newaxis] if data.ndim == 2 else data

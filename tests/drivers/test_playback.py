@@ -222,9 +222,10 @@ def test_counts_in_a_matrix_need_their_scale(tmp_path: Path) -> None:
     path = tmp_path / "counts.npy"
     np.save(path, WARM)
 
-    with pytest.raises(ConfigError, match="scale_k"):
-        frames_of(path)
+    (unknown,) = frames_of(path)
     (frame,) = frames_of(path, scale_k=0.04)
+
+    assert FrameFlag.UNCALIBRATED in unknown.flags
 
     np.testing.assert_array_equal(frame.counts, WARM)
     assert frame.celsius[0, 0] == pytest.approx(26.85, abs=1e-4)
@@ -247,16 +248,27 @@ def test_the_only_plausible_scale_of_a_tiff_is_taken_and_told(
 
 
 @pytest.mark.parametrize("counts", [8_192, 3_000, 60_000])
-def test_a_tiff_without_a_plausible_scale_asks_for_it(tmp_path: Path, counts: int) -> None:
+def test_a_tiff_without_a_plausible_scale_is_shown_without_temperatures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, counts: int
+) -> None:
     path = tmp_path / "flux.tiff"
     tifffile.imwrite(path, np.full((6, 8), counts, np.uint16))
 
-    with pytest.raises(ConfigError, match=r"flux\.tiff .*give \?scale_k="):
-        frames_of(path)
-    (frame,) = frames_of(path, relative=True)
+    with caplog.at_level(logging.WARNING):
+        (frame,) = frames_of(path)
 
+    assert "flux.tiff" in caplog.text
+    assert "give scale_k" in caplog.text
     assert FrameFlag.UNCALIBRATED in frame.flags
     assert frame.celsius[0, 0] == counts
+
+
+def test_a_picture_with_one_channel_is_one_picture(tmp_path: Path) -> None:
+    path = tmp_path / "face.npy"
+    np.save(path, np.full((6, 8, 1), 33.5, np.float32))
+    (frame,) = frames_of(path)
+
+    assert frame.celsius.shape == (6, 8)
 
 
 @pytest.mark.parametrize("imagej", [False, True])
