@@ -1,0 +1,126 @@
+"""The model that comes with the program: what its file says, and what it finds."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from thermoseg.cameras import make_camera
+from thermoseg.frames import Frame
+from thermoseg.inference.choose import choose_segmenter
+from thermoseg.labels import FACE_REGIONS, Region
+from thermoseg.models import describe_model, find_model
+from thermoseg.phantom.head import Phantom, Sitter
+from thermoseg.phantom.render import Pose
+from thermoseg.radiometry import LinearRadiometry
+from thermoseg.rois import RoiMeter
+
+NAME = "face-compact"
+LARGEST_BYTES = 10 * 2**20
+
+
+@pytest.fixture(scope="module")
+def live():
+    return choose_segmenter(NAME, threads=1)
+
+
+def read_frames(address: str, count: int):
+    camera = make_camera(address)
+    camera.open()
+    try:
+        return [camera.read(timeout_s=1) for _ in range(count)]
+    finally:
+        camera.close()
+
+
+def overlap(found: np.ndarray, truth: np.ndarray, region: Region) -> float:
+    a, b = found == region, truth == region
+    return np.count_nonzero(a & b) / np.count_nonzero(a | b)
+
+
+def test_its_file_is_small_and_says_how_it_was_made() -> None:
+    model = describe_model(find_model(NAME))
+    header = model.header
+
+    assert model.path.stat().st_size <= LARGEST_BYTES
+    assert header.name == NAME
+    assert "thermoseg-train train" in header.command
+    assert header.iterations > 0
+    assert header.phantom_version
+    assert "phantom" in header.data.lower()
+    assert header.licence
+
+
+@pytest.mark.parametrize(
+    ("pose", "least"),
+    [
+        (Pose(face_height=0.5, y=0.02), 0.6),
+        (Pose(yaw_deg=30, face_height=0.5), 0.5),
+        (Pose(pitch_deg=20, roll_deg=-15, face_height=0.4), 0.5),
+    ],
+    ids=["frontal", "turned", "tilted"],
+)
+def test_it_finds_the_regions_of_the_phantom(live, pose: Pose, least: float) -> None:
+    means = []
+    for seed in (3, 8, 21):
+        address = (
+            f"simulated:?width=640&height=512&realtime=false&frames=3&seed={seed}&motion=0"
+            f"&yaw_deg={pose.yaw_deg}&pitch_deg={pose.pitch_deg}&roll_deg={pose.roll_deg}"
+            f"&face_height={pose.face_height}"
+        )
+        frame = read_frames(address, 1)[0]
+        placed = Pose(pose.yaw_deg, pose.pitch_deg, pose.roll_deg, 0.0, 0.02, pose.face_height)
+        truth = Phantom(Sitter(seed, placed)).picture(0.0, 512, 640).labels
+        found = live.segment(frame).labels
+        means.append(np.mean([overlap(found, truth, region) for region in FACE_REGIONS]))
+
+    assert np.mean(means) >= least
+
+
+def test_its_masks_show_the_breath_of_the_phantom(live) -> None:
+    rate_hz, breaths_per_minute = 10, 15
+    frames = read_frames(
+        f"simulated:?width=640&height=512&rate_hz={rate_hz}&realtime=false&frames=81"
+        f"&breaths_per_minute={breaths_per_minute}&breath_depth_k=1.5&motion=0.3",
+        80,
+    )
+    meter = RoiMeter()
+    trace = []
+    for frame in frames:
+        samples = meter.measure(frame, live.segment(frame))
+        trace.append(next(s.mean_c for s in samples if s.region == "nostrils"))
+
+    time_s = np.arange(len(frames)) / rate_hz
+    breath = np.sin(2 * np.pi * breaths_per_minute / 60 * time_s)
+    assert np.isfinite(trace).all()
+    assert np.corrcoef(trace, breath)[0, 1] >= 0.9
+
+
+def test_an_empty_room_holds_no_face(live) -> None:
+    rng = np.random.default_rng(4)
+    room = (22 + 0.05 * rng.standard_normal((240, 320))).astype(np.float32)
+    room += np.linspace(0, 1, 320, dtype=np.float32)
+    scale = LinearRadiometry(0.01)
+    counts = np.round((room - scale.offset_c) / scale.scale_k).astype(np.uint16)
+    frame = Frame.from_counts(counts, scale, 0, 1e6, 0.0)
+
+    assert np.count_nonzero(live.segment(frame).labels) == 0
+
+
+def test_its_masks_sit_on_a_real_face(test_data) -> None:
+    folder = test_data / "faces" / "tfw"
+    face = json.loads((folder / "example_annotations.json").read_text())["tiles"][0]
+    points = sorted(face["points_xy"], key=lambda point: point[1])
+    camera = make_camera(f"file:{folder / 'example_indoor_clean.png'}?realtime=false")
+    camera.open()
+    frame = camera.read(timeout_s=5)
+    camera.close()
+    labels = choose_segmenter(NAME, mode="best", threads=1).segment(frame).labels
+
+    expected = [Region.EYES, Region.EYES, Region.NOSE, Region.MOUTH, Region.MOUTH]
+    for (x, y), region in zip(points, expected, strict=True):
+        away = cv2.distanceTransform(
+            (labels != region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )
+        assert away[round(y), round(x)] <= 8, f"{region.label} is not at {x:g}, {y:g}"
