@@ -1,8 +1,8 @@
 """Frames that anybody can make again from their index, and a program that records them.
 
 As a program: `made_frames.py FILE` records at 30 Hz until it is killed or its writer is, and
-tells on standard output, line by line: `writer PID`, then `INDEX SETTLED` for each frame offered,
-`safe` once frames have reached the disk, and at the end the summary as JSON.
+tells on standard output, line by line: `writer PID`, then `INDEX SETTLED MONOTONIC_S` for each
+frame offered, `safe` once frames have reached the disk, and at the end the summary as JSON.
 """
 
 import json
@@ -87,7 +87,7 @@ def main(path, fork):
         if index % 30 == 0:
             recorder.note_event(f"event {index}", frame.time_s)
         status = recorder.status()
-        tell(index, status.recorded + status.dropped)
+        tell(index, status.recorded + status.dropped, time.monotonic())
         if not safe and status.recorded > 15 and recorder._memory.control["flushed"] > 0:
             safe = True
             tell("safe")

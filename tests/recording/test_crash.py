@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ LOST_S = 1.0
 """What a crash may cost at most."""
 BACKLOG_FRAMES = 8
 """Frames that may wait in memory at the moment of a kill; they are lost with their writer."""
+LOOK_BACK_FRAMES = 30
 VICTIMS = ("writer", "program", "everything")
 """Only the writer; only the program that records; both, as when the session is logged out."""
 
@@ -43,14 +45,15 @@ class Child:
         return psutil.Process(int(self.lines()[0].split()[1]))
 
     def offered(self):
-        """Return the index of each frame offered, and how many were written or dropped by then."""
+        """Return index, number written or dropped by then, and time of each frame offered."""
         rows = [line.split() for line in self.lines()[1:-1] if line[:1].isdigit()]
-        return [(int(row[0]), int(row[1])) for row in rows]
+        return [(int(row[0]), int(row[1]), float(row[2])) for row in rows]
 
     def keeps_up(self):
-        """Whether the writer gets as much time as it needs, which a busy machine may deny."""
-        index, settled = self.offered()[-1]
-        return index - settled < BACKLOG_FRAMES
+        """Whether program and writer had the time they need, which a busy machine may deny."""
+        last = self.offered()[-LOOK_BACK_FRAMES:]
+        in_time = time.monotonic() - last[0][2] < 1.5 * LOST_S
+        return in_time and all(index - settled < BACKLOG_FRAMES for index, settled, _ in last)
 
 
 @pytest.fixture
@@ -74,14 +77,14 @@ def kill(child, victim, wait_for, frames_after_safe):
     wait_for(lambda: len(child.offered()) >= first + frames_after_safe)
     wait_for(child.keeps_up)
     writer = child.writer()
+    killed = time.monotonic()
     if victim in ("writer", "everything"):
         writer.kill()
     if victim in ("program", "everything"):
         child.process.kill()
-    last = child.offered()[-1][0]
     child.process.wait(60)
     wait_for(lambda: not writer.is_running() or writer.status() == psutil.STATUS_ZOMBIE)
-    return last
+    return max(index for index, _, offered in child.offered() if offered < killed)
 
 
 def check_survivors(path, last_offered, made):
