@@ -21,8 +21,8 @@ from thermoseg.phantom.physiology import Physiology
 from thermoseg.phantom.render import Pose
 from thermoseg.phantom.sensor import Sensor, ThermalCamera
 
-_BUFFERED_FRAMES: Final = 4
-"""Frames kept for a late reader, as USB and GigE drivers do."""
+_BUFFERED_FRAMES: Final = 8
+"""Frames kept for a late reader; GigE drivers keep about ten."""
 _AFTER_SHUTTER_S: Final = 2.0
 """For how long after a shutter event frames are flagged."""
 _FINEST_WIDTH: Final = 160
