@@ -609,7 +609,7 @@ class MainWindow(QMainWindow):
         palette = str(settings.value("palette", "Iron"))
         self._palette.setCurrentText(palette)
         self._on_palette_chosen(self._palette.currentText())
-        self._opacity.setValue(int(settings.value("opacity", 30)))
+        self._opacity.setValue(int(settings.value("opacity", 45)))
         self._span.mode = SpanMode(str(settings.value("span", SpanMode.FACE.value)))
         length_s = int(settings.value("trace", self._traces.length_s))
         self._traces.set_length(length_s)
