@@ -258,10 +258,11 @@ class _NpyMatrices:
         if data.dtype.kind not in "fiu":
             raise FormatError(f"{path.name} holds {data.dtype}; save °C as float32")
         if data.ndim == 3 and data.shape[-1] == 1:
-            data = data[..., 0]
+            data = np.squeeze(data, axis=-1)
         if data.shape[-1] * data.shape[-2] > MAX_PIXELS:
             raise FormatError(f"{path.name} has frames of {data.shape[-2:]}; save smaller frames")
-        return data[np.newaxis] if data.ndim == 2 else data
+        frames: NDArray[Any] = data[np.newaxis] if data.ndim == 2 else data
+        return frames
 
     def _fitting_grid(self) -> LinearGrid:
         if self._data.nbytes > SCANNED_BYTES:
