@@ -176,7 +176,7 @@ def test_a_killed_program_leaves_no_shared_memory_and_no_complaint(child, wait_f
     assert sorted(Path("/dev/shm").glob("*")) == before
 
 
-@pytest.mark.parametrize("stop_bytes", [0, 8_000_000], ids=["to the last byte", "with a reserve"])
+@pytest.mark.parametrize("stop_bytes", [0, 20_000_000], ids=["to the last byte", "with a reserve"])
 def test_a_full_disk_ends_the_recording_with_a_sentence_and_a_readable_file(tmp_path, stop_bytes):
     small, elsewhere = tmp_path / "small", tmp_path / "elsewhere"
     small.mkdir()
