@@ -54,6 +54,8 @@ class Camera(Protocol):
         ------
         CameraTimeoutError
             If none came; reading again is right.
+        FrameRefusedError
+            If one came but is broken; it is counted, never delivered.
         StreamEndedError
             If a finite source is at its end.
         CameraLostError
@@ -81,6 +83,15 @@ class CameraListing:
     description: str
     problem: str = ""
     """Why it cannot be used and what to install; empty if it can."""
+    model: str = ""
+    """The rest is empty or 0 where it cannot be known without opening the camera."""
+    serial: str = ""
+    width: int = 0
+    """Pixels."""
+    height: int = 0
+    """Pixels."""
+    rate_hz: float = 0.0
+    """Nominal frames per second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ class CameraLostError(CameraError):
     """The camera is gone; only opening it again can help."""
 
 
+class FrameRefusedError(CameraError):
+    """A frame came in pieces or scrambled and is not delivered; the next read may well succeed."""
+
+
 class StreamEndedError(CameraError):
     """The last frame of a finite source has been read; not a fault."""
 
