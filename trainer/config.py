@@ -42,6 +42,10 @@ class PhantomConfig(Section):
     kind: Literal["phantom"]
     weight: Positive = 1.0
     """Share of the pictures that come from here, against the other sources."""
+    scene: Literal["any", "laboratory", "wild"] = "any"
+    """"laboratory" has bare frontal faces before a wall; "wild" has the world outside."""
+    pictures: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """How many different pictures there are, eight of each person; 0 for endless."""
 
 
 class FolderConfig(Section):

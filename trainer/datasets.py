@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from thermoseg.errors import ConfigError, FormatError
 from thermoseg.labels import NUM_CLASSES
 from thermoseg.phantom.people import Person
-from thermoseg.phantom.training import draw_picture
+from thermoseg.phantom.training import draw_person, draw_picture
 from thermoseg.preprocess import normalise
-from trainer.config import FolderConfig, SourceConfig, StreamConfig, TrainingConfig
+from trainer.config import FolderConfig, PhantomConfig, SourceConfig, StreamConfig, TrainingConfig
 from trainer.contrast import ContrastAug
 from trainer.tiaug import TiAug, TiAugConfig
 
@@ -68,19 +68,36 @@ class Source(Protocol):
 
 
 class PhantomSource:
-    """The synthetic head, endless."""
+    """The synthetic head, endless or of as many pictures as are wanted."""
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, config: PhantomConfig, height: int, width: int) -> None:
         self.height = height
         self.width = width
+        self._config = config
         self._sitter: tuple[int, ...] = ()
         self._person: Person | None = None
+        self._kept: dict[tuple[int, ...], Picture] = {}
 
     def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
-        """Render a picture of (height, width)."""
+        """Render a picture of (height, width), or take one of the `pictures` rendered before.
+
+        Which pictures these are depends on the first number of `sitter`, the seed of the run.
+        """
+        if self._config.pictures == 0:
+            return self._render(rng, sitter)
+        number = int(rng.integers(self._config.pictures))
+        key = (sitter[0], number)
+        if key not in self._kept:
+            person = (sitter[0], 3, number // PICTURES_PER_SITTER)
+            self._kept[key] = self._render(np.random.default_rng((sitter[0], 4, number)), person)
+        return self._kept[key]
+
+    def _render(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
+        scene = self._config.scene
         if sitter != self._sitter:
-            self._person, self._sitter = Person.draw(np.random.default_rng(sitter)), sitter
-        return draw_picture(rng, self.height, self.width, self._person)
+            self._person = draw_person(np.random.default_rng(sitter), scene)
+            self._sitter = sitter
+        return draw_picture(rng, self.height, self.width, self._person, scene)
 
 
 class LabelledFolder:
@@ -158,7 +175,7 @@ def open_sources(configs: tuple[SourceConfig, ...], stream: StreamConfig) -> Sou
     sources: list[Source] = [
         LabelledFolder(config)
         if config.kind == "folder"
-        else PhantomSource(stream.height, stream.width)
+        else PhantomSource(config, stream.height, stream.width)
         for config in configs
     ]
     return Mixture(sources, [config.weight for config in configs])

@@ -131,3 +131,29 @@ def test_climates_reach_from_frost_to_rooms_warmer_than_skin() -> None:
     assert min(climate.room_c for climate in climates) < 0
     assert max(climate.room_c - climate.skin_c for climate in climates) > 3
     assert all(26 <= climate.skin_c <= 37 for climate in climates)
+
+
+@pytest.mark.parametrize("scene", ["laboratory", "wild"])
+def test_scenes_repeat_and_show_every_region(scene: str) -> None:
+    def pictures() -> list[tuple[np.ndarray, np.ndarray]]:
+        return [
+            draw_picture(np.random.default_rng((8, i)), HEIGHT, WIDTH, None, scene)
+            for i in range(8)
+        ]
+
+    one, twin = pictures(), pictures()
+
+    for (celsius, labels), (same_celsius, same_labels) in zip(one, twin, strict=True):
+        assert np.array_equal(celsius, same_celsius)
+        assert np.array_equal(labels, same_labels)
+        assert np.isfinite(celsius).all()
+    assert np.unique([labels for _, labels in one]).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_only_in_the_laboratory_is_every_face_warmer_than_what_is_behind() -> None:
+    def contrast(scene: str, i: int) -> float:
+        celsius, labels = draw_picture(np.random.default_rng((9, i)), HEIGHT, WIDTH, None, scene)
+        return float(celsius[labels > 0].mean() - np.median(celsius[labels == 0]))
+
+    assert min(contrast("laboratory", i) for i in range(12)) > 3
+    assert min(contrast("wild", i) for i in range(12)) < -1

@@ -8,8 +8,15 @@ import tifffile
 import torch
 
 from thermoseg.errors import ConfigError
-from trainer.config import FolderConfig, TrainingConfig, check_config
-from trainer.datasets import BatchStream, LabelledFolder, Mixture, Picture, validation_pictures
+from trainer.config import FolderConfig, PhantomConfig, TrainingConfig, check_config
+from trainer.datasets import (
+    BatchStream,
+    LabelledFolder,
+    Mixture,
+    PhantomSource,
+    Picture,
+    validation_pictures,
+)
 
 
 def a_config(**stream: Any) -> TrainingConfig:
@@ -156,3 +163,13 @@ def test_an_empty_or_missing_folder_is_named(tmp_path: Path) -> None:
         LabelledFolder(FolderConfig(kind="folder", path=tmp_path))
     with pytest.raises(ConfigError, match="is no folder"):
         LabelledFolder(FolderConfig(kind="folder", path=tmp_path / "none"))
+
+
+def test_a_phantom_of_few_pictures_gives_no_others() -> None:
+    config = PhantomConfig(kind="phantom", scene="laboratory", pictures=3)
+    source = PhantomSource(config, 48, 60)
+    drawn = [source.sample(np.random.default_rng(i), (7, 2, 0, i)) for i in range(20)]
+    again = PhantomSource(config, 48, 60).sample(np.random.default_rng(0), (7, 2, 0, 99))
+
+    assert len({celsius.tobytes() for celsius, _ in drawn}) == 3
+    assert np.array_equal(drawn[0][0], again[0])

@@ -138,10 +138,16 @@ class Person:
         self.stage = Stage(parts)
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, climate: Climate | None = None) -> "Person":
-        """Choose somebody in a climate of their own or the one given."""
+    def draw(
+        cls,
+        rng: np.random.Generator,
+        climate: Climate | None = None,
+        traits: Traits | None = None,
+        wardrobe: Wardrobe | None = None,
+    ) -> "Person":
+        """Choose somebody; climate, traits and wardrobe are drawn too where none are given."""
         climate = climate or Climate.draw(rng)
-        traits = _acclimatised(Traits.draw(rng), climate)
+        traits = _acclimatised(traits or Traits.draw(rng), climate)
         expression = Expression(
             mouth_open=float(rng.uniform(0.03, 0.5)) if rng.random() < 0.22 else 0.0,
             smile=float(rng.uniform(-0.05, 0.2)) if rng.random() < 0.4 else 0.0,
@@ -154,7 +160,7 @@ class Person:
             traits,
             climate,
             Clothing.draw(rng, climate.skin_c, climate.room_c),
-            Wardrobe.draw(rng, climate, traits.cap_k is not None),
+            wardrobe or Wardrobe.draw(rng, climate, traits.cap_k is not None),
             expression,
         )
 

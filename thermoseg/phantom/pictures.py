@@ -80,7 +80,7 @@ def compose(
     )
     faces: list[FloatArray] = []
     for pose, someone in order:
-        landmarks = _add_person(rng, celsius, labels, someone, pose, climate)
+        landmarks = add_person(rng, celsius, labels, someone, pose, climate)
         if landmarks is not None:
             faces.append(landmarks)
     if faces and rng.random() < 0.07:
@@ -116,7 +116,7 @@ def draw_pose(rng: np.random.Generator, aspect: float) -> Pose:
     )
 
 
-def _add_person(
+def add_person(
     rng: np.random.Generator,
     celsius: FloatArray,
     labels: NDArray[np.uint8],
@@ -124,6 +124,17 @@ def _add_person(
     pose: Pose,
     climate: Climate,
 ) -> FloatArray | None:
+    """Paint a person and the labels of the face over a picture, in place.
+
+    Parameters
+    ----------
+    celsius, labels
+        (height, width).
+
+    Returns
+    -------
+    The 68 landmarks, (68, 2) x, y pixels; None of somebody turned away.
+    """
     height, width = celsius.shape
     surface, facing, seen = person.stage.draw(pose, height, width, float(rng.uniform(0.1, 0.9)))
     rim = float(rng.uniform(0.1, 0.55))
