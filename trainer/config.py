@@ -147,7 +147,7 @@ class RunConfig(Section):
     validate_every_s: Positive = 300.0
     """Seconds between validations; the run also ends with one."""
     init_from: Path | None = None
-    """Model file or checkpoint whose weights are the start."""
+    """Model file or checkpoint whose weights are the start; of a narrower network, widened."""
 
     @model_validator(mode="after")
     def _one_length(self) -> "RunConfig":

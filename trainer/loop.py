@@ -37,6 +37,7 @@ from trainer.datasets import (
 from trainer.metrics import Confusion, Scores
 from trainer.objective import Objective
 from trainer.tiaug import TiAug, TiAugConfig
+from trainer.widening import widen
 
 HEARTBEAT_S: Final = 1.0
 """Between two lines of `metrics.jsonl`."""
@@ -425,17 +426,17 @@ def _build_optimiser(config: OptimiserConfig, modules: list[nn.Module]) -> torch
 
 
 def _load_start(network: nn.Module, path: Path) -> None:
-    """Copy the weights of a model file or a checkpoint into `network`."""
+    """Start `network` with the weights of a model file or checkpoint, widened where it is wider."""
     try:
         if path.suffix == ".safetensors":
             weights = load_model(path)[0].state_dict()
         else:
             weights = load_checkpoint(path)["averaged"]
-        network.load_state_dict(weights)
-    except RuntimeError as error:
+        network.load_state_dict(widen(weights, network.state_dict()))
+    except ValueError as error:
         raise TrainingError(
-            f"{path}: its weights do not fit the network; set network.name and network.width "
-            f"as they were"
+            f"{path}: its weights do not fit the network ({error}); set network.name as it was and "
+            f"network.width to a multiple"
         ) from error
 
 

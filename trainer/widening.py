@@ -1,0 +1,64 @@
+"""A trained network as the start of a wider one of the same kind.
+
+Function-preserving widening after Chen, Goodfellow and Shlens, "Net2Net", ICLR 2016: every channel
+is copied, and what is made of the copies is shared out among them, so that the wide network
+begins with exactly the answers of the narrow one and only gets better from there.
+"""
+
+import torch
+from torch import Tensor
+
+UNEVENNESS = 0.1
+"""Spread of the copies' shares; equal copies would get equal gradients and stay copies."""
+
+
+def widen(narrow: dict[str, Tensor], wide: dict[str, Tensor], seed: int = 0) -> dict[str, Tensor]:
+    """Spread the weights of a network over one whose every level is k times as wide.
+
+    Channel c becomes the neighbours kc … kc + k - 1, an order that concatenation keeps.
+
+    Parameters
+    ----------
+    narrow
+        State of the trained network.
+    wide
+        State of the network to start, for names and shapes; left untouched.
+    seed
+        Of how unevenly copies share.
+
+    Returns
+    -------
+    A state for the wide network with the same answers, up to rounding.
+
+    Raises
+    ------
+    ValueError
+        If names differ, or a size is no multiple of the narrow one.
+    """
+    if narrow.keys() != wide.keys():
+        raise ValueError(
+            "the networks have different layers, so one cannot be widened to the other"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    return {name: _spread(narrow[name], wide[name], name, generator) for name in wide}
+
+
+def _spread(weight: Tensor, like: Tensor, name: str, generator: torch.Generator) -> Tensor:
+    if weight.ndim != like.ndim or any(
+        new % old for old, new in zip(weight.shape, like.shape, strict=True)
+    ):
+        raise ValueError(
+            f"{name}: {tuple(like.shape)} is no multiple of {tuple(weight.shape)}; choose a width "
+            f"that is"
+        )
+    if weight.ndim == 0:
+        return weight.clone()
+    spread = weight.repeat_interleave(like.shape[0] // weight.shape[0], dim=0)
+    if weight.ndim < 2:
+        return spread
+    copies = like.shape[1] // weight.shape[1]
+    shares = 1 + UNEVENNESS * torch.randn((*weight.shape[:2], copies), generator=generator)
+    shares = (shares / shares.sum(2, keepdim=True)).flatten(1)
+    shares = shares.repeat_interleave(like.shape[0] // weight.shape[0], dim=0)
+    spread = spread.repeat_interleave(copies, dim=1)
+    return spread * shares.view(*shares.shape, *[1] * (weight.ndim - 2))
