@@ -1,7 +1,7 @@
 """The phantom as a camera: `simulated:?width=640&height=512&rate_hz=30`.
 
 It keeps its own clock like a real camera: frames that nobody fetches in time are lost, beyond the
-few that its driver buffers.
+few that its driver buffers.  And it fails on demand: `simulated:?fault=unplug@5s+2s,stall@12s`.
 """
 
 import time
@@ -10,10 +10,18 @@ from typing import Annotated, ClassVar, Final
 
 import cv2
 import numpy as np
-from pydantic import Field
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 
+from drivers.fault_plan import Fault, FaultKind, FaultPlan
 from thermoseg.cameras import CameraListing, CameraOptions
-from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError
+from thermoseg.errors import (
+    CameraError,
+    CameraLostError,
+    CameraTimeoutError,
+    FrameRefusedError,
+    StreamEndedError,
+)
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.phantom.head import Phantom, Sitter, Truth
 from thermoseg.phantom.people import Climate
@@ -27,6 +35,13 @@ _AFTER_SHUTTER_S: Final = 2.0
 """For how long after a shutter event frames are flagged."""
 _FINEST_WIDTH: Final = 160
 """Cameras with fewer columns are drawn this wide and averaged down, as their pixels would."""
+_TELEMETRY_ROWS: Final = 2
+"""Lines too many of a frame of the wrong size."""
+
+
+def _plan(text: str) -> str:
+    FaultPlan.parse(text)
+    return text
 
 
 class SimulatedOptions(CameraOptions):
@@ -55,6 +70,8 @@ class SimulatedOptions(CameraOptions):
     """How many frames there are; 0 for endless."""
     realtime: bool = True
     """Whether frames come at `rate_hz`, or as fast as they are read."""
+    fault: Annotated[str, AfterValidator(_plan)] = ""
+    """What goes wrong and when, such as unplug@5s+2s,stall@12s; see `drivers.fault_plan`."""
 
 
 class SimulatedCamera:
@@ -77,9 +94,20 @@ class SimulatedCamera:
         self._next = 0
         self._start = 0.0
         self._start_wall = 0.0
+        self._plan = FaultPlan.parse(options.fault)
+        self._done: set[Fault] = set()
+        self._first_start: float | None = None
+        self._shown: NDArray[np.uint16] | None = None
 
     def open(self) -> CameraInfo:
-        """Prepare the phantom; takes a fraction of a second."""
+        """Prepare the phantom; takes a fraction of a second.
+
+        Raises
+        ------
+        CameraLostError
+            While a fault keeps it unplugged.
+        """
+        self._check_plugged()
         o = self._options
         pose = Pose(o.yaw_deg, o.pitch_deg, o.roll_deg, 0.0, 0.02, o.face_height)
         body = Physiology(o.breaths_per_minute, o.breath_depth_k, motion=o.motion, seed=o.seed)
@@ -95,6 +123,9 @@ class SimulatedCamera:
         self._phantom.picture(0.0, *self._drawn_size())
         self._next = 0
         self._start, self._start_wall = time.monotonic(), time.time()
+        if self._first_start is None:
+            self._first_start = self._start
+        self._shown = None
         return CameraInfo(
             model="Simulated phantom",
             serial=f"seed-{o.seed}",
@@ -107,14 +138,30 @@ class SimulatedCamera:
         )
 
     def read(self, timeout_s: float) -> Frame:
-        """Return the next frame when it is due."""
+        """Return the next frame when it is due.
+
+        Raises
+        ------
+        CameraTimeoutError
+            If it is not due in time, or a fault makes the camera stall.
+        FrameRefusedError
+            If a fault cuts it off.
+        CameraLostError
+            If a fault unplugs the camera.
+        StreamEndedError
+            After the last of `frames`.
+        CameraError
+            If it is not open.
+        """
         if self._phantom is None or self._camera is None:
             raise CameraError("the simulated camera is not open; open it first")
         o = self._options
         self._check_end()
+        began_s = time.monotonic()
         if o.realtime:
             self._wait(timeout_s)
             self._check_end()
+        self._fail(timeout_s - (time.monotonic() - began_s))
         index = self._next
         self._next += 1
         time_s = index / o.rate_hz
@@ -131,13 +178,15 @@ class SimulatedCamera:
             flags |= FrameFlag.SHUTTER
         elif exposure.after_shutter_s < _AFTER_SHUTTER_S:
             flags |= FrameFlag.AFTER_SHUTTER
+        counts, fault_flags = self._spoil(exposure.counts, index)
+        self._shown = exposure.counts if counts.shape != exposure.counts.shape else counts
         return Frame.from_counts(
-            exposure.counts,
+            counts,
             self._sensor.radiometry,
             index,
-            time_s,
+            time_s + self._clock_error_s(time_s),
             self._start_wall + time_s,
-            flags,
+            flags | fault_flags,
         )
 
     def close(self) -> None:
@@ -147,12 +196,90 @@ class SimulatedCamera:
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
         """Offer the one that is always there."""
-        return [CameraListing("simulated:", "Simulated phantom, 640×512 at 30 frames/s")]
+        return [
+            CameraListing(
+                "simulated:",
+                "Simulated phantom, 640×512 at 30 frames/s",
+                model="Simulated phantom",
+                width=640,
+                height=512,
+                rate_hz=30.0,
+            )
+        ]
 
     def _drawn_size(self) -> tuple[int, int]:
         o = self._options
         finer = max(1, -(-_FINEST_WIDTH // o.width))
         return o.height * finer, o.width * finer
+
+    @property
+    def _opened_s(self) -> float:
+        """When it was opened last, seconds since it was opened for the first time."""
+        return 0.0 if self._first_start is None else self._start - self._first_start
+
+    def _check_plugged(self) -> None:
+        """Refuse to open while a fault keeps the camera unplugged."""
+        if self._first_start is None or not self._options.realtime:
+            return
+        now_s = time.monotonic() - self._first_start
+        if any(f.at_s <= now_s < f.at_s + f.length_s for f in self._plan.of(FaultKind.UNPLUG)):
+            raise CameraLostError("the simulated camera is unplugged; plug it in again")
+
+    def _fail(self, left_s: float) -> None:
+        """Do what the plan says of the whole camera at the time of the next frame."""
+        now_s = self._opened_s + self._next / self._options.rate_hz
+        for fault in self._plan.of(FaultKind.UNPLUG):
+            if self._opened_s <= fault.at_s <= now_s:
+                raise CameraLostError("the simulated camera was unplugged; plug it in again")
+        for fault in self._plan.of(FaultKind.STALL):
+            if self._opened_s <= fault.at_s <= now_s < fault.at_s + fault.length_s:
+                time.sleep(max(left_s, 0.0))
+                if self._options.realtime:
+                    passed_s = time.monotonic() - self._start
+                    self._next = max(self._next, int(passed_s * self._options.rate_hz))
+                raise CameraTimeoutError("no frame of the simulated camera in time; read again")
+
+    def _spoil(
+        self, counts: NDArray[np.uint16], index: int
+    ) -> tuple[NDArray[np.uint16], FrameFlag]:
+        """Do what the plan says of one frame; its checks are those of a driver."""
+        now_s = self._opened_s + index / self._options.rate_hz
+        if self._strikes(FaultKind.TRUNCATED, now_s):
+            whole = counts.nbytes
+            raise FrameRefusedError(
+                f"a frame of the simulated camera came with {whole // 2} of its {whole} bytes; "
+                "check its cable"
+            )
+        if self._strikes(FaultKind.SIZE, now_s):
+            return np.pad(counts, ((0, _TELEMETRY_ROWS), (0, 0))), FrameFlag.NONE
+        if self._strikes(FaultKind.CORRUPT, now_s):
+            spoilt = counts.copy()
+            rng = np.random.default_rng(index)
+            spoilt[len(spoilt) // 2] = rng.integers(0, 65536, counts.shape[1], np.uint16)
+            return spoilt, FrameFlag.DAMAGED
+        shown = counts if self._shown is None else self._shown
+        if self._strikes(FaultKind.FFC, now_s):
+            return shown, FrameFlag.SHUTTER
+        if self._strikes(FaultKind.DUPLICATE, now_s):
+            return shown, FrameFlag.NONE
+        return counts, FrameFlag.NONE
+
+    def _strikes(self, kind: FaultKind, now_s: float) -> bool:
+        """Whether a fault of this kind hits the frame of `now_s`."""
+        struck = False
+        for fault in self._plan.of(kind):
+            if fault.at_s <= now_s < fault.at_s + fault.length_s or (
+                not fault.length_s and fault.at_s <= now_s and fault not in self._done
+            ):
+                self._done.add(fault)
+                struck = True
+        return struck
+
+    def _clock_error_s(self, time_s: float) -> float:
+        """Return by how much the camera's clock has jumped since it was opened."""
+        now_s = self._opened_s + time_s
+        jumps = self._plan.of(FaultKind.CLOCK)
+        return sum(jump.length_s for jump in jumps if self._opened_s <= jump.at_s <= now_s)
 
     def _check_end(self) -> None:
         frames = self._options.frames

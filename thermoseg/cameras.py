@@ -5,6 +5,9 @@ An address is `scheme:target?option=value&…`, for example `simulated:?rate_hz=
 `thermoseg.cameras`; the options are checked by the driver's own `Options`.
 """
 
+import logging
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -13,10 +16,15 @@ from urllib.parse import parse_qsl, unquote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from thermoseg.errors import ConfigError, DriverMissingError
+from thermoseg.errors import ConfigError, DriverMissingError, ThermoSegError
 from thermoseg.frames import CameraInfo, Frame
 
+log = logging.getLogger(__name__)
+
 ENTRY_POINT_GROUP: Final = "thermoseg.cameras"
+
+PATIENCE_S: Final = 5.0
+"""A driver that looks for its cameras for longer is said to hang; those of GigE need 1 s."""
 
 
 class CameraOptions(BaseModel):
@@ -93,6 +101,20 @@ class CameraListing:
     rate_hz: float = 0.0
     """Nominal frames per second."""
 
+    @property
+    def size(self) -> str:
+        """Pixels and rate, as far as they are known: “160×120, 9/s”."""
+        pixels = f"{self.width}×{self.height}" if self.width and self.height else ""
+        return ", ".join(filter(None, (pixels, f"{self.rate_hz:g}/s" if self.rate_hz else "")))
+
+    @property
+    def title(self) -> str:
+        """Model, serial number and size in one line; the description where the model is unknown."""
+        if not self.model:
+            return self.description
+        name = " ".join(filter(None, (self.model, self.serial)))
+        return f"{name} ({self.size})" if self.size else name
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -109,7 +131,7 @@ class Address:
         Raises
         ------
         ConfigError
-            If there is no scheme or an option has no value.
+            If there is no scheme, or an option has no value or two.
         """
         scheme, colon, rest = text.partition(":")
         if not colon or not scheme.isidentifier():
@@ -119,11 +141,15 @@ class Address:
             )
         target, _, query = rest.partition("?")
         try:
-            options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
         except ValueError as error:
             raise ConfigError(
                 f"the options of “{text}” cannot be read; write ?name=value&name=value"
             ) from error
+        options = dict(pairs)
+        if len(options) < len(pairs):
+            twice = next(name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1)
+            raise ConfigError(f"“{text}” gives the option “{twice}” twice; leave one away")
         return cls(scheme, unquote(target), options)
 
 
@@ -153,13 +179,102 @@ def make_camera(address: str) -> Camera:
 
 def list_cameras() -> list[CameraListing]:
     """List every camera that can be opened now, and every driver that cannot work and why."""
-    listings: list[CameraListing] = []
-    for name, entry in sorted(_drivers().items()):
+    return CameraScout().look()
+
+
+class CameraScout:
+    """Asks all drivers what is there, each in a thread of its own: looking for a camera may hang.
+
+    One that has not answered yet is not asked again; until it answers, or is given up, what it
+    said last holds.  May be used from several threads.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        """Ask nobody yet.
+
+        Parameters
+        ----------
+        patience_s
+            A driver that has not answered for so long is listed as one that hangs, seconds.
+        """
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self._drivers = _drivers()
+        self._inquiries: dict[str, _Inquiry] = {}
+        self._answers: dict[str, list[CameraListing]] = {}
+
+    def look(self, wait_s: float | None = None) -> list[CameraListing]:
+        """List every camera there is, and every driver that cannot say and why, by driver.
+
+        Parameters
+        ----------
+        wait_s
+            The longest wait for all drivers together, seconds; as long as there is patience if
+            not given.
+        """
+        with self._lock:
+            for name, entry in self._drivers.items():
+                self._collect(name)
+                if name not in self._inquiries:
+                    self._inquiries[name] = _Inquiry(entry)
+            deadline_s = time.monotonic() + (self._patience_s if wait_s is None else wait_s)
+            for inquiry in self._inquiries.values():
+                inquiry.wait(deadline_s)
+            for name in self._drivers:
+                self._collect(name)
+            self._give_up_late()
+            return [
+                listing for name in sorted(self._drivers) for listing in self._answers.get(name, ())
+            ]
+
+    def _collect(self, name: str) -> None:
+        inquiry = self._inquiries.get(name)
+        if inquiry is not None and inquiry.answered:
+            self._answers[name] = inquiry.answer
+            del self._inquiries[name]
+
+    def _give_up_late(self) -> None:
+        for name, inquiry in self._inquiries.items():
+            if time.monotonic() - inquiry.asked_s >= self._patience_s:
+                problem = (
+                    f"looking for cameras of “{name}” takes longer than {self._patience_s:g} s; "
+                    "unplug them, plug them in again and restart the program"
+                )
+                self._answers[name] = [CameraListing(f"{name}:", name, problem)]
+
+
+class _Inquiry:
+    """One driver being asked."""
+
+    def __init__(self, entry: EntryPoint) -> None:
+        self.asked_s = time.monotonic()
+        self.answer: list[CameraListing] = []
+        self._entry = entry
+        self._thread = threading.Thread(
+            target=self._ask, name=f"thermoseg discover {entry.name}", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def answered(self) -> bool:
+        return not self._thread.is_alive()
+
+    def wait(self, deadline_s: float) -> None:
+        self._thread.join(max(deadline_s - time.monotonic(), 0.0))
+
+    def _ask(self) -> None:
+        name = self._entry.name
         try:
-            listings.extend(_load(entry).discover())
-        except DriverMissingError as error:
-            listings.append(CameraListing(f"{name}:", name, problem=str(error)))
-    return listings
+            self.answer = list(_load(self._entry).discover())
+        except ThermoSegError as error:
+            self.answer = [CameraListing(f"{name}:", name, str(error))]
+        except Exception as error:
+            log.warning("looking for cameras of %s failed", name, exc_info=True)
+            problem = (
+                f"looking for cameras of “{name}” failed ({type(error).__name__}: {error}); "
+                "“thermoseg doctor” tells what this machine lacks"
+            )
+            self.answer = [CameraListing(f"{name}:", name, problem)]
 
 
 def _drivers() -> dict[str, EntryPoint]:
@@ -182,4 +297,6 @@ def _first_complaint(error: ValidationError, options: type[CameraOptions]) -> st
     if first["type"] == "extra_forbidden":
         known = ", ".join(options.model_fields) or "none"
         return f"unknown option “{name}” (known: {known})"
+    if first["type"] == "value_error":
+        return f"option “{name}”: {first['ctx']['error']},"
     return f"option “{name}”: {first['msg']}, got {first['input']!r},"
