@@ -4,6 +4,33 @@ Thermal image augmentation of Joshi et al., BMVC 2022, §3.2: I_aug = f_occ(I_or
 with the ranges of θ from the paper's Figure 2, plus the geometric transformations it names.  All
 of it works on °C and comes before normalisation.  Chance is drawn apart from where it is applied:
 training draws, sliders set, tests replay.
+
+Where the paper and its released code differ, or leave something open:
+
+=============  ==============================  ========================  ===========================
+Parameter      Paper                           Code                      Here
+=============  ==============================  ========================  ===========================
+size           about 1-40 % of the face area   mean radius 10-25 px      as the paper; the area is
+                                                                         that of what is painted
+irregularity   0-10 %                          0-100 %                   as the paper
+spikiness      0-50 %                          0-100 %                   as the paper
+vertices       2-30                            2-9, then 2-99            as the paper
+position       whole image                     10-90 % of a side         as the paper
+noise in       not named                       even, ±NETD/2             that of η, which comes last
+the object                                                               and covers objects too
+η              0 < η < 0.1 °C                  even, ±NETD/2             as the code: min-max
+                                                                         normalisation takes the
+                                                                         constant away
+resize         0.5-2                           0.5-2, aspect 0.9-1.1     even in the logarithm, so
+                                                                         half as often as twice
+border         not named                       not named                 edge goes on, or one
+                                                                         temperature between the
+                                                                         picture's extremes
+=============  ==============================  ========================  ===========================
+
+Temperatures are even from Min - (Max - Min) to Max + (Max - Min) of the picture in both, so a third
+of the objects is colder than everything in it and a third is hotter.  The order here is geometry,
+objects, blur, noise: lenses blur objects and sensors add noise last, as eq. (4) does.
 """
 
 from dataclasses import dataclass
@@ -17,6 +44,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 FACELESS_SHARE: Final = 0.15
 """Share of the picture taken as face area when it shows no face, so that objects have a size."""
+
+THINNEST_AREA: Final = 0.2
+"""Of an outline with a mean radius of 1 (a disc has π): thinner ones are not blown up to size."""
 
 SUBPIXEL_BITS: Final = 4
 """Fractional bits of polygon corners; OpenCV then draws to a sixteenth of a pixel."""
@@ -86,7 +116,7 @@ class TiAugConfig(BaseModel):
         Annotated[float, Field(ge=0)],
         Annotated[float, Field(ge=0)],
     ] = (0.34, 0.33, 0.33)
-    """Weights of one object, two apart, and two that touch."""
+    """Weights of one object, two anywhere, and two that touch."""
     same_temperature: Probability = 0.5
     """Chance that the second object is as warm as the first."""
     size: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.01, 0.40)
@@ -251,6 +281,11 @@ class TiAug:
         warped, mask = self._warp(celsius, labels, params)
         if params.occluders:
             _paint_occluders(warped, mask, params.occluders)
+        if params.blur_sigma_px > 0:
+            size = 2 * max(1, round(2 * params.blur_sigma_px)) + 1
+            warped = np.asarray(
+                cv2.GaussianBlur(warped, (size, size), params.blur_sigma_px), np.float32
+            )
         if params.netd_k > 0:
             noise = np.random.Generator(np.random.SFC64(params.noise_seed)).random(
                 warped.shape, dtype=np.float32
@@ -258,11 +293,6 @@ class TiAug:
             noise -= np.float32(0.5)
             noise *= np.float32(params.netd_k)
             warped += noise
-        if params.blur_sigma_px > 0:
-            size = 2 * max(1, round(2 * params.blur_sigma_px)) + 1
-            warped = np.asarray(
-                cv2.GaussianBlur(warped, (size, size), params.blur_sigma_px), np.float32
-            )
         return warped, mask
 
     def _draw_occluders(self, rng: np.random.Generator) -> tuple[Occluder, ...]:
@@ -359,26 +389,8 @@ def _paint_occluders(
             x, y = corner
         area_px = occluder.area * face_px
         fill = low + occluder.temperature * (high - low)
-        if len(occluder.corners) == 2:
-            length = sqrt(area_px / max(occluder.thickness, 1e-3))
-            angle = occluder.corners[0][0]
-            reach_x, reach_y = length / 2 * cos(angle), length / 2 * sin(angle)
-            corner = (x + reach_x, y + reach_y)
-            cv2.line(
-                celsius,
-                _fixed_point(x - reach_x, y - reach_y),
-                _fixed_point(*corner),
-                fill,
-                max(1, round(length * occluder.thickness)),
-                cv2.LINE_8,
-                SUBPIXEL_BITS,
-            )
-            continue
-        radius = sqrt(area_px / pi)
-        polar = np.asarray(occluder.corners, np.float64)
-        points = np.empty_like(polar)
-        points[:, 0] = x + radius * polar[:, 1] * np.cos(polar[:, 0])
-        points[:, 1] = y + radius * polar[:, 1] * np.sin(polar[:, 0])
+        shape = _outline(occluder)
+        points = shape * sqrt(area_px / max(_polygon_area(shape), THINNEST_AREA)) + (x, y)
         corner = (float(points[0, 0]), float(points[0, 1]))
         cv2.fillPoly(
             celsius,
@@ -389,5 +401,18 @@ def _paint_occluders(
         )
 
 
-def _fixed_point(x: float, y: float) -> tuple[int, int]:
-    return round(x * (1 << SUBPIXEL_BITS)), round(y * (1 << SUBPIXEL_BITS))
+def _outline(occluder: Occluder) -> NDArray[np.float64]:
+    """Return the corners (n, 2), x and y around (0, 0), of an object of any size."""
+    polar = np.asarray(occluder.corners, np.float64)
+    directions = np.column_stack([np.cos(polar[:, 0]), np.sin(polar[:, 0])])
+    if len(polar) > 2:
+        return np.asarray(polar[:, 1:] * directions, np.float64)
+    along = directions[0]
+    across = max(occluder.thickness, 1e-3) * np.array([-along[1], along[0]])
+    return np.array([along - across, along + across, across - along, -along - across])
+
+
+def _polygon_area(points: NDArray[np.float64]) -> float:
+    """Return the area inside corners (n, 2), by Gauss's shoelace formula."""
+    x, y = points.T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)

@@ -1,5 +1,10 @@
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -167,8 +172,6 @@ def test_half_of_the_pictures_get_objects_in_all_three_configurations() -> None:
 def test_connected_objects_touch() -> None:
     celsius, labels = a_face()
     augment = only(occlude=1.0, configurations=(0.0, 0.0, 1.0), same_temperature=1.0)
-    import cv2
-
     joined = 0
     for seed in range(40):
         warm, _ = augment(celsius, labels, np.random.default_rng(seed))
@@ -176,6 +179,115 @@ def test_connected_objects_touch() -> None:
         joined += count <= 2
 
     assert joined >= 36
+
+
+@pytest.mark.parametrize("corners", [2, 3, 5, 30])
+def test_an_object_has_the_area_that_was_asked_for(corners: int) -> None:
+    celsius, labels = a_face()
+    augment = only(
+        occlude=1.0,
+        configurations=(1.0, 0.0, 0.0),
+        size=(0.2, 0.2),
+        vertices=(corners, corners),
+        spikiness=(0.0, 0.3),
+        position=(0.5, 0.5),
+        temperature=(1.5, 1.5),
+    )
+
+    for seed in range(30):
+        warm, _ = augment(celsius, labels, np.random.default_rng(seed))
+        # A fifth of the face's 100 x 100 pixels.
+        assert np.count_nonzero(warm == 39) == pytest.approx(2000, rel=0.12)
+
+
+def test_two_corners_make_a_line_as_thick_as_asked_for() -> None:
+    celsius, labels = np.full((256, 320), 20.0, np.float32), np.ones((256, 320), np.uint8)
+    celsius[0, 0] = 30
+    augment = only(
+        occlude=1.0,
+        configurations=(1.0, 0.0, 0.0),
+        size=(0.02, 0.02),
+        vertices=(2, 2),
+        line_thickness=(0.1, 0.1),
+        position=(0.5, 0.5),
+        temperature=(2.0, 2.0),
+    )
+
+    warm, _ = augment(celsius, labels, np.random.default_rng(4))
+    rows, columns = np.nonzero(warm == 40)
+    _, (long_px, short_px), _ = cv2.minAreaRect(np.column_stack([columns, rows]))
+
+    assert sorted((long_px, short_px))[0] / sorted((long_px, short_px))[1] < 0.15
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_objects_of_every_configuration_are_hotter_and_colder_than_the_face(kind: int) -> None:
+    weights = tuple(float(one == kind) for one in range(3))
+    rng = np.random.default_rng(1)
+    drawn = [
+        only(occlude=1.0, configurations=weights, same_temperature=0.5).draw(rng).occluders
+        for _ in range(400)
+    ]
+
+    # The face is the warmest thing of the picture, hence 1.
+    hotter = [all(one.temperature > 1 for one in objects) for objects in drawn]
+    colder = [all(one.temperature < 1 for one in objects) for objects in drawn]
+    assert np.mean(hotter) > 0.15
+    assert np.mean(colder) > 0.4
+    if kind > 0:
+        same = np.mean([objects[0].temperature == objects[1].temperature for objects in drawn])
+        assert same == pytest.approx(0.5, abs=0.1)
+
+
+def test_noise_is_that_of_the_sensor_and_no_lens_blurs_it() -> None:
+    celsius, labels = a_face()
+
+    sharp, _ = only(blur=1.0)(celsius, labels, np.random.default_rng(0))
+    noisy, _ = only(blur=1.0, noise=1.0, netd_k=(0.1, 0.1))(
+        celsius, labels, np.random.default_rng(0)
+    )
+
+    assert np.std(noisy[:20] - sharp[:20]) == pytest.approx(0.1 / np.sqrt(12), rel=0.05)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    height=st.integers(2, 90),
+    width=st.integers(2, 90),
+    temperature_c=st.floats(-40, 300, width=32),
+    span_k=st.sampled_from([0.0, 0.01, 30.0]),
+    seed=st.integers(0, 2**32),
+)
+def test_any_picture_keeps_its_labels_and_stays_finite(
+    height: int, width: int, temperature_c: float, span_k: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    celsius = (temperature_c + span_k * rng.random((height, width))).astype(np.float32)
+    labels = rng.choice([0, 2, 5], (height, width)).astype(np.uint8)
+
+    warm, mask = TiAug(TiAugConfig(height=48, width=64))(celsius, labels, rng)
+
+    assert warm.shape == mask.shape == (48, 64)
+    assert np.isfinite(warm).all()
+    assert set(np.unique(mask)) <= {0, 2, 5}
+    reach = 1.01 * span_k + 0.06
+    assert temperature_c - reach <= warm.min()
+    assert warm.max() <= temperature_c + 2.01 * span_k + 0.06
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_only_geometry_moves_labels(seed: int) -> None:
+    celsius, labels = a_face()
+    everything = TiAug(TiAugConfig(occlude=1.0, noise=1.0, blur=1.0, hard_border=1.0))
+    drawn = everything.draw(np.random.default_rng(seed))
+    bare = replace(drawn, occluders=(), netd_k=0.0, blur_sigma_px=0.0, border=None)
+
+    assert np.array_equal(
+        everything.apply(celsius, labels, drawn)[1], everything.apply(celsius, labels, bare)[1]
+    )
+    first, again = (everything.apply(celsius, labels, drawn)[0] for _ in range(2))
+    assert np.array_equal(first, again)
 
 
 def test_noise_stays_within_half_its_width() -> None:
