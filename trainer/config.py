@@ -4,6 +4,7 @@ Imports no torch, so that a window can build a form from these models at once.
 """
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -18,6 +19,10 @@ from trainer.tiaug import Probability, TiAugConfig
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+MOST_BYTES: Final = 1_000_000
+"""Of a TOML file; a recipe has some thousand."""
+MOST_SHOWN: Final = 80
+"""Characters of a wrong value in a message."""
 SET_HINT: Final = "write KEY=VALUE, for example run.batch=4"
 
 
@@ -49,18 +54,71 @@ class PhantomConfig(Section):
 
 
 class FolderConfig(Section):
-    """Your own pictures, each beside a PNG with its labels."""
+    """Your own pictures, in folders and subfolders, each with labels or landmarks beside it."""
 
     kind: Literal["folder"]
     path: Path
-    """Folder with .npy, .png or .tif pictures."""
+    """Folder with .npy, .tif, .png, .bmp or .jpg pictures."""
     labels: Path | None = None
-    """Folder with a PNG of the same stem for each; None means `<stem>_labels.png` beside it."""
+    """Folder, with the same subfolders, that holds `<stem>.png` (labels), `<stem>.ljson` or
+    `<stem>.pts` (68 landmarks); None means `<stem>_labels.png` or landmarks beside a picture."""
+    scale_k: Positive | None = None
+    """Kelvin per count of 16-bit pictures, such as 0.01 or 0.04; None leaves them as counts."""
+    offset_c: Annotated[float, Field(allow_inf_nan=False)] = -273.15
+    """Temperature of count 0 if `scale_k` is given, °C."""
+    first_pixel: Literal[0, 1] = 1
+    """Number that .pts files give the first row and column; iBUG's count from 1."""
+    subject: str | None = None
+    """Regular expression whose one group finds the person in a picture's path within the folder,
+    such as "^(s[0-9]+)_"; None where every picture shows somebody else."""
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    """Share of the people (or pictures, without `subject`) that the run is judged on and does not
+    learn from; always the same ones, chosen by a hash of their names."""
+    validation_subjects: tuple[str, ...] = ()
+    """Exactly these people instead of a share."""
+    validation_path: Path | None = None
+    """Another folder to be judged on instead of a share, its labels beside its pictures."""
+    weight: Positive = 1.0
+    """Share of the pictures that come from here, against the other sources."""
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> "FolderConfig":
+        if self.subject is not None:
+            try:
+                groups = re.compile(self.subject).groups
+            except re.error as error:
+                raise ValueError(f"subject is no regular expression ({error})") from error
+            if groups != 1:
+                raise ValueError(f"subject needs exactly one group ( ), has {groups}")
+        elif self.validation_subjects:
+            raise ValueError("validation_subjects needs subject, which tells people apart")
+        if self.validation_subjects and self.validation_path is not None:
+            raise ValueError("give either validation_subjects or validation_path")
+        return self
+
+
+class ThermalFaceDbConfig(Section):
+    """The Thermal Face Database (Kopaczka et al., I2MTC 2018) as its owners hand it out."""
+
+    kind: Literal["thermal_face_db"]
+    path: Path
+    """Folder with `<x>_subNNN_<x>.npy` and landmark files `.ljson` of the same stems."""
+    cache: Path | None = None
+    """Folder for the prepared pictures, 1.2 GB; None means the user's cache."""
+    validation_subjects: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[0-9]{3}$")], ...], Field(min_length=1)
+    ] = (
+        *("007", "009", "011", "012", "013", "017", "021", "023"),
+        *("052", "061", "068", "069", "075", "085", "090", "091"),
+    )
+    """Whom the run is judged on; the default is the split of Joshi et al., BMVC 2022."""
     weight: Positive = 1.0
     """Share of the pictures that come from here, against the other sources."""
 
 
-SourceConfig = Annotated[PhantomConfig | FolderConfig, Field(discriminator="kind")]
+SourceConfig = Annotated[
+    PhantomConfig | FolderConfig | ThermalFaceDbConfig, Field(discriminator="kind")
+]
 
 
 class StreamConfig(Section):
@@ -93,14 +151,29 @@ class ObjectiveConfig(Section):
     dice: Weight = 0.0
     rmi: Weight = 0.0
     sam_cl: Weight = 0.0
-    margin: Weight = 1.0
-    """Of SAM-CL's triplets."""
+    """The paper: 0.5, beside 1 for RMI."""
+    contrastive: Weight = 0.0
+    """Between pixels (ContrastiveSeg); published with 0.1."""
+    seg_an: Weight = 0.0
+    seg_gan: Weight = 0.0
     class_weights: tuple[Weight, ...] = ()
     """Importance of background, chin, mouth, eyes, eyebrows, nose in the two cross-entropies."""
+    margin: Weight = 1.0
+    """Of SAM-CL's triplets."""
+    contrastive_temperature: Positive = 0.1
+    contrastive_channels: Annotated[int, Field(ge=2, le=1024)] = 64
+    """Of the embeddings that are compared."""
+    contrastive_memory: Annotated[int, Field(ge=0, le=100_000)] = 512
+    """Pixels, and as many regions, remembered per class; 0 compares within a batch only."""
+    critic_width: Annotated[int, Field(ge=1, le=512)] = 16
+    """Channels of the first level of the networks that SegAN and SegGAN learn."""
+    critic_learning_rate: Positive = 2e-4
+    """Of their Adam, all through the run."""
 
     @model_validator(mode="after")
     def _something_to_minimise(self) -> "ObjectiveConfig":
-        if not (self.cross_entropy or self.bce or self.dice or self.rmi or self.sam_cl):
+        pixelwise = self.cross_entropy or self.bce or self.dice or self.rmi
+        if not (pixelwise or self.sam_cl or self.contrastive or self.seg_an or self.seg_gan):
             raise ValueError("all losses have weight 0; give at least one a weight")
         if self.class_weights and len(self.class_weights) != 6:
             raise ValueError(f"class_weights needs 6 numbers, got {len(self.class_weights)}")
@@ -136,16 +209,31 @@ class RunConfig(Section):
     minutes: Positive | None = None
     """Length of the run; the schedule then follows the clock, so it ends annealed."""
     batch: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Pictures of each process in an iteration."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     channels_last: bool = True
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Of PyTorch on a CPU; 0 leaves its choice."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: Annotated[int, Field(ge=1)] = 1
+    devices: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Processes on each machine, one for each GPU; `torchrun` says it itself."""
+    nodes: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Machines that train together."""
+    joint_loss: bool = True
+    """Each of several processes computes the losses of the whole batch, which makes exactly the
+    model that one process would make of it; false: of its own part only, cheaper with many."""
     checkpoint_every_s: Positive = 120.0
     """Seconds between checkpoints."""
+    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    """Iterations between checkpoints, in place of the seconds."""
     validate_every_s: Positive = 300.0
     """Seconds between validations; the run also ends with one."""
+    validate_every: Annotated[int, Field(ge=1)] | None = None
+    """Iterations between validations, in place of the seconds."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """The run ends after so many validations in a row without a better mean IoU."""
+    tensorboard: bool = True
+    """Write TensorBoard's event files beside `metrics.jsonl`."""
     init_from: Path | None = None
     """Model file or checkpoint whose weights are the start; of a narrower network, widened."""
 
@@ -160,7 +248,10 @@ class ValidationConfig(Section):
     """What the network is judged on while it learns."""
 
     pictures: Annotated[int, Field(ge=2, le=100_000)] = 64
-    """How many fixed pictures, from the same sources with a seed of their own."""
+    """How many are drawn with a seed of their own: half as they are, from sources without end,
+    and half augmented, from what all sources keep from training."""
+    most: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """A data set or folder is judged on all that it keeps from training, up to so many."""
     seed: Annotated[int, Field(ge=0)] = 1_000_003
     look_at: tuple[Path, ...] = ()
     """Pictures without labels (files or folders) whose predictions are painted each time."""
@@ -198,14 +289,7 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
     ConfigError
         If the file cannot be read, is no TOML, or a key is unknown or has a value it may not have.
     """
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); give the path of a TOML file"
-        ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML ({error}); correct that line") from error
+    tree = _read_toml(path)
     for setting in settings:
         _set(tree, setting)
     return check_config(tree, str(path))
@@ -227,20 +311,66 @@ def check_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
         If a key is unknown or has a value it may not have; the message gives its path.
     """
     try:
-        return TrainingConfig.model_validate_json(json.dumps(tree, default=str), strict=True)
+        text = json.dumps(tree, default=str)
+    except (RecursionError, ValueError) as error:
+        raise ConfigError(
+            f"{shown(origin)}: is nested too deeply or holds a number that is too long; no "
+            f"setting needs that"
+        ) from error
+    try:
+        return TrainingConfig.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        loc = [str(part) for part in first["loc"] if part not in ("phantom", "folder")]
-        key = ".".join(loc) or "run"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "json_invalid":
+            raise ConfigError(
+                f"{shown(origin)}: is nested too deeply; no setting needs that"
+            ) from error
         if first["type"] == "extra_forbidden":
             said = "is not a setting; remove it or correct its name"
         elif first["type"] == "missing":
             said = "is missing; add it"
         else:
-            said = f"{said}, got {first['input']!r}; correct it"
-        raise ConfigError(f"{origin}: {key}: {said}{more}") from error
+            said = f"{said}, got {_short(first['input'])}; correct it"
+        raise ConfigError(f"{shown(origin)}: {_key(first['loc'])}: {said}{more}") from error
+
+
+def shown(text: object) -> str:
+    """Return a name for a message: one line, whatever the name holds."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
+
+
+def _key(loc: tuple[int | str, ...]) -> str:
+    """Return the dotted path of a key, as `--set` would take it."""
+    parts = [str(part) for part in loc]
+    if parts[:1] == ["sources"] and len(parts) > 2:
+        del parts[2]  # pydantic puts the kind of the source there
+    return shown(".".join(parts)) or "run"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    name = shown(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{name}: cannot be read ({error.strerror}); give the path of a TOML file"
+        ) from error
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{name}: is larger than {MOST_BYTES // 10**6} MB; give a TOML file")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except RecursionError as error:
+        raise ConfigError(f"{name}: is nested too deeply; no setting needs that") from error
+    except ValueError as error:  # of text, of TOML, and of a number that is too long
+        raise ConfigError(f"{name}: is not TOML ({shown(error)}); correct that line") from error
 
 
 def _set(tree: dict[str, Any], setting: str) -> None:
@@ -248,10 +378,12 @@ def _set(tree: dict[str, Any], setting: str) -> None:
     key, equals, text = setting.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        raise ConfigError(f"--set {setting}: is no assignment; {SET_HINT}")
+        raise ConfigError(f"--set {shown(setting)}: is no assignment; {SET_HINT}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError as error:
+        raise ConfigError(f"--set {_short(key)}: is nested too deeply; {SET_HINT}") from error
+    except ValueError:
         value = text
     node: Any = tree
     try:
@@ -259,4 +391,6 @@ def _set(tree: dict[str, Any], setting: str) -> None:
             node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
         node[int(parts[-1]) if isinstance(node, list) else parts[-1]] = value
     except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise ConfigError(f"--set {setting}: has no place in the file; {SET_HINT}") from error
+        raise ConfigError(
+            f"--set {shown(setting)}: has no place in the file; {SET_HINT}"
+        ) from error
