@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +18,7 @@ from trainer.tiaug import Probability, TiAugConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Checked = TypeVar("Checked", bound=BaseModel)
 
 MOST_BYTES: Final = 1_000_000
 """Of a TOML file; a recipe has some thousand."""
@@ -289,9 +290,9 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
     ConfigError
         If the file cannot be read, is no TOML, or a key is unknown or has a value it may not have.
     """
-    tree = _read_toml(path)
+    tree = read_toml(path)
     for setting in settings:
-        _set(tree, setting)
+        apply_setting(tree, setting)
     return check_config(tree, str(path))
 
 
@@ -310,6 +311,26 @@ def check_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
     ConfigError
         If a key is unknown or has a value it may not have; the message gives its path.
     """
+    return check_tree(TrainingConfig, tree, origin)
+
+
+def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Checked:
+    """Make a `model` of a tree of dictionaries.
+
+    Parameters
+    ----------
+    model
+        What the tree must hold.
+    tree
+        As read from TOML or JSON.
+    origin
+        What messages call it.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or has a value it may not have; the message gives its path.
+    """
     try:
         text = json.dumps(tree, default=str)
     except (RecursionError, ValueError) as error:
@@ -318,7 +339,7 @@ def check_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
             f"setting needs that"
         ) from error
     try:
-        return TrainingConfig.model_validate_json(text, strict=True)
+        return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -354,7 +375,14 @@ def _short(value: object) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file without checking what it says.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is no TOML.
+    """
     name = shown(path)
     try:
         with path.open("rb") as file:
@@ -373,8 +401,14 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{name}: is not TOML ({shown(error)}); correct that line") from error
 
 
-def _set(tree: dict[str, Any], setting: str) -> None:
-    """Apply "a.b.0.c=value" to the tree, in place."""
+def apply_setting(tree: dict[str, Any], setting: str) -> None:
+    """Apply "a.b.0.c=value" to the tree, in place.
+
+    Raises
+    ------
+    ConfigError
+        If it is no assignment or has no place in the tree.
+    """
     key, equals, text = setting.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
