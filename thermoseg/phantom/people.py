@@ -1,5 +1,6 @@
 """A person of the phantom: who it is, what it wears, and the surface to look at."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,7 +30,7 @@ from thermoseg.phantom.shape import (
 )
 from thermoseg.phantom.skin import SkinPainter, Traits
 
-_HULLS: Final = (
+HULLS: Final = (
     (Region.CHIN, range(17)),
     (Region.MOUTH, range(48, 68)),
     (Region.EYES, range(36, 42)),
@@ -84,15 +85,21 @@ class Wardrobe:
         return cls(pair, bool(rng.random() < 0.3), cap and bool(rng.random() < 0.7), hood)
 
 
-def paint_labels(labels: NDArray[np.uint8], landmarks: FloatArray) -> None:
+def paint_labels(
+    labels: NDArray[np.uint8],
+    landmarks: FloatArray,
+    hulls: Iterable[tuple[Region, Sequence[int]]] = HULLS,
+) -> None:
     """Paint the regions of one face into `labels`, (height, width), in place.
 
     Parameters
     ----------
     landmarks
-        (68, 2) x, y pixels, iBUG order.
+        (68, 2) x, y pixels, iBUG order unless `hulls` says otherwise.
+    hulls
+        Each region with the numbers of its landmarks, in painting order.
     """
-    for region, points in _HULLS:
+    for region, points in hulls:
         hull = cv2.convexHull(landmarks[list(points)])
         fixed = np.round(hull * (1 << _SUBPIXEL_BITS)).astype(np.int32)
         cv2.fillConvexPoly(labels, fixed, int(region), cv2.LINE_8, _SUBPIXEL_BITS)
