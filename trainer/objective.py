@@ -3,20 +3,59 @@
 import torch
 from torch import Tensor, nn
 
+from thermoseg.errors import ConfigError
 from trainer.config import ObjectiveConfig
+from trainer.contrastive import FeatureTap, PixelContrast
 from trainer.losses import bce_loss, cross_entropy, dice_loss, rmi_loss
+from trainer.parallel import gather_batch
 from trainer.samcl import SamClLoss
 
 
 class Objective(nn.Module):
-    """Weighted sum of the losses whose weight is not zero; owns SAM-CL's auxiliary network."""
+    """Weighted sum of the losses whose weight is not zero.
+
+    Owns what SAM-CL and the contrast between pixels learn beside the network.  The adversarial
+    losses, which are learnt against it, are `trainer.adversarial.Critics`.
+    """
 
     class_weights: Tensor | None
 
-    def __init__(self, config: ObjectiveConfig, num_classes: int) -> None:
+    def __init__(
+        self, config: ObjectiveConfig, num_classes: int, network: nn.Module | None = None
+    ) -> None:
+        """Build the parts.
+
+        Parameters
+        ----------
+        config
+            Weight and settings of each loss.
+        num_classes
+            Channels of the logits.
+        network
+            Whose logits will come; needed for `config.contrastive` only, which looks into it.
+
+        Raises
+        ------
+        ConfigError
+            If pixels are to be contrasted and the network has no place to take them from.
+        """
         super().__init__()
         self.config = config
         self.sam_cl = SamClLoss(num_classes, config.margin) if config.sam_cl > 0 else None
+        self.contrast, self._tap = None, None
+        if config.contrastive > 0:
+            if network is None:
+                raise ConfigError(
+                    "objective.contrastive: compares features of the network; give the network"
+                )
+            self._tap = FeatureTap(network, num_classes)
+            self.contrast = PixelContrast(
+                num_classes,
+                self._tap.channels,
+                config.contrastive_channels,
+                config.contrastive_memory,
+                config.contrastive_temperature,
+            )
         weights = torch.tensor(config.class_weights) if config.class_weights else None
         self.register_buffer("class_weights", weights)
 
@@ -26,25 +65,28 @@ class Objective(nn.Module):
         Parameters
         ----------
         logits
-            (n, classes, h, w).
+            (n, classes, h, w), right after the network has computed them; in a parallel run its
+            own part of the batch or the whole.
         labels
-            (n, h, w), integer.
+            (n, h, w), integer; negative ones and those not below the classes are ignored.
         """
         config, parts = self.config, dict[str, Tensor]()
-        total = torch.zeros((), device=logits.device)
         if config.cross_entropy > 0:
             parts["cross_entropy"] = cross_entropy(logits, labels, self.class_weights)
-            total = total + config.cross_entropy * parts["cross_entropy"]
         if config.bce > 0:
             parts["bce"] = bce_loss(logits, labels, self.class_weights)
-            total = total + config.bce * parts["bce"]
         if config.dice > 0:
             parts["dice"] = dice_loss(logits, labels)
-            total = total + config.dice * parts["dice"]
         if config.rmi > 0:
             parts["rmi"] = rmi_loss(logits, labels)
-            total = total + config.rmi * parts["rmi"]
         if self.sam_cl is not None:
             parts["sam_cl"] = self.sam_cl(logits, labels)
-            total = total + config.sam_cl * parts["sam_cl"]
+        if self.contrast is not None and self._tap is not None:
+            features = self._tap.take()
+            if len(features) < len(logits):
+                features = gather_batch(features)
+            parts["contrastive"] = self.contrast(features, logits, labels)
+        total = torch.zeros((), device=logits.device)
+        for name, part in parts.items():
+            total = total + getattr(config, name) * part
         return total, {name: part.detach() for name, part in parts.items()}
