@@ -1,7 +1,9 @@
 """The promises of a session, against cameras that do as they are told."""
 
+import gc
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from thermoseg.errors import (
     CameraError,
     CameraLostError,
     CameraTimeoutError,
+    FormatError,
+    FrameRefusedError,
     ModelError,
     RecordingError,
     StreamEndedError,
@@ -46,10 +50,11 @@ class ScriptedCamera:
         live: bool = True,
         rate_hz: float = 100.0,
         sizes: Iterable[tuple[int, int]] = (),
+        scales_k: Iterable[float] = (),
         serial: str = "7",
     ) -> None:
         self.openings = [iter(steps) for steps in openings]
-        self.sizes = iter(sizes)
+        self.sizes, self.scales_k = iter(sizes), iter(scales_k)
         self.live, self.rate_hz, self.serial = live, rate_hz, serial
         self.opened = self.closed = 0
         self.threads: set[str] = set()
@@ -64,7 +69,8 @@ class ScriptedCamera:
             raise CameraLostError("the fake camera is unplugged; plug it in")
         self.steps = self.openings.pop(0)
         height, width = next(self.sizes, (HEIGHT, WIDTH))
-        return CameraInfo("fake", self.serial, width, height, self.rate_hz, RADIOMETRY, self.live)
+        scale = LinearRadiometry(next(self.scales_k, 0.01))
+        return CameraInfo("fake", self.serial, width, height, self.rate_hz, scale, self.live)
 
     def read(self, timeout_s: float) -> Frame:
         self.threads.add(threading.current_thread().name)
@@ -98,7 +104,7 @@ def chain_first(
 
 
 def make_frame(index: int, time_s: float, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> Frame:
-    noise = np.arange(shape[0] * shape[1], dtype=np.uint16).reshape(shape) % 7
+    noise = (index + np.arange(shape[0] * shape[1], dtype=np.uint16).reshape(shape)) % 7
     counts = (COUNTS_34_C - 3 + noise).astype(np.uint16)
     return Frame.from_counts(counts, RADIOMETRY, index, time_s, time.time())
 
@@ -372,7 +378,11 @@ def test_an_unplugged_camera_ends_no_session(wait_for: WaitFor) -> None:
     counts = session.counts()
     assert counts.gaps == 1
     assert counts.gap_seconds == pytest.approx(times_s[3] - times_s[2])
-    assert [event.text.startswith("gap of ") for event in session.events] == [True]
+    assert counts.reopened == 2, "the first time it was gone at once"
+    told = [event.text for event in session.events]
+    assert told[0] == "lost: unplugged; plug it in"
+    assert told[1].startswith("gap of ")
+    assert len(told) == 2
 
 
 @pytest.mark.usefixtures("quick_watchdog")
@@ -440,6 +450,205 @@ def test_a_frame_of_another_size_is_thrown_away_and_counted(wait_for: WaitFor) -
     assert sink.indices == [0, 2]
     assert session.counts().refused == 1
     assert session.counts().missed == 0
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_camera_that_comes_back_with_another_scale_is_an_error(wait_for: WaitFor) -> None:
+    camera = ScriptedCamera([0, CameraLostError("unplugged")], [0], scales_k=[0.01, 0.1])
+    session = Session(camera, None)
+    session.start()
+    wait_for(lambda: session.ended)
+
+    assert session.counts().captured == 1
+    with pytest.raises(CameraLostError, match="another scale of temperatures"):
+        session.stop()
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_another_camera_in_its_place_is_not_taken_for_it(wait_for: WaitFor) -> None:
+    class Swapped(ScriptedCamera):
+        def open(self) -> CameraInfo:
+            if self.opened:
+                self.serial = "8" if self.opened < 4 else "7"
+            return super().open()
+
+    camera = Swapped([0, CameraLostError("unplugged")], [0], [0], [0], [0, 1, ended()])
+    session = Session(camera, None)
+    session.start()
+    wait_for(lambda: session.ended)
+    session.stop()
+
+    assert camera.opened == 5
+    assert session.counts().captured == 3
+    assert session.counts().reopened == 1
+
+
+@pytest.mark.parametrize("error", [FrameRefusedError("half a frame"), FormatError("bad header")])
+def test_a_broken_frame_is_counted_and_never_delivered(wait_for: WaitFor, error: Exception) -> None:
+    sink = ListSink()
+    session = Session(ScriptedCamera([0, 1, error, 3, error, 5, ended()]), None, [sink])
+    session.start()
+    wait_for(lambda: session.ended)
+    session.stop()
+
+    counts = session.counts()
+    assert sink.indices == [0, 1, 3, 5]
+    assert (counts.captured, counts.refused, counts.missed) == (4, 2, 0)
+    assert [event.text for event in session.events] == [f"fake 7: {error}"]
+
+
+def test_a_damaged_file_ends_the_session(wait_for: WaitFor) -> None:
+    session = Session(ScriptedCamera([0, FormatError("frame 1 is cut off")], live=False), None)
+    session.start()
+    wait_for(lambda: session.ended)
+
+    with pytest.raises(FormatError, match="frame 1 is cut off"):
+        session.stop()
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_camera_that_sends_nothing_but_broken_frames_is_opened_again_and_says_why(
+    wait_for: WaitFor,
+) -> None:
+    def broken() -> Iterator[Exception]:
+        while True:
+            yield FrameRefusedError("a frame without its end")
+
+    camera = ScriptedCamera(broken(), [0, ended()])
+    session = Session(camera, None)
+    session.start()
+    wait_for(lambda: session.ended)
+    session.stop()
+
+    assert camera.opened == 2
+    lost = [event.text for event in session.events if event.text.startswith("lost: ")]
+    assert len(lost) == 1
+    assert "no usable picture for 0 s (a frame without its end)" in lost[0]
+    assert session.counts().refused < 500, "a camera that fails at once keeps a core busy"
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_gap_that_goes_on_is_in_the_account(wait_for: WaitFor) -> None:
+    session = Session(ScriptedCamera([0, 1, CameraLostError("the cable is out")]), None)
+    session.start()
+    wait_for(lambda: session.lost)
+    before_s = session.lost_seconds
+    wait_for(lambda: session.lost_seconds > before_s)
+    during = session.counts()
+    session.stop()
+    after = session.counts()
+
+    assert (during.gaps, during.reopened) == (1, 0)
+    assert before_s < during.gap_seconds <= after.gap_seconds
+    assert session.counts().gap_seconds == after.gap_seconds, "the session has ended"
+
+
+def test_a_driver_that_keeps_a_read_waiting_is_told(
+    monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    monkeypatch.setattr(session_module, "LONGEST_READ_S", 0.05)
+    session = Session(ScriptedCamera([0, 1, ended()], rate_hz=8), None)
+    session.start()
+    wait_for(lambda: session.ended)
+    session.stop()
+
+    told = [event.text for event in session.events]
+    assert len(told) == 1
+    assert told[0].startswith("the driver of fake 7 kept a read waiting for 0.")
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_camera_that_cannot_be_closed_is_opened_again_all_the_same(wait_for: WaitFor) -> None:
+    class Jammed(ScriptedCamera):
+        def close(self) -> None:
+            super().close()
+            raise CameraError("the device is gone")
+
+    session = Session(Jammed([0, CameraLostError("unplugged")], [0, ended()]), None)
+    session.start()
+    wait_for(lambda: session.ended)
+    session.stop()
+
+    assert session.counts().captured == 2
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_camera_that_comes_back_without_frames_is_given_growing_pauses(
+    monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    monkeypatch.setattr(session_module, "BACK_OFF_S", (0.0, 0.0, 0.0, 60.0))
+    lost = CameraLostError("unplugged")
+    camera = ScriptedCamera([0, lost], [lost], [lost], [lost], [lost])
+    session = Session(camera, None)
+    session.start()
+    wait_for(lambda: camera.opened == 4)
+    wait_for(lambda: session.lost)
+    session.stop()
+
+    assert camera.opened == 4
+    assert session.counts().gaps == 1
+    assert session.counts().reopened == 3
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_hundred_replugs_leave_nothing_behind(wait_for: WaitFor) -> None:
+    def cycles(count: int) -> Session:
+        lost = CameraLostError("unplugged; plug it in")
+        camera = ScriptedCamera(*([0, 1, 2, lost] for _ in range(count)), [0, ended()])
+        camera.rate_hz = 1000.0
+        session = Session(camera, None, [ListSink()])
+        session.start()
+        wait_for(lambda: session.ended, timeout_s=60)
+        session.stop()
+        return session
+
+    cycles(5)
+    threads = threading.active_count()
+    tracemalloc.start()
+    first = tracemalloc.get_traced_memory()[0]
+    session = cycles(100)
+    counts, kept = session.counts(), len(session.events)
+    del session
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - first
+    tracemalloc.stop()
+
+    assert (counts.gaps, counts.reopened, counts.captured) == (100, 100, 301)
+    assert (counts.missed, counts.refused, kept) == (0, 0, 200)
+    assert threading.active_count() == threads
+    assert grown < 1_000_000, "bytes"
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_recording_tells_gaps_losses_and_broken_frames_apart(
+    wait_for: WaitFor, tmp_path: Path
+) -> None:
+    lost, broken = CameraLostError("the cable is out"), FrameRefusedError("half a frame")
+    steps = [0, 1, 4, broken, 6, lost], [0, 1, broken, broken, 5, ended()]
+    path = tmp_path / "gaps.h5"
+    session = Session(ScriptedCamera(*steps), None)
+    session.start_recording(path)
+    session.start()
+    wait_for(lambda: session.ended)
+    session.stop()
+
+    counts = session.counts()
+    assert (counts.captured, counts.recorded, counts.dropped) == (7, 7, 0)
+    assert (counts.missed, counts.refused, counts.gaps, counts.reopened) == (3, 3, 1, 1)
+    with Recording(path) as recording:
+        gaps = [
+            (gap.index_before, gap.index_after, gap.frames, gap.cause) for gap in recording.gaps
+        ]
+        assert gaps == [
+            (1, 4, 2, "camera"),
+            (4, 6, 1, "refused"),
+            (6, 7, 0, "lost"),
+            (8, 12, 1, "camera"),
+            (8, 12, 2, "refused"),
+        ]
+        assert recording.gap_seconds(recording.gaps[2]) == pytest.approx(counts.gap_seconds)
+        assert recording.counts.missed == counts.missed
+        assert "lost: the cable is out" in [event.text for event in recording.events]
 
 
 def test_a_sink_that_raises_is_removed_and_the_session_goes_on(

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -26,6 +26,8 @@ from thermoseg.errors import (
     CameraError,
     CameraLostError,
     CameraTimeoutError,
+    FormatError,
+    FrameRefusedError,
     RecordingError,
     StreamEndedError,
     ThermoSegError,
@@ -35,12 +37,17 @@ from thermoseg.inference.segmenter import Segmentation, Segmenter
 from thermoseg.latest import Latest
 from thermoseg.recording.recorder import ModelIdentity, Recorder, RecorderStatus, RecordingSummary
 from thermoseg.rois import FaceRois, RoiMeter, RoiSample
+from thermoseg.timeline import TimeLine
 from thermoseg.traces import Traces
 
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S: Final = 0.25
 """Longest single wait for a frame, and so for the capture thread to notice `stop`."""
+LONGEST_READ_S: Final = 0.5
+"""A driver that keeps the capture thread for longer breaks its contract, which is told once."""
+IDLE_S: Final = 0.001
+"""Pause after a read without a frame, so that a driver that fails at once keeps no core busy."""
 SILENCE_LIMIT_S: Final = 5.0
 """Without a frame for this long a camera counts as lost."""
 SILENT_FRAMES: Final = 3
@@ -119,15 +126,17 @@ class SessionCounts:
     timeouts: int
     """Reads that ended without a frame."""
     refused: int
-    """Frames of another size than announced, thrown away."""
+    """Frames that came broken or of another size than announced, thrown away; not in `missed`."""
     flagged: int
     """Frames that carry any flag but `UNCALIBRATED`."""
     gaps: int
-    """Times the camera was lost and came back."""
+    """Times the camera was lost, come back or not."""
     gap_seconds: float
-    """Length of all gaps together."""
+    """Length of all gaps together, from the last frame before to the first one after."""
     sink_dropped: int
     """Frames and results that a slow sink could not take."""
+    reopened: int = 0
+    """Times the camera was opened again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,7 @@ class Session:
         self._address = address
         self._arrivals: Latest[_Arrival] = Latest()
         self._meter = RoiMeter()
-        self._line = _TimeLine()
+        self._line = TimeLine()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._opened = threading.Event()
@@ -186,6 +195,9 @@ class Session:
         self._error: Exception | None = None
         self._raised = False
         self._lost = ""
+        self._attempts = 0
+        self._complaint = ""
+        self._slow = False
         self._recorder: Recorder | None = None
         self._recorder_status: RecorderStatus | None = None
         self._armed_path: Path | None = None
@@ -308,6 +320,11 @@ class Session:
         return self._lost
 
     @property
+    def lost_seconds(self) -> float:
+        """For how long the camera has been gone, since its last frame; 0 if it is there."""
+        return self._tally.lost_seconds() if self._lost else 0.0
+
+    @property
     def ended(self) -> bool:
         """Whether no thread works any more: the source ended, or an error, or `stop`."""
         return bool(self._threads) and not any(thread.is_alive() for thread in self._threads)
@@ -319,7 +336,7 @@ class Session:
 
     @property
     def events(self) -> tuple[SessionEvent, ...]:
-        """Gaps, sinks removed, marks of the user: the last ones, oldest first."""
+        """Losses, gaps, sinks removed, marks of the user: the last ones, oldest first."""
         with self._lock:
             return tuple(self._events)
 
@@ -419,7 +436,7 @@ class Session:
 
     def note_event(self, text: str) -> None:
         """Mark that something happens now, in `events` and in the recording."""
-        event = SessionEvent(self._line.now_s(), text)
+        event = SessionEvent(self._line.now_s(time.monotonic()), text)
         with self._lock:
             self._events.append(event)
         recorder = self._recorder
@@ -451,7 +468,7 @@ class Session:
             log.info("the source is at its end")
         finally:
             self._tally.end()
-            self._camera.close()
+            self._close_camera()
 
     def _announce(self, info: CameraInfo) -> None:
         """Publish what the camera says of itself, and begin a recording that waits for it."""
@@ -461,6 +478,7 @@ class Session:
                 self._begin_recording(path, info)
             self._info = info
             self._tally.begin()
+            self._line.open(time.monotonic(), live=info.live, rate_hz=info.rate_hz)
         self._opened.set()
 
     def _begin_recording(self, path: Path, info: CameraInfo) -> None:
@@ -479,43 +497,78 @@ class Session:
                 self._reopen(error)
                 continue
             if frame is None:
-                continue
-            if frame.counts.shape != (self.info.height, self.info.width):
-                self._tally.refused += 1
-                self._line.refused += 1
+                self._stopping.wait(IDLE_S)
                 continue
             heard_s = time.monotonic()
             self._deliver(self._line.place(frame, heard_s), heard_s)
 
     def _read(self, heard_s: float) -> Frame | None:
-        """Return the next frame, or None if none came in time.
+        """Return the next frame, or None if none came in time or it is not to be used.
 
         Raises
         ------
         CameraLostError
             If the camera says so, or none has come for too long.
         """
+        self._check_silence(heard_s)
+        began_s = time.monotonic()
+        try:
+            frame = self._camera.read(READ_TIMEOUT_S)
+        except CameraTimeoutError:
+            self._tally.timeouts += 1
+            return None
+        except (FrameRefusedError, FormatError) as error:
+            if not self.info.live:
+                raise
+            self._refuse(str(error))
+            return None
+        finally:
+            self._check_pace(time.monotonic() - began_s)
+        height, width = frame.counts.shape
+        if (width, height) != (self.info.width, self.info.height):
+            self._refuse(
+                f"a frame came with {width}×{height} instead of "
+                f"{self.info.width}×{self.info.height} pixels"
+            )
+            return None
+        return frame
+
+    def _refuse(self, complaint: str) -> None:
+        """Count a broken frame; the first of a kind is told."""
+        self._tally.refused += 1
+        self._line.refused += 1
+        if complaint != self._complaint:
+            self._complaint = complaint
+            self.note_event(f"{self._name}: {complaint}")
+
+    def _check_silence(self, heard_s: float) -> None:
         rate_hz = self.info.rate_hz
         limit_s = max(SILENCE_LIMIT_S, SILENT_FRAMES / rate_hz if rate_hz > 0 else 0.0)
         silent_s = time.monotonic() - max(heard_s, self._line.opened_s)
         if silent_s > limit_s:
+            broken = f" ({self._complaint})" if self._line.refused else ""
             raise CameraLostError(
-                f"{self._name} has sent no usable picture for {silent_s:.0f} s; check its cable, "
-                "or unplug it and plug it in again"
+                f"{self._name} has sent no usable picture for {silent_s:.0f} s{broken}; check its "
+                "cable, or unplug it and plug it in again"
             )
-        try:
-            return self._camera.read(READ_TIMEOUT_S)
-        except CameraTimeoutError:
-            self._tally.timeouts += 1
-            return None
+
+    def _check_pace(self, seconds: float) -> None:
+        if seconds > LONGEST_READ_S and self.info.live and not self._slow:
+            self._slow = True
+            self.note_event(f"the driver of {self._name} kept a read waiting for {seconds:.1f} s")
+            log.warning("a read of %s took %.1f s instead of its 0.25 s", self._name, seconds)
 
     def _deliver(self, frame: Frame, arrived_s: float) -> None:
-        self._tally.note_frame(frame, arrived_s, self._line.missed, self._line.gap_s)
-        if self._line.gap_s:
-            self.note_event(f"gap of {self._line.gap_s:.1f} s: {self._name} was lost")
+        self._attempts = 0
+        gap_s = self._tally.note_frame(frame, arrived_s, self._line.missed)
+        if gap_s:
+            self.note_event(f"gap of {gap_s:.1f} s: {self._name} was lost")
+        if self._line.remark:
+            log.warning("%s: %s", self._name, self._line.remark)
+            self.note_event(f"{self._name}: {self._line.remark}")
         recorder = self._recorder
         if recorder is not None:
-            recorder.offer(frame)
+            recorder.offer(frame, self._line.refused_before)
         for outlet in self._outlets:
             outlet.put(frame)
         self.frames.put(frame)
@@ -523,29 +576,55 @@ class Session:
 
     def _reopen(self, reason: CameraLostError) -> None:
         """Try to open the same camera again until it is there or the session is stopped."""
-        log.warning("%s; trying to open it again", reason)
+        # As text: who keeps log records would keep the traceback, and with it pictures.
+        log.warning("%s; trying to open it again", str(reason))
+        if self._tally.note_loss(self._line.arrived_s):
+            self.note_event(f"lost: {reason}")
         self._lost = str(reason)
-        attempt = 0
-        while not self._stopping.wait(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)]):
-            attempt += 1
-            self._camera.close()
+        # The pauses go on growing for a camera that can be opened but sends nothing.
+        while not self._stopping.wait(BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]):
+            self._attempts += 1
+            self._close_camera()
             try:
                 info = self._camera.open()
-            except CameraError as error:
-                log.debug("attempt %d to open %s again: %s", attempt, self._name, error)
+            except (CameraError, FormatError) as error:
+                log.debug("attempt %d to open %s: %s", self._attempts, self._name, str(error))
                 continue
             if info.serial != self.info.serial:
-                log.debug("%s is there instead of %s", info.serial, self._name)
+                self._lost = f"{info.model} {info.serial} is there instead of {self._name}"
                 continue
-            if (info.width, info.height) != (self.info.width, self.info.height):
-                raise CameraLostError(
-                    f"{self._name} came back with {info.width}×{info.height} instead of "
-                    f"{self.info.width}×{self.info.height} pixels; start a new session"
-                )
-            log.info("%s is open again after %d attempts", self._name, attempt)
-            self._line.reopened()
+            self._check_unchanged(info)
+            log.info("%s is open again after %d attempts", self._name, self._attempts)
+            self._line.open(time.monotonic(), live=info.live, rate_hz=info.rate_hz)
+            self._tally.reopened += 1
             self._lost = ""
             return
+
+    def _check_unchanged(self, info: CameraInfo) -> None:
+        """Refuse a camera whose counts would mean something else than those before.
+
+        Raises
+        ------
+        CameraLostError
+            If size or radiometry differ.
+        """
+        if (info.width, info.height) != (self.info.width, self.info.height):
+            raise CameraLostError(
+                f"{self._name} came back with {info.width}×{info.height} instead of "
+                f"{self.info.width}×{self.info.height} pixels; start a new session"
+            )
+        radiometric = info.radiometric or self.info.radiometric
+        if radiometric and info.radiometry != self.info.radiometry:
+            raise CameraLostError(
+                f"{self._name} came back with another scale of temperatures, set differently or "
+                "another camera; start a new session"
+            )
+
+    def _close_camera(self) -> None:
+        try:
+            self._camera.close()
+        except CameraError as error:
+            log.warning("%s could not be closed: %s", self._address or "the camera", error)
 
     @property
     def _name(self) -> str:
@@ -590,68 +669,13 @@ class _Arrival:
     arrived_s: float
 
 
-class _TimeLine:
-    """Gives the frames of one session growing numbers and times, however often it is reopened."""
-
-    def __init__(self) -> None:
-        self.missed = 0
-        """Frames lost between the last two, by the camera's numbers."""
-        self.refused = 0
-        """Frames thrown away since the last one; they are not missed."""
-        self.gap_s = 0.0
-        """Length of the gap before the last frame if the camera was reopened there, else 0."""
-        self.opened_s = time.monotonic()
-        """When the camera was opened last."""
-        self._last: Frame | None = None
-        self._arrived_s = self.opened_s
-        self._add_index = 0
-        self._add_s = 0.0
-        self._new_start = False
-
-    def reopened(self) -> None:
-        """Expect numbers and times to start anew."""
-        self._new_start = True
-        self.opened_s = time.monotonic()
-
-    def now_s(self) -> float:
-        """Return this moment on the clock of the frames."""
-        passed_s = time.monotonic() - self._arrived_s
-        return passed_s if self._last is None else self._last.time_s + passed_s
-
-    def place(self, frame: Frame, arrived_s: float) -> Frame:
-        """Return `frame` with number and time that follow the last one's, and the gap marked."""
-        last, passed_s = self._last, arrived_s - self._arrived_s
-        self.missed, self.gap_s, flags = 0, 0.0, frame.flags
-        if last is not None:
-            if self._new_start:
-                self.gap_s = passed_s
-            if self._new_start or frame.index + self._add_index <= last.index:
-                self._add_index = last.index + 1 - frame.index
-                flags |= FrameFlag.GAP_BEFORE
-            if self._new_start or frame.time_s + self._add_s <= last.time_s:
-                self._add_s = last.time_s + max(passed_s, 1e-6) - frame.time_s
-            jump = frame.index + self._add_index - last.index - 1
-            self.missed = max(jump - self.refused, 0)
-            if jump:
-                flags |= FrameFlag.GAP_BEFORE
-        self._new_start, self.refused, self._arrived_s = False, 0, arrived_s
-        if flags != frame.flags or self._add_index or self._add_s:
-            frame = replace(
-                frame,
-                index=frame.index + self._add_index,
-                time_s=frame.time_s + self._add_s,
-                flags=flags,
-            )
-        self._last = frame
-        return frame
-
-
 class _Tally:
     """What `SessionCounts` reports; each number is written by one thread."""
 
     def __init__(self) -> None:
         self.timeouts = 0
         self.refused = 0
+        self.reopened = 0
         self.sink_dropped = 0
         """By sinks that are gone."""
         self._captured = 0
@@ -659,6 +683,7 @@ class _Tally:
         self._flagged = 0
         self._gaps = 0
         self._gap_s = 0.0
+        self._lost_from_s: float | None = None
         self._segmented = 0
         self._began_s: float | None = None
         self._ended_s: float | None = None
@@ -672,13 +697,30 @@ class _Tally:
     def end(self) -> None:
         self._ended_s = time.monotonic()
 
-    def note_frame(self, frame: Frame, arrived_s: float, missed: int, gap_s: float) -> None:
+    def note_loss(self, last_s: float) -> bool:
+        """Note that the camera is gone, whose last frame came at `last_s`; whether that is news."""
+        if self._lost_from_s is not None:
+            return False
+        self._lost_from_s = last_s
+        self._gaps += 1
+        return True
+
+    def lost_seconds(self) -> float:
+        lost_from_s = self._lost_from_s
+        end_s = self._ended_s or time.monotonic()
+        return 0.0 if lost_from_s is None else end_s - lost_from_s
+
+    def note_frame(self, frame: Frame, arrived_s: float, missed: int) -> float:
+        """Note a frame; return the length of the gap that it ends, 0 if it ends none."""
+        gap_s = 0.0
+        if self._lost_from_s is not None:
+            gap_s, self._lost_from_s = arrived_s - self._lost_from_s, None
+            self._gap_s += gap_s
         self._captured += 1
         self._missed += missed
         self._flagged += bool(frame.flags & ~FrameFlag.UNCALIBRATED)
-        self._gaps += gap_s > 0
-        self._gap_s += gap_s
         self._arrivals_s.append(arrived_s)
+        return gap_s
 
     def note_result(self, now_s: float, latency_s: float) -> None:
         self._segmented += 1
@@ -707,8 +749,9 @@ class _Tally:
             refused=self.refused,
             flagged=self._flagged,
             gaps=self._gaps,
-            gap_seconds=self._gap_s,
+            gap_seconds=self._gap_s + self.lost_seconds(),
             sink_dropped=sink_dropped,
+            reopened=self.reopened,
         )
 
 

@@ -75,8 +75,9 @@ SAMPLE: Final = np.dtype(
 REASON: Final = np.dtype(f"S{REASON_BYTES}")
 MAX_REASONS: Final = 65535
 
-GAP_CAUSES: Final = ("camera", "recorder", "damaged")
-"""Value of `cause` in a gap: missed before us, dropped by us, unreadable when recovered."""
+GAP_CAUSES: Final = ("camera", "recorder", "damaged", "lost", "refused")
+"""Value of `cause` in a gap: missed before us, dropped by us, unreadable when recovered; the camera
+lost and opened again, with no number of frames; thrown away because they came broken."""
 
 STOPPED: Final = "stopped"
 """Closing attribute `ended` of a recording that ended as its user wished."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from math import nan
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -81,7 +82,8 @@ class Gap:
     """Of the first frame after, or of the last one before."""
     frames: int
     cause: str
-    """One of `GAP_CAUSES`: the camera, the recorder, or damage to the file."""
+    """One of `GAP_CAUSES`: the camera, the recorder, damage to the file, a loss of the camera (then
+    `frames` is 0, as nobody knows), or frames refused because they came broken."""
 
 
 class Recording:
@@ -277,6 +279,13 @@ class Recording:
             )
             for row in rows
         )
+
+    def gap_seconds(self, gap: Gap) -> float:
+        """Return the time between the frames on both sides of a gap; NaN where one is absent."""
+        times: dict[int, float] = dict(
+            zip(self.indices.tolist(), self.times_s.tolist(), strict=True)
+        )
+        return times.get(gap.index_after, nan) - times.get(gap.index_before, nan)
 
     @cached_property
     def _reasons(self) -> list[str]:

@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 
 from thermoseg.errors import RecordingError
-from thermoseg.frames import CameraInfo, Frame
+from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import radiometry_to_dict
 from thermoseg.recording.layout import (
     FORMAT,
@@ -169,6 +169,9 @@ class Recorder:
         self._offered = 0
         self._dropped = 0
         self._missed = 0
+        self._refused = 0
+        self._gap = FrameFlag.NONE
+        """`GAP_BEFORE` while a frame that carried it was dropped."""
         self._last_index: int | None = None
         self._first_s = 0.0
         self._last_s = 0.0
@@ -216,8 +219,13 @@ class Recorder:
                 os.close(descriptor)
         self._memory = memory
 
-    def offer(self, frame: Frame) -> None:
+    def offer(self, frame: Frame, refused: int = 0) -> None:
         """Record `frame`, or count it as dropped if the writer is behind or gone.
+
+        Parameters
+        ----------
+        refused
+            Broken frames thrown away since the frame before; they are no missed ones.
 
         Raises
         ------
@@ -230,7 +238,7 @@ class Recorder:
             if self._stopping:
                 return
             memory = self._started()
-            self._count(frame, memory)
+            self._count(frame, refused, memory)
             if frame.counts.shape != (self._info.height, self._info.width):
                 self._end_because(
                     f"the camera changed its picture from {self._info.width}×{self._info.height} "
@@ -240,12 +248,15 @@ class Recorder:
             slot = None if self._has_failed() else memory.frames.claim()
             if slot is None:
                 self._drop(memory)
+                self._gap |= frame.flags & FrameFlag.GAP_BEFORE
                 return
             target = memory.frames.slots[slot]
             target["counts"] = frame.counts
-            target["index"], target["flags"] = frame.index, int(frame.flags)
+            target["index"], target["flags"] = frame.index, int(frame.flags | self._gap)
+            self._gap = FrameFlag.NONE
             target["time_s"], target["wall_time"] = frame.time_s, frame.wall_time
             target["dropped"], target["missed"] = self._dropped, self._missed
+            target["refused"] = self._refused
             memory.frames.give(slot)
             self._tell(Kind.FRAME, slot)
 
@@ -433,13 +444,14 @@ class Recorder:
             raise RecordingError(f"{self.path} is not being recorded; call start first")
         return self._memory
 
-    def _count(self, frame: Frame, memory: SharedMemory) -> None:
+    def _count(self, frame: Frame, refused: int, memory: SharedMemory) -> None:
         if self._offered == 0:
             self._first_s = frame.time_s
         self._last_s = frame.time_s
         self._offered += 1
         if self._last_index is not None:
-            self._missed += max(frame.index - self._last_index - 1, 0)
+            self._missed += max(frame.index - self._last_index - 1 - refused, 0)
+            self._refused += refused
         self._last_index = frame.index
         memory.control["offered"], memory.control["missed"] = self._offered, self._missed
 

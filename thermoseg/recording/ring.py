@@ -94,7 +94,7 @@ class RingGeometry:
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
-        """One frame; `dropped` and `missed` are totals before it."""
+        """One frame; `dropped`, `missed` and `refused` are totals before it."""
         return np.dtype(
             [
                 ("counts", "<u2", (self.height, self.width)),
@@ -104,6 +104,7 @@ class RingGeometry:
                 ("flags", "<i8"),
                 ("dropped", "<i8"),
                 ("missed", "<i8"),
+                ("refused", "<i8"),
             ],
             align=True,
         )

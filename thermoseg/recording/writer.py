@@ -110,6 +110,7 @@ class SessionWriter:
         self._reasons: dict[bytes, int] = {b"": 0}
         self._dropped = 0
         self._missed = 0
+        self._refused = 0
         self._last_index = -1
         self._last_time_s = 0.0
         self._written = 0
@@ -127,13 +128,17 @@ class SessionWriter:
         index, time_s = int(slot["index"]), float(slot["time_s"])
         dropped = int(slot["dropped"]) - self._dropped
         missed = int(slot["missed"]) - self._missed
+        refused = int(slot["refused"]) - self._refused
         flags = int(slot["flags"])
-        for cause, frames in (("camera", missed), ("recorder", dropped)):
+        if flags & _GAP_BEFORE and self._written and not missed + dropped + refused:
+            self._add_gap(index, time_s, 0, "lost")
+        for cause, frames in (("camera", missed), ("recorder", dropped), ("refused", refused)):
             if frames:
                 self._add_gap(index, time_s, frames, cause)
                 flags |= _GAP_BEFORE
         self._dropped += dropped
         self._missed += missed
+        self._refused += refused
         self._append_picture(self._counts, slot["counts"])
         self._add_row("frames/index", index)
         self._add_row("frames/time_s", time_s)
