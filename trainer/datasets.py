@@ -5,31 +5,28 @@ whether the run was interrupted before, changes nothing.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import cv2
 import numpy as np
-import tifffile
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from thermoseg.errors import ConfigError, FormatError
-from thermoseg.labels import NUM_CLASSES
+from thermoseg.errors import ConfigError
 from thermoseg.phantom.people import Person
 from thermoseg.phantom.training import draw_person, draw_picture
 from thermoseg.preprocess import normalise
-from trainer.config import FolderConfig, PhantomConfig, SourceConfig, StreamConfig, TrainingConfig
+from trainer.config import PhantomConfig, SourceConfig, StreamConfig, TrainingConfig
 from trainer.contrast import ContrastAug
+from trainer.labelled_folder import LabelledFolder
+from trainer.sources import Picture, PictureSet, Side, Source, refuse_leaks
+from trainer.thermal_face_db import ThermalFaceDb
+from trainer.thermal_pictures import PICTURE_ENDINGS as PICTURE_ENDINGS
+from trainer.thermal_pictures import read_picture as read_picture
 from trainer.tiaug import TiAug, TiAugConfig
-
-Picture = tuple[NDArray[np.float32], NDArray[np.uint8]]
-"""(h, w) °C and (h, w) labels."""
-
-PICTURE_ENDINGS: Final = (".npy", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 
 WORKER_TIMEOUT_S: Final = 300
 """A worker that gives no batch for so long is taken for dead."""
@@ -51,22 +48,6 @@ PICTURES_PER_SITTER: Final = 8
 """Phantom pictures of one person in a row: a person costs eight times as much as a picture."""
 
 
-class Source(Protocol):
-    """Anything that gives labelled pictures."""
-
-    def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
-        """Return one picture that depends on the arguments alone; the caller must not change it.
-
-        Parameters
-        ----------
-        rng
-            Chooses the picture.
-        sitter
-            Chooses what is costly to make; equal for a few pictures in a row.
-        """
-        ...
-
-
 class PhantomSource:
     """The synthetic head, endless or of as many pictures as are wanted."""
 
@@ -77,6 +58,11 @@ class PhantomSource:
         self._sitter: tuple[int, ...] = ()
         self._person: Person | None = None
         self._kept: dict[tuple[int, ...], Picture] = {}
+
+    @property
+    def unseen(self) -> Side:
+        """Itself: another seed gives other people."""
+        return self
 
     def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
         """Render a picture of (height, width), or take one of the `pictures` rendered before.
@@ -100,62 +86,11 @@ class PhantomSource:
         return draw_picture(rng, self.height, self.width, self._person, scene)
 
 
-class LabelledFolder:
-    """Pictures of a folder, each with a PNG of labels 0-5; all are checked at once at the start."""
-
-    def __init__(self, config: FolderConfig) -> None:
-        """List and check the folder.
-
-        Raises
-        ------
-        ConfigError
-            If the folder holds no pictures, or any of them does not fit; every one is named.
-        """
-        self._pairs: list[tuple[Path, Path]] = []
-        faults: list[str] = []
-        if not config.path.is_dir():
-            raise ConfigError(f"{config.path}: is no folder; correct the source's path")
-        for path in sorted(config.path.iterdir()):
-            if path.suffix.lower() not in PICTURE_ENDINGS or path.stem.endswith("_labels"):
-                continue
-            truth = (
-                config.path / f"{path.stem}_labels.png"
-                if config.labels is None
-                else config.labels / f"{path.stem}.png"
-            )
-            if truth == path:
-                continue
-            try:
-                _read_pair(path, truth)
-            except FormatError as error:
-                faults.append(str(error))
-            else:
-                self._pairs.append((path, truth))
-        if faults:
-            listed = "\n  ".join(faults)
-            raise ConfigError(
-                f"{config.path}: {len(faults)} pictures do not fit; repair or remove\n  {listed}"
-            )
-        if not self._pairs:
-            raise ConfigError(f"{config.path}: holds no pictures with labels; see its settings")
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def sample(
-        self,
-        rng: np.random.Generator,
-        sitter: tuple[int, ...],  # noqa: ARG002 - its people are whoever was recorded
-    ) -> Picture:
-        """Read one picture at random."""
-        return _read_pair(*self._pairs[int(rng.integers(len(self._pairs)))])
-
-
 class Mixture:
     """Several sources, each with its share."""
 
-    def __init__(self, sources: list[Source], weights: list[float]) -> None:
-        self._sources = sources
+    def __init__(self, sources: Sequence[Side], weights: Sequence[float]) -> None:
+        self._sources = tuple(sources)
         self._bounds = np.cumsum(weights) / sum(weights)
 
     def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
@@ -164,68 +99,54 @@ class Mixture:
         return self._sources[min(chosen, len(self._sources) - 1)].sample(rng, sitter)
 
 
-def open_sources(configs: tuple[SourceConfig, ...], stream: StreamConfig) -> Source:
-    """Open every source and mix them.
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """A source of the configuration, opened and checked."""
+
+    name: str
+    """Kind and folder, different for each."""
+    source: Source
+    weight: float
+
+
+def open_sources(configs: tuple[SourceConfig, ...], stream: StreamConfig) -> tuple[OpenSource, ...]:
+    """Open every source.
 
     Raises
     ------
     ConfigError
-        If a folder is missing, empty or does not fit.
+        If a folder is missing or empty, anything in it does not fit, or somebody is on both sides
+        of the split.
     """
-    sources: list[Source] = [
-        LabelledFolder(config)
-        if config.kind == "folder"
-        else PhantomSource(config, stream.height, stream.width)
-        for config in configs
-    ]
-    return Mixture(sources, [config.weight for config in configs])
+    opened: list[OpenSource] = []
+    for config in configs:
+        source = _open_source(config, stream)
+        name = config.kind if config.kind == "phantom" else f"{config.kind} {config.path.name}"
+        same = sum(one.name.partition(" #")[0] == name for one in opened)
+        name = f"{name} #{same + 1}" if same else name
+        opened.append(OpenSource(name, source, config.weight))
+    refuse_leaks(
+        member
+        for one in opened
+        if isinstance(one.source, LabelledFolder | ThermalFaceDb)
+        for member in one.source.members
+    )
+    return tuple(opened)
 
 
-def read_picture(path: Path) -> NDArray[np.float32]:
-    """Read a thermal picture: °C from .npy and float TIFF, relative counts from the others.
-
-    Returns
-    -------
-    (h, w) float32.
-
-    Raises
-    ------
-    FormatError
-        If it cannot be read or is not two-dimensional.
-    """
-    try:
-        if path.suffix.lower() == ".npy":
-            values = np.load(path, allow_pickle=False)
-        elif path.suffix.lower() in (".tif", ".tiff"):
-            values = tifffile.imread(path)
-        else:
-            values = cv2.imdecode(
-                np.fromfile(path, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE
-            )
-    except (OSError, ValueError, cv2.error, tifffile.TiffFileError) as error:
-        raise FormatError(f"{path}: cannot be read ({error}); replace it") from error
-    if values is None or values.ndim != 2 or values.size == 0 or values.dtype.kind not in "fiu":
-        raise FormatError(f"{path}: holds no single picture of numbers; replace it")
-    return np.ascontiguousarray(values, np.float32)
+def _open_source(config: SourceConfig, stream: StreamConfig) -> Source:
+    match config.kind:
+        case "phantom":
+            return PhantomSource(config, stream.height, stream.width)
+        case "folder":
+            return LabelledFolder(config)
+        case "thermal_face_db":
+            return ThermalFaceDb(config)
 
 
-def _read_pair(path: Path, truth: Path) -> Picture:
-    celsius = read_picture(path)
-    if not truth.is_file():
-        raise FormatError(f"{path}: has no labels; add {truth}")
-    if not np.isfinite(celsius).all():
-        raise FormatError(f"{path}: holds values that are not finite; replace them")
-    labels = read_picture(truth)
-    if labels.shape != celsius.shape:
-        raise FormatError(
-            f"{truth}: is {labels.shape} and its picture {celsius.shape}; make them equal"
-        )
-    if labels.min() < 0 or labels.max() >= NUM_CLASSES:
-        raise FormatError(
-            f"{truth}: holds labels {labels.min():.0f}-{labels.max():.0f}; "
-            f"they must be 0-{NUM_CLASSES - 1}"
-        )
-    return celsius, labels.astype(np.uint8)
+def training_side(sources: Sequence[OpenSource]) -> Side:
+    """Mix what the sources give to learn from."""
+    return Mixture([one.source for one in sources], [one.weight for one in sources])
 
 
 class BatchStream(Dataset[tuple[Tensor, Tensor]]):
@@ -236,23 +157,32 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
     drawn and kept while they can be drawn again.
     """
 
-    def __init__(self, config: TrainingConfig, *, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, config: TrainingConfig, side: Side | None = None, *, rank: int = 0, world: int = 1
+    ) -> None:
         """Prepare the stream.
 
         Parameters
         ----------
         config
             Of the run.
+        side
+            Where pictures come from; None opens the sources of `config` to train on them.
         rank, world
             This process among all that train together; each gets its part of a batch that is
             `world` times as large.
+
+        Raises
+        ------
+        ConfigError
+            If a source does not fit.
         """
         self._config = config
         self._rank, self._world = rank, world
         stream = config.stream
-        self._source = open_sources(config.sources, stream)
+        self._side = side or training_side(open_sources(config.sources, stream))
         size = {"height": stream.height, "width": stream.width}
-        self._upright = TiAug(TiAugConfig.model_validate({**UPRIGHT, **size}))
+        self._upright = _upright(stream)
         self._tiaug = (
             self._upright if config.tiaug is None else TiAug(config.tiaug.model_copy(update=size))
         )
@@ -289,45 +219,103 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
         if number not in rendered:
             rng = np.random.default_rng((self._config.seed, 0, lane, number))
             sitter = (self._config.seed, 2, lane, number // PICTURES_PER_SITTER)
-            rendered[number] = self._source.sample(rng, sitter)
+            rendered[number] = self._side.sample(rng, sitter)
             while len(rendered) > self._config.stream.window:
                 del rendered[min(rendered)]
         return rendered[number]
 
 
 def validation_pictures(config: TrainingConfig) -> list[Picture]:
-    """Make the fixed pictures a run is judged on: as they are first, then as many augmented.
+    """Make as many plain as augmented pictures to be judged on; see `validation_sets`."""
+    sets = validation_sets(config)
+    half = min(len(sets["plain"]), len(sets["augmented"]))
+    return sets["plain"][:half] + sets["augmented"][:half]
+
+
+def validation_sets(
+    config: TrainingConfig, sources: Sequence[OpenSource] | None = None
+) -> dict[str, list[Picture]]:
+    """Make the fixed pictures a run is judged on; none of them is trained on.
+
+    Parameters
+    ----------
+    sources
+        If they are open already.
 
     Returns
     -------
-    Normalised pictures (h, w) float32 and labels (h, w) uint8; the first half is plain.
+    "plain": every picture that folders and data sets keep from training, and some of the phantom's;
+    "augmented": some of them all, augmented as in training; with several sources, the plain ones
+    of each by its name.  Pictures are normalised, (h, w) float32, with labels (h, w) uint8.
+
+    Raises
+    ------
+    ConfigError
+        If a source does not fit, or nothing is kept from training.
     """
+    if sources is None:
+        sources = open_sources(config.sources, config.stream)
+    unseen = {one.name: one.source.unseen for one in sources}
+    kept = {name: side for name, side in unseen.items() if side is not None}
+    if not kept:
+        raise ConfigError(
+            "sources: keep no picture to validate on; set validation_share or validation_path of "
+            "one of them"
+        )
+    half = config.validation.pictures // 2
+    endless = sum(not isinstance(side, PictureSet) for side in kept.values())
+    plain = {
+        name: _plain_pictures(config, side)
+        if isinstance(side, PictureSet)
+        else _draw_pictures(config, side, max(1, half // endless), augment=0.0)
+        for name, side in kept.items()
+    }
+    mixture = Mixture(list(kept.values()), [one.weight for one in sources if one.name in kept])
+    sets = {
+        "plain": [picture for pictures in plain.values() for picture in pictures],
+        "augmented": _draw_pictures(config, mixture, half, augment=1.0),
+    }
+    return sets | plain if len(plain) > 1 else sets
+
+
+def _plain_pictures(config: TrainingConfig, kept: PictureSet) -> list[Picture]:
+    """Bring the pictures of a set to the network's size, or evenly spaced ones of too many."""
+    stream = config.stream
+    upright = _upright(stream)
+    count = min(len(kept), config.validation.most)
+    chosen = np.linspace(0, len(kept) - 1, count).round().astype(int)
+    pictures: list[Picture] = []
+    for index in chosen.tolist():
+        celsius, labels = upright(*kept[index], np.random.default_rng(0))
+        pictures.append((normalise(celsius, stream.normalisations[0]), labels))
+    return pictures
+
+
+def _draw_pictures(
+    config: TrainingConfig, side: Side, count: int, *, augment: float
+) -> list[Picture]:
+    """Draw pictures with the seed of the validation."""
+    changed = {
+        "repeats": 1,
+        "lanes": 1,
+        "normalisations": config.stream.normalisations[:1],
+        "augment": augment,
+    }
     fixed = config.model_copy(
         update={
             "seed": config.validation.seed,
-            "stream": config.stream.model_copy(
-                update={
-                    "repeats": 1,
-                    "lanes": 1,
-                    "normalisations": config.stream.normalisations[:1],
-                }
-            ),
+            "stream": config.stream.model_copy(update=changed),
+            "run": config.run.model_copy(update={"batch": count}),
         }
     )
-    half = config.validation.pictures // 2
-    pictures: list[Picture] = []
-    for augment in (0.0, 1.0):
-        stream = fixed.stream.model_copy(update={"augment": augment})
-        batches = BatchStream(
-            fixed.model_copy(
-                update={"stream": stream, "run": fixed.run.model_copy(update={"batch": half})}
-            )
-        )
-        images, labels = batches[0]
-        pictures += [
-            (image[0].numpy(), truth.numpy()) for image, truth in zip(images, labels, strict=True)
-        ]
-    return pictures
+    images, labels = BatchStream(fixed, side)[0]
+    return [(image[0].numpy(), truth.numpy()) for image, truth in zip(images, labels, strict=True)]
+
+
+def _upright(stream: StreamConfig) -> TiAug:
+    """Make what only brings a picture to the network's size."""
+    size = {"height": stream.height, "width": stream.width}
+    return TiAug(TiAugConfig.model_validate({**UPRIGHT, **size}))
 
 
 def to_tensors(pictures: list[Picture]) -> tuple[Tensor, Tensor]:

@@ -63,6 +63,7 @@ def read_landmarks(path: Path, first_pixel: int = 1) -> Landmarks:
         content = path.read_bytes()
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); replace it") from error
+    groups: dict[str, tuple[int, ...]]
     if path.suffix.lower() == ".pts":
         points, groups = _parse_pts(path, content, first_pixel), {}
     else:

@@ -1,17 +1,12 @@
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-import tifffile
 import torch
 
-from thermoseg.errors import ConfigError
-from trainer.config import FolderConfig, PhantomConfig, TrainingConfig, check_config
+from trainer.config import PhantomConfig, TrainingConfig, check_config
 from trainer.datasets import (
     BatchStream,
-    LabelledFolder,
     Mixture,
     PhantomSource,
     Picture,
@@ -43,11 +38,6 @@ class Counting:
     def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
         self.rendered += 1
         return rng.random((64, 80), np.float32), np.zeros((64, 80), np.uint8)
-
-
-def save(folder: Path, stem: str, celsius: np.ndarray, labels: np.ndarray) -> None:
-    np.save(folder / f"{stem}.npy", celsius)
-    cv2.imwrite(str(folder / f"{stem}_labels.png"), labels)
 
 
 def test_batches_have_the_networks_shape_and_range() -> None:
@@ -84,12 +74,9 @@ def test_two_processes_share_what_one_would_do() -> None:
     assert torch.equal(together, whole[3][0])
 
 
-def test_repeats_render_less_and_use_pictures_about_as_often_as_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_repeats_render_less_and_use_pictures_about_as_often_as_asked() -> None:
     source = Counting()
-    monkeypatch.setattr("trainer.datasets.open_sources", lambda *_: source)
-    stream = BatchStream(a_config(repeats=4, window=20, lanes=1, augment=0.0))
+    stream = BatchStream(a_config(repeats=4, window=20, lanes=1, augment=0.0), source)
 
     for number in range(200):
         stream[number]
@@ -117,52 +104,6 @@ def test_a_mixture_takes_from_each_by_its_weight() -> None:
 
     assert sources[0].rendered == pytest.approx(300, abs=35)
     assert sources[0].rendered + sources[1].rendered == 400
-
-
-def test_a_folder_gives_temperatures_and_labels_of_every_kind(tmp_path: Path) -> None:
-    celsius = np.linspace(20, 35, 48, dtype=np.float32).reshape(6, 8)
-    labels = np.arange(48, dtype=np.uint8).reshape(6, 8) % 6
-    save(tmp_path, "a", celsius, labels)
-    tifffile.imwrite(tmp_path / "b.tif", celsius)
-    cv2.imwrite(str(tmp_path / "b_labels.png"), labels)
-    cv2.imwrite(str(tmp_path / "c.png"), (celsius * 1000).astype(np.uint16))
-    cv2.imwrite(str(tmp_path / "c_labels.png"), labels)
-
-    folder = LabelledFolder(FolderConfig(kind="folder", path=tmp_path))
-
-    assert len(folder) == 3
-    means = set()
-    for seed in range(30):
-        picture, truth = folder.sample(np.random.default_rng(seed), (0,))
-        assert np.array_equal(truth, labels)
-        means.add(round(float(picture.mean()), 1))
-    assert means == {27.5, 27499.5} or means == {27.5, 27499.6}
-
-
-def test_everything_that_does_not_fit_is_listed_at_once(tmp_path: Path) -> None:
-    celsius, labels = np.ones((6, 8), np.float32), np.zeros((6, 8), np.uint8)
-    save(tmp_path, "good", celsius, labels)
-    save(tmp_path, "size", celsius, labels[:3])
-    save(tmp_path, "range", celsius, labels + 6)
-    save(tmp_path, "nan", celsius * np.nan, labels)
-    np.save(tmp_path / "alone.npy", celsius)
-    (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-
-    with pytest.raises(ConfigError) as caught:
-        LabelledFolder(FolderConfig(kind="folder", path=tmp_path))
-
-    message = str(caught.value)
-    assert "5 pictures do not fit" in message
-    for name in ("size", "range", "nan", "alone", "torn"):
-        assert name in message
-    assert "good" not in message
-
-
-def test_an_empty_or_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no pictures"):
-        LabelledFolder(FolderConfig(kind="folder", path=tmp_path))
-    with pytest.raises(ConfigError, match="is no folder"):
-        LabelledFolder(FolderConfig(kind="folder", path=tmp_path / "none"))
 
 
 def test_a_phantom_of_few_pictures_gives_no_others() -> None:
