@@ -25,7 +25,8 @@ MIN_STEP_S: Final = 1e-4
 """Least time between two frames; files whose clock stands still get it."""
 
 
-def _humidity(value: object) -> object:
+def humidity_of_option(value: object) -> object:
+    """Read “50%” as 0.5 and leave all else to pydantic."""
     if isinstance(value, str) and value.strip().endswith("%"):
         return humidity_ratio(float(value.strip().removesuffix("%")))
     return value
@@ -60,7 +61,7 @@ class FileOptions(CameraOptions):
     """Of what the surface mirrors, °C, in place of the file's."""
     atmosphere_c: float | None = Field(default=None, gt=-273.15)
     """Of the air between, °C, in place of the file's."""
-    humidity: Annotated[float, BeforeValidator(_humidity), Field(ge=0, le=1)] | None = None
+    humidity: Annotated[float, BeforeValidator(humidity_of_option), Field(ge=0, le=1)] | None = None
     """Of that air, a ratio (0.5) or with a per cent sign (50%), in place of the file's."""
 
     @property

@@ -1,0 +1,914 @@
+"""The FLIR ONE driver on a virtual USB: real pyusb, a camera that exists in memory."""
+
+import errno
+import itertools
+import json
+import struct
+import sys
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import usb.core
+from numpy.typing import NDArray
+
+from drivers.flir_one import FlirOneCamera, FlirOneOptions
+from thermoseg.cameras import make_camera
+from thermoseg.errors import (
+    CameraError,
+    CameraLostError,
+    CameraTimeoutError,
+    ConfigError,
+    DriverMissingError,
+    FrameRefusedError,
+)
+from thermoseg.frames import FrameFlag
+from thermoseg.radiometry import RelativeCounts
+from thermoseg.session import Session
+
+SERIAL = "T0W0FC00123"
+PERIOD_S = 1 / 8.7
+JPEG = b"\xff\xd8 a photograph \xff\xd9"
+OPEN = {"shutterState": "ON", "shutterTemperature": 301.65, "ffcState": "FFC_VALID_RAD"}
+CLOSED = {"shutterState": "FFC", "shutterTemperature": 301.65, "ffcState": "FFC_PROGRESS"}
+INTERFACES = {(0, 0): (0x81, 0x02), (1, 0): (), (1, 1): (0x83, 0x04), (2, 0): (), (2, 1): (0x85, 6)}
+SET_UP = [("claim", 0), ("claim", 1), ("claim", 2), ("setting", 2, 0), ("setting", 1, 0)]
+
+
+def counts_of(seed: int = 0, width: int = 80, height: int = 60) -> NDArray[np.uint16]:
+    return np.random.default_rng(seed).integers(2500, 4500, (height, width), dtype=np.uint16)
+
+
+def thermal_of(counts: NDArray[np.uint16], order: str = "<") -> bytes:
+    lines = [*counts.reshape(-1, 80), *np.zeros((3, 80), np.uint16)]
+    return b"".join(struct.pack(f"{order}HH80H", n, 7, *line) for n, line in enumerate(lines))
+
+
+def picture(thermal: bytes, status: dict[str, Any] = OPEN, jpeg: bytes = JPEG) -> bytes:
+    said = json.dumps(status).encode() + b"\0"
+    sizes = len(thermal), len(jpeg), len(said)
+    head = struct.pack("<6I", 0xBEEF, 1, sum(sizes), *sizes)
+    return head + struct.pack("<I", zlib.crc32(head)) + thermal + jpeg + said
+
+
+def message(kind: str, **data: object) -> bytes:
+    body = json.dumps({"type": kind, "data": data}).encode() + b"\0"
+    head = struct.pack("<III", 0x1CC, 1, len(body))
+    return head + struct.pack("<I", zlib.crc32(head)) + body
+
+
+def described(width: int, height: int, big_endian: str = "0") -> bytes:
+    return message(
+        "sledInformation",
+        serialNumberBoard="secret",
+        thermalWidth=str(width),
+        thermalHeight=str(height),
+        bigEndianThermal=big_endian,
+        automaticShutter="Y",
+    )
+
+
+def frames_of(*seeds: int) -> list[bytes]:
+    return [picture(thermal_of(counts_of(seed))) for seed in seeds]
+
+
+def endless() -> Iterator[bytes]:
+    return (picture(thermal_of(counts_of(seed))) for seed in itertools.count())
+
+
+class Unit:
+    """The firmware of a FLIR ONE, as strict as the real one."""
+
+    def __init__(self, clock: Any, pictures: Iterable[bytes] | None = None) -> None:
+        self.clock = clock
+        self.pictures = iter(endless() if pictures is None else pictures)
+        self.greeting = described(80, 60)
+        self.messages: deque[bytes] = deque()
+        self.faults: deque[tuple[int, int]] = deque()
+        """Endpoint and errno of transfers that will fail."""
+        self.transfer_bytes = 16384
+        self.reads: list[tuple[int, int]] = []
+        self.written: list[bytes] = []
+        self.silent = False
+        self.dead = False
+        self._greeted = False
+        self._asked = {0x81, 0x83}
+        self._rest = b""
+        self._due_s: float | None = None
+
+    def bulk_in(self, device: Any, endpoint: int, size: int, timeout_ms: int) -> bytes:
+        self.reads.append((endpoint, timeout_ms))
+        if self.faults and self.faults[0][0] == endpoint:
+            code = self.faults.popleft()[1]
+            device.present = device.present and code != errno.ENODEV
+            raise usb.core.USBError("broken", -1, code)
+        if endpoint == 0x85:
+            data = self._picture(size, timeout_ms)
+        else:
+            self._asked.add(endpoint)
+            data = self._message(device) if endpoint == 0x81 else b""
+        if not data:
+            self.clock.sleep(timeout_ms / 1000)
+        return data
+
+    def bulk_out(self, device: Any, endpoint: int, data: bytes) -> None:
+        assert endpoint == 0x02
+        self.written.append(data)
+
+    def control(self, *request: int) -> bytes:
+        return b""
+
+    def switch_on(self) -> None:
+        """Begin anew, as after plugging in."""
+        self._greeted = self.dead = False
+        self._asked = {0x81, 0x83}
+        self._rest, self._due_s = b"", None
+
+    def _message(self, device: Any) -> bytes:
+        if not self._greeted and device.settings.get(1) == 1:
+            self._greeted = True
+            return self.greeting
+        return self.messages.popleft() if self.messages else b""
+
+    def _picture(self, size: int, timeout_ms: int) -> bytes:
+        # One that is not asked for messages as well stops for good.
+        self.dead = self.dead or self._asked != {0x81, 0x83}
+        self._asked.clear()
+        if self.dead or self.silent:
+            return b""
+        if not self._rest:
+            now_s = self.clock.monotonic()
+            due_s = now_s if self._due_s is None else self._due_s
+            if due_s > now_s + timeout_ms / 1000:
+                return b""
+            self.clock.sleep(max(due_s - now_s, 0.0))
+            self._due_s = due_s + PERIOD_S
+            self._rest = next(self.pictures, b"")
+        piece = min(size, self.transfer_bytes)
+        data, self._rest = self._rest[:piece], self._rest[piece:]
+        return data
+
+
+class RealClock:
+    monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+
+@pytest.fixture
+def plug(usb_device: Any, usb_bus: Any) -> Callable[..., Any]:
+    """Plug a unit into a virtual USB; returns the bus."""
+
+    def build(*units: Unit, **differences: Any) -> Any:
+        devices = [
+            usb_device(
+                firmware=unit,
+                vendor=0x09CB,
+                product=0x1996,
+                interfaces=INTERFACES,
+                configurations=(1, 2, 3),
+                texts={3: f"{SERIAL}{number}" if number else SERIAL},
+                ports=(2, number + 1),
+                active=1,
+            )
+            for number, unit in enumerate(units)
+        ]
+        for name, value in differences.items():
+            for device in devices:
+                setattr(device, name, value)
+        return usb_bus(*devices)
+
+    return build
+
+
+@pytest.fixture
+def camera_on() -> Iterator[Callable[..., FlirOneCamera]]:
+    """Make cameras that are closed after the test."""
+    made: list[FlirOneCamera] = []
+
+    def build(bus: Any, target: str = "", **options: Any) -> FlirOneCamera:
+        made.append(FlirOneCamera(target, FlirOneOptions(**options), backend=bus))
+        return made[-1]
+
+    yield build
+    for camera in made:
+        camera.close()
+
+
+@pytest.fixture
+def stream(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> Callable[..., FlirOneCamera]:
+    """Open a camera that sends these pictures."""
+
+    def build(pictures: Iterable[bytes] | None = None, **options: Any) -> FlirOneCamera:
+        camera = camera_on(plug(Unit(clock, pictures)), **options)
+        camera.open()
+        return camera
+
+    return build
+
+
+def settings_of(bus: Any) -> list[tuple[object, ...]]:
+    return [call for call in bus.devices[0].calls if call[0] != "close"]
+
+
+@pytest.fixture
+def photo(flir: Callable[..., Any], tmp_path: Path) -> Callable[..., Path]:
+    """Write a radiometric JPEG of the phone app."""
+
+    def build(**fields: Any) -> Path:
+        path = tmp_path / "photo.jpg"
+        path.write_bytes(flir(**fields).jpeg())
+        return path
+
+    return build
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 60), (160, 120)])
+def test_frames_hold_the_counts_of_the_sensor(
+    width: int,
+    height: int,
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+) -> None:
+    scene = [counts_of(seed, width, height) for seed in range(3)]
+    unit = Unit(clock, [picture(thermal_of(counts)) for counts in scene])
+    unit.greeting = described(width, height)
+    camera = camera_on(plug(unit))
+    info = camera.open()
+    frames = [camera.read(0.5) for _ in scene]
+
+    assert (info.width, info.height, info.serial) == (width, height, SERIAL)
+    assert info.live
+    assert info.rate_hz == 8.7
+    assert all(np.array_equal(f.counts, counts) for f, counts in zip(frames, scene, strict=True))
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx([PERIOD_S] * 2, abs=0.03)
+
+
+def test_the_camera_is_set_up_in_the_order_that_it_accepts(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    bus = plug(Unit(clock))
+    camera_on(bus).open()
+
+    assert settings_of(bus) == [
+        ("configuration", 3),
+        *SET_UP,
+        ("setting", 1, 1),
+        ("setting", 2, 1),
+    ]
+
+
+def test_a_configuration_that_is_chosen_already_is_left_alone(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    bus = plug(Unit(clock), active=3)
+    camera_on(bus).open()
+
+    assert settings_of(bus)[0] == ("claim", 0)
+
+
+def test_the_description_is_heard_before_pictures_are_asked_for(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    camera_on(plug(unit)).open()
+
+    assert unit.reads[0] == (0x81, 20)
+    assert [endpoint for endpoint, _ in unit.reads[1:4]] == [0x85, 0x81, 0x83]
+
+
+def test_a_camera_that_does_not_describe_itself_is_known_by_its_pictures(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock, [picture(thermal_of(counts_of(1, 160, 120)))] * 2)
+    unit.greeting = b""
+    start_s = clock.now
+    info = camera_on(plug(unit)).open()
+
+    assert (info.width, info.height) == (160, 120)
+    assert clock.now - start_s < 1.9
+
+
+def test_a_description_that_pictures_contradict_is_not_believed(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock, frames_of(1, 2))
+    unit.greeting = described(160, 120)
+    camera = camera_on(plug(unit))
+
+    assert camera.open().width == 80
+    assert np.array_equal(camera.read(0.5).counts, counts_of(1))
+
+
+def test_a_big_endian_sensor_is_read_right(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock, [picture(thermal_of(counts_of(5), ">"))])
+    unit.greeting = described(80, 60, big_endian="1")
+    camera = camera_on(plug(unit))
+    camera.open()
+
+    assert np.array_equal(camera.read(0.5).counts, counts_of(5))
+
+
+def test_all_three_endpoints_are_asked_in_every_round(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    camera = camera_on(plug(unit))
+    camera.open()
+    unit.reads.clear()
+    for _ in range(20):
+        camera.read(0.5)
+
+    assert not unit.dead
+    assert {tuple(e for e, _ in unit.reads[i : i + 3]) for i in range(0, len(unit.reads), 3)} == {
+        (0x85, 0x81, 0x83)
+    }
+    assert max(timeout for endpoint, timeout in unit.reads if endpoint == 0x85) == 100
+    assert {timeout for endpoint, timeout in unit.reads if endpoint != 0x85} == {10}
+
+
+@pytest.mark.parametrize("transfer_bytes", [164, 511, 512, 5000, 10_500])
+def test_transfers_may_be_cut_anywhere(
+    transfer_bytes: int,
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+) -> None:
+    unit = Unit(clock, frames_of(1))
+    unit.transfer_bytes = 16384
+    unit.pictures = iter([*frames_of(1), *frames_of(2), *frames_of(3)])
+    camera = camera_on(plug(unit))
+    camera.open()
+    unit.transfer_bytes = transfer_bytes
+    camera.read(0.5)
+    found = [next_frame(camera).counts for _ in range(2)]
+
+    assert [np.array_equal(*pair) for pair in zip(found, map(counts_of, (2, 3)), strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def next_frame(camera: FlirOneCamera) -> Any:
+    for _ in range(2000):
+        try:
+            return camera.read(0.5)
+        except CameraTimeoutError:
+            continue
+    pytest.fail("no frame")
+
+
+def test_without_a_calibration_there_are_relative_counts_and_the_reason(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    frame = stream(frames_of(1)).read(0.5)
+
+    assert frame.flags & FrameFlag.UNCALIBRATED
+    assert np.array_equal(frame.celsius, counts_of(1))
+
+
+def test_the_reason_says_how_to_get_temperatures(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    info = camera_on(plug(Unit(clock))).open()
+
+    assert isinstance(info.radiometry, RelativeCounts)
+    assert "?calibration=photo.jpg" in info.radiometry.reason
+
+
+GEN2 = {"r1": 16528.178, "b": 1427.5, "o": -1307, "r2": 0.012258549}
+PRO = {"r1": 18417.0, "b": 1435.0, "o": -1656, "r2": 0.0125}
+
+
+@pytest.mark.parametrize(
+    ("constants", "emissivity", "distance_m", "raw", "celsius"),
+    [
+        (GEN2, 0.95, 0.0, 3000, 21.567),
+        (GEN2, 0.95, 0.0, 3500, 32.808),
+        (GEN2, 0.95, 0.0, 4000, 43.013),
+        (PRO, 1.0, 0.0, 3521, 26.824),
+        # Published with Thermimage for a T-series camera, S = 18272 = 4 · 4568.
+        ({}, 0.95, 1.0, 4568, 24.77367),
+    ],
+)
+def test_a_photo_of_the_app_calibrates_the_stream(
+    constants: dict[str, float],
+    emissivity: float,
+    distance_m: float,
+    raw: int,
+    celsius: float,
+    photo: Callable[..., Path],
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    path = photo(emissivity=emissivity, distance_m=distance_m, **constants)
+    camera = stream([picture(thermal_of(np.full((60, 80), raw, np.uint16)))] * 2, calibration=path)
+    frame = camera.read(0.5)
+
+    assert frame.radiometric
+    assert frame.celsius[30, 40] == pytest.approx(celsius, abs=2e-3)
+    assert frame.counts[30, 40] == raw
+
+
+def test_options_go_before_what_the_photo_says(
+    photo: Callable[..., Path], stream: Callable[..., FlirOneCamera]
+) -> None:
+    scene = [picture(thermal_of(np.full((60, 80), 3500, np.uint16)))] * 2
+    path = photo(emissivity=1.0, **GEN2)
+    frame = stream(scene, calibration=path, emissivity=0.95, distance_m=0).read(0.5)
+
+    assert frame.celsius[0, 0] == pytest.approx(32.808, abs=2e-3)
+
+
+def test_a_photo_without_calibration_is_refused_by_name(
+    photo: Callable[..., Path], stream: Callable[..., FlirOneCamera]
+) -> None:
+    with pytest.raises(ConfigError, match=r"photo\.jpg.*phone app"):
+        stream(calibration=photo(with_camera_info=False))
+
+
+def test_object_parameters_without_a_photo_are_refused(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    with pytest.raises(ConfigError, match=r"emissivity.*calibration=photo\.jpg"):
+        stream(emissivity=0.98)
+
+
+def test_an_address_may_carry_calibration_and_options(photo: Callable[..., Path]) -> None:
+    camera = make_camera(f"flirone:{SERIAL}?calibration={photo()}&emissivity=0.98&humidity=40%25")
+
+    assert isinstance(camera, FlirOneCamera)
+    assert camera._options.humidity == 0.4
+
+
+def test_frames_with_the_shutter_closed_and_soon_after_are_flagged(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    thermal = thermal_of(counts_of())
+    states = [OPEN] * 2 + [CLOSED] * 3 + [{"shutterState": "FFC"}] + [OPEN] * 20
+    camera = stream([picture(thermal, state) for state in states])
+    flags = [camera.read(0.5).flags & ~FrameFlag.UNCALIBRATED for _ in states]
+
+    # 2 s after the last closed one are 17 frames.
+    assert (
+        flags
+        == [FrameFlag.NONE] * 2
+        + [FrameFlag.SHUTTER] * 4
+        + [FrameFlag.AFTER_SHUTTER] * 17
+        + [FrameFlag.NONE] * 3
+    )
+
+
+def test_battery_and_shutter_are_told_and_serial_numbers_are_not(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    unit.messages += [
+        message("batteryVoltageUpdate", voltage=3.77, percentage=42)
+        + message("batteryChargingStateUpdate", chargingState="noCharging"),
+        message("batteryVoltageUpdate", voltage="?", percentage=41),
+        message("somethingNew", data=[]),
+    ]
+    camera = camera_on(plug(unit))
+    camera.open()
+    for _ in range(6):
+        camera.read(0.5)
+
+    assert camera.telemetry() == {
+        "battery_percent": 41.0,
+        "battery_volt": 3.77,
+        "charging": "noCharging",
+        "shutter": "ON",
+        "shutter_c": pytest.approx(28.5),
+        "flat_field_correction": "FFC_VALID_RAD",
+    }
+
+
+def test_the_photograph_of_the_newest_frame_is_beside_it(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    thermal = thermal_of(counts_of())
+    camera = stream([picture(thermal, jpeg=JPEG + bytes(80)), picture(thermal, jpeg=b"")])
+    before = camera.visible_jpeg()
+    camera.read(0.5)
+    first = camera.visible_jpeg()
+    camera.read(0.5)
+
+    assert (before, first, camera.visible_jpeg()) == (None, JPEG, None)
+
+
+@pytest.mark.parametrize(("shutter", "value"), [("auto", True), ("manual", False)])
+def test_the_shutter_can_be_left_to_the_user(
+    shutter: str,
+    value: bool,
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+) -> None:
+    unit = Unit(clock)
+    camera_on(plug(unit), shutter=shutter).open()
+
+    (command,) = unit.written
+    assert json.loads(command[16:].rstrip(b"\0")) == {
+        "type": "setOption",
+        "data": {"option": "autoFFC", "value": value},
+    }
+
+
+def test_pictures_cut_off_are_counted_and_none_of_them_is_valid(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    whole = frames_of(*range(6))
+    camera = stream([whole[0], whole[1][:5000], whole[2], b"\xef\xbe" + whole[3][2:40], *whole[4:]])
+    frames = [camera.read(0.5) for _ in range(4)]
+
+    assert [frame.index for frame in frames] == [0, 2, 4, 5]
+    assert [np.array_equal(f.counts, counts_of(f.index)) for f in frames] == [True] * 4
+    assert not any(frame.flags & FrameFlag.DAMAGED for frame in frames)
+
+
+def test_a_picture_with_bytes_missing_or_packets_out_of_order_is_flagged(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    good = thermal_of(counts_of())
+    swapped = good[:1640] + good[1804:1968] + good[1640:1804] + good[1968:]
+    shifted = picture(good)[:3000] + picture(good)[3100:] + bytes(100)
+    camera = stream([picture(good), picture(swapped), shifted, picture(good)])
+    flags = [camera.read(0.5).flags & FrameFlag.DAMAGED for _ in range(4)]
+
+    assert [bool(flag) for flag in flags] == [False, True, True, False]
+
+
+def test_packets_that_never_were_in_order_are_no_damage(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    words = np.frombuffer(thermal_of(counts_of(1, 160, 120)), "<u2").reshape(-1, 82).copy()
+    words[:, 0] = 5
+    camera = stream([picture(words.tobytes())] * 3)
+
+    assert not any(camera.read(0.5).flags & FrameFlag.DAMAGED for _ in range(3))
+
+
+def test_an_image_of_another_size_is_refused_and_counted(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    other = picture(thermal_of(counts_of(1, 160, 120)))
+    camera = stream([*frames_of(1), other, picture(bytes(500)), *frames_of(2)])
+    first = camera.read(0.5)
+    for length in (39852, 500):
+        with pytest.raises(FrameRefusedError, match=f"{length} bytes"):
+            camera.read(0.5)
+
+    assert camera.read(0.5).index == first.index + 3
+
+
+def test_an_image_of_no_known_size_is_refused_when_opening(
+    stream: Callable[..., FlirOneCamera],
+) -> None:
+    with pytest.raises(CameraError, match=r"25000 bytes.*report"):
+        stream([picture(bytes(25_000))] * 5)
+
+
+@pytest.mark.parametrize("timeout_s", [0.05, 0.25, 0.5])
+def test_a_read_of_a_silent_camera_ends_in_time(
+    timeout_s: float,
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+) -> None:
+    unit = Unit(clock)
+    camera = camera_on(plug(unit))
+    camera.open()
+    camera.read(0.5)
+    unit.silent = True
+    start_s = clock.now
+    with pytest.raises(CameraTimeoutError, match="read again"):
+        camera.read(timeout_s)
+
+    assert timeout_s <= clock.now - start_s <= timeout_s + 0.03
+
+
+def test_a_stream_that_stalls_is_set_up_anew_and_then_given_up(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    bus = plug(unit)
+    camera = camera_on(bus)
+    camera.open()
+    camera.read(0.5)
+    unit.silent = True
+    done, start_s = len(settings_of(bus)), clock.now
+    with pytest.raises(CameraLostError, match="no whole picture for 6 s"):
+        next_frame(camera)
+
+    assert settings_of(bus)[done:] == [
+        ("setting", 2, 0),
+        ("setting", 1, 0),
+        ("setting", 1, 1),
+        ("setting", 2, 1),
+    ]
+    assert 6 <= clock.now - start_s < 7
+
+
+def test_a_stream_that_was_set_up_anew_goes_on(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    camera = camera_on(plug(unit))
+    camera.open()
+    camera.read(0.5)
+    unit.silent = True
+    while clock.now - camera._link.picture_s < 3.2:
+        with pytest.raises(CameraTimeoutError):
+            camera.read(0.25)
+    unit.silent = False
+
+    assert next_frame(camera).index == 1
+
+
+@pytest.mark.parametrize("code", [errno.ENODEV, errno.EIO])
+@pytest.mark.parametrize("endpoint", [0x85, 0x81, 0x83])
+def test_pulling_the_cable_loses_the_camera(
+    code: int,
+    endpoint: int,
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+) -> None:
+    unit = Unit(clock)
+    camera = camera_on(plug(unit))
+    camera.open()
+    camera.read(0.5)
+    unit.faults.append((endpoint, code))
+    with pytest.raises(CameraLostError, match=f"{SERIAL} was unplugged.*plug it in again"):
+        next_frame(camera)
+    camera.close()
+
+    with pytest.raises(CameraError, match="not open"):
+        camera.read(0.1)
+
+
+def test_pulling_the_cable_while_it_opens_leaves_nothing_open(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    unit.faults.append((0x81, errno.ENODEV))
+    bus = plug(unit)
+    camera = camera_on(bus)
+    with pytest.raises(CameraLostError, match="plug it in again"):
+        camera.open()
+    bus.devices[0].present = True
+
+    assert camera.open().serial == SERIAL
+
+
+def test_pulling_the_cable_before_closing_is_no_error(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    bus = plug(Unit(clock))
+    camera = camera_on(bus)
+    camera.open()
+    bus.devices[0].present = False
+    camera.close()
+    camera.close()
+
+    assert camera.visible_jpeg() is None
+
+
+@pytest.mark.parametrize("code", [errno.EPIPE, errno.EOVERFLOW])
+def test_a_single_failed_transfer_costs_a_picture_at_most(
+    code: int, clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    bus = plug(unit)
+    camera = camera_on(bus)
+    camera.open()
+    camera.read(0.5)
+    unit.faults += [(0x85, code), (0x81, code)]
+    frames = [camera.read(0.5) for _ in range(3)]
+
+    assert np.all(np.diff([frame.index for frame in frames]) == 1)
+    cleared = [call[1] for call in settings_of(bus) if call[0] == "clear halt"]
+    assert cleared == ([0x85, 0x81] if code == errno.EPIPE else [])
+
+
+def test_transfers_that_fail_for_ever_lose_the_camera(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock)
+    camera = camera_on(plug(unit))
+    camera.open()
+    camera.read(0.5)
+    unit.faults += [(0x85, errno.EOVERFLOW)] * 100
+    with pytest.raises(CameraLostError, match="does not answer any more"):
+        next_frame(camera)
+
+
+def test_closing_stops_the_stream_in_order_and_it_can_be_opened_again(
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    bus = plug(Unit(clock))
+    camera = camera_on(bus)
+    before = camera.open()
+    done = len(settings_of(bus))
+    camera.close()
+
+    stopped = settings_of(bus)[done:]
+    assert stopped[:2] == [("setting", 2, 0), ("setting", 1, 0)]
+    assert sorted(stopped[2:5]) == [("release", 0), ("release", 1), ("release", 2)]
+    assert stopped[5:] == [("reset",)]
+    assert camera.open() == before
+    assert camera.read(0.5).index == 0
+
+
+def test_a_camera_that_is_off_the_bus_for_a_moment_is_waited_for(
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = plug(Unit(clock), present=False)
+    start_s = clock.now
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+        bus.devices[0].present = bus.devices[0].present or clock.now - start_s > 0.5
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+
+    assert camera_on(bus).open().serial == SERIAL
+
+
+def test_no_camera_is_said_in_time_with_what_to_do(
+    clock: Any, usb_bus: Any, camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    start_s = clock.now
+    with pytest.raises(CameraError, match=r"no FLIR ONE X9 is there; plug it in.*charge"):
+        camera_on(usb_bus(), "X9").open()
+
+    assert clock.now - start_s < 1.1
+
+
+def test_a_camera_without_pictures_is_said_in_time(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock, [])
+    unit.greeting = b""
+    start_s = clock.now
+    with pytest.raises(CameraTimeoutError, match="sends no picture; charge it"):
+        camera_on(plug(unit)).open()
+
+    assert clock.now - start_s < 2.1
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
+def test_a_missing_permission_names_the_rule_and_the_command(
+    code: int,
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(
+        CameraError, match=r"permission.*70-thermoseg\.rules.*sudo thermoseg install-udev"
+    ):
+        camera_on(plug(Unit(clock), refusal=code)).open()
+
+
+def test_a_permission_that_comes_late_after_plugging_in_is_waited_for(
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = plug(Unit(clock), refusal=errno.EACCES)
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+        bus.devices[0].refusal = None
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+
+    assert camera_on(bus).open().serial == SERIAL
+
+
+def test_a_camera_that_another_program_has_is_said_to_be_busy(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    with pytest.raises(CameraError, match="used by another program"):
+        camera_on(plug(Unit(clock), taken=True)).open()
+
+
+def test_a_unit_for_iphones_is_refused_with_the_reason(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock, [])
+    unit.greeting = bytes.fromhex("FF550200EE10")
+    with pytest.raises(CameraError, match=r"Lightning.*use a FLIR ONE for Android"):
+        camera_on(plug(unit)).open()
+
+
+@pytest.mark.parametrize(
+    "differences",
+    [
+        pytest.param({"configurations": (1,)}, id="no-configuration-3"),
+        pytest.param({"interfaces": {(0, 0): (0x81, 0x02)}}, id="no-picture-interface"),
+        pytest.param({"interfaces": {**INTERFACES, (2, 1): (0x87,)}}, id="no-picture-endpoint"),
+    ],
+)
+def test_a_generation_that_speaks_otherwise_is_refused(
+    differences: dict[str, Any],
+    clock: Any,
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+) -> None:
+    with pytest.raises(CameraError, match="generation that this driver does not know"):
+        camera_on(plug(Unit(clock), **differences)).open()
+
+
+def test_of_two_cameras_the_named_one_is_opened(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    bus = plug(Unit(clock), Unit(clock))
+
+    assert camera_on(bus, f"{SERIAL}1").open().serial == f"{SERIAL}1"
+    assert camera_on(bus, "usb-99-2.1").open().serial == SERIAL
+    with pytest.raises(CameraError, match=f"2 FLIR ONE; name one.*flirone:{SERIAL}1"):
+        camera_on(bus).open()
+
+
+def test_once_opened_it_stays_with_the_same_camera(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    bus = plug(Unit(clock), Unit(clock))
+    bus.devices[1].present = False
+    camera = camera_on(bus)
+    camera.open()
+    bus.devices[0].present, bus.devices[1].present = False, True
+
+    with pytest.raises(CameraError, match=f"no FLIR ONE {SERIAL} is there"):
+        camera.open()
+
+
+def test_discovery_lists_each_by_its_serial_number(clock: Any, plug: Callable[..., Any]) -> None:
+    bus = plug(Unit(clock), Unit(clock))
+    bus.devices[1].texts = {}
+    listings = FlirOneCamera.discover(backend=bus)
+
+    assert [listing.address for listing in listings] == [
+        f"flirone:{SERIAL}",
+        "flirone:usb-99-2.2",
+    ]
+    assert [listing.problem for listing in listings] == ["", ""]
+    assert not [call for call in settings_of(bus) if call[0] in ("claim", "configuration")]
+
+
+def test_discovery_says_which_permission_is_missing(
+    clock: Any, plug: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    (listing,) = FlirOneCamera.discover(backend=plug(Unit(clock), refusal=errno.EACCES))
+
+    assert listing.address == "flirone:usb-99-2.1"
+    assert "install-udev" in listing.problem
+
+
+def test_a_missing_libusb_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("libusb1", "libusb0", "openusb"):
+        monkeypatch.setattr(f"usb.backend.{name}.get_backend", lambda: None)
+    with pytest.raises(DriverMissingError, match=r"libusb-1.0-0"):
+        FlirOneCamera.discover()
+
+
+def test_a_session_outlives_a_pulled_cable(
+    plug: Callable[..., Any],
+    camera_on: Callable[..., FlirOneCamera],
+    wait_for: Callable[..., None],
+) -> None:
+    unit = Unit(RealClock)
+    bus = plug(unit)
+    with Session(camera_on(bus), None) as session:
+        wait_for(lambda: session.counts().captured >= 3)
+        bus.devices[0].present = False
+        wait_for(lambda: session.lost)
+        unit.switch_on()
+        bus.devices[0].present = True
+        seen = session.counts().captured
+        wait_for(lambda: session.counts().captured >= seen + 3)
+
+    assert session.counts().gaps == 1
+    assert session.lost == ""
