@@ -16,9 +16,11 @@ import pytest
 
 from drivers.playback import SUFFIXES as PLAYED_SUFFIXES
 from thermoseg import cli
+from thermoseg.cameras import CameraListing
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.labels import Region
+from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import DiskLimits
 from thermoseg.segment_files import INPUT_SUFFIXES
 
@@ -480,6 +482,74 @@ def test_info_tells_the_temperatures_of_a_file(
 def test_cameras_lists_the_simulated_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["cameras"]) == 0
     assert "simulated:" in capsys.readouterr().out
+
+
+def test_cameras_can_be_had_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cameras", "--json"]) == 0
+
+    listings = {listing["address"]: listing for listing in json.loads(capsys.readouterr().out)}
+    assert listings["simulated:"]["width"] == 640
+    assert listings["simulated:"]["problem"] == ""
+
+
+def test_cameras_that_come_and_go_are_told_until_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = CameraListing("a:1", "Camera A"), CameraListing("b:2", "Camera B")
+
+    class Watch:
+        changes = iter([[one], None, [one, two], [two]])
+
+        def __enter__(self) -> "Watch":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def next_change(self, _timeout_s: float) -> list[CameraListing] | None:
+            try:
+                return next(self.changes)
+            except StopIteration:
+                raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("thermoseg.hotplug.CameraWatch", Watch)
+
+    assert cli.main(["cameras", "--watch"]) == 130
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert told == [
+        ["+", "a:1", "Camera", "A"],
+        ["+", "b:2", "Camera", "B"],
+        ["-", "a:1", "Camera", "A"],
+    ]
+
+
+def test_faults_of_the_camera_are_in_the_account_and_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.h5"
+    faults = "unplug@0.8s+0.3s,truncated@0.3s,size@0.4s,corrupt@0.5s,duplicate@0.6s,ffc@2s+0.3s"
+    exit_code = cli.main(
+        [
+            *("record", f"simulated:?width=80&height=60&rate_hz=20&fault={faults}"),
+            *("--out", str(path), "--duration", "3.5", "--model", "none", "--json"),
+        ]
+    )
+
+    counts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert exit_code == 0
+    assert (counts["gaps"], counts["reopened"], counts["refused"]) == (1, 1, 2)
+    assert 0.3 <= counts["gap_seconds"] < 3
+    assert counts["flagged"] >= 4
+    assert counts["captured"] == counts["recorded"] + counts["dropped"]
+    with Recording(path) as recording:
+        assert len(recording) == counts["recorded"]
+        assert recording.counts.missed == counts["missed"]
+        kinds = [gap.cause for gap in recording.gaps]
+        assert kinds.count("lost") == 1
+        assert sum(gap.frames for gap in recording.gaps if gap.cause == "refused") == 2
+        told = " ".join(event.text for event in recording.events)
+    assert "lost: the simulated camera was unplugged" in told
+    assert "gap of" in told
 
 
 def test_the_demo_leaves_recording_traces_and_masks(

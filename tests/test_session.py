@@ -6,6 +6,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import psutil
@@ -649,6 +650,36 @@ def test_a_recording_tells_gaps_losses_and_broken_frames_apart(
         assert recording.gap_seconds(recording.gaps[2]) == pytest.approx(counts.gap_seconds)
         assert recording.counts.missed == counts.missed
         assert "lost: the cable is out" in [event.text for event in recording.events]
+
+
+def test_a_camera_is_asked_for_its_actions_in_its_own_thread(wait_for: WaitFor) -> None:
+    class WithShutter(ScriptedCamera):
+        asked: ClassVar[list[str]] = []
+
+        @property
+        def actions(self) -> dict[str, Callable[[], None]]:
+            return {"Flat-field correction": self.correct, "Explode": self.explode}
+
+        def correct(self) -> None:
+            self.asked.append(threading.current_thread().name)
+
+        def explode(self) -> None:
+            raise CameraError("the fuse is missing")
+
+    with Session(WithShutter(range(10_000)), None) as session:
+        assert session.actions == ("Flat-field correction", "Explode")
+        session.perform("Flat-field correction")
+        session.perform("Explode")
+        with pytest.raises(ValueError, match="none of the camera's actions"):
+            session.perform("Dance")
+        wait_for(lambda: len(session.events) == 2)
+
+    assert WithShutter.asked == ["thermoseg capture"]
+    assert [event.text for event in session.events] == [
+        "Flat-field correction",
+        "Explode failed: the fuse is missing",
+    ]
+    assert Session(ScriptedCamera(), None).actions == ()
 
 
 def test_a_sink_that_raises_is_removed_and_the_session_goes_on(

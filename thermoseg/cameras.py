@@ -8,10 +8,10 @@ An address is `scheme:target?option=value&…`, for example `simulated:?rate_hz=
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Final, Protocol, Self, runtime_checkable
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -79,6 +79,19 @@ class Camera(Protocol):
     @classmethod
     def discover(cls) -> Sequence["CameraListing"]:
         """List what of this kind can be opened now, without disturbing it."""
+        ...
+
+
+@runtime_checkable
+class ActingCamera(Protocol):
+    """A camera that can be asked for more than frames, such as a flat-field correction."""
+
+    @property
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        """What can be asked of it, by the name that a button shows; used by the camera's thread.
+
+        Each may raise `CameraError`, as when the camera is not open.
+        """
         ...
 
 
@@ -175,6 +188,11 @@ def make_camera(address: str) -> Camera:
     except ValidationError as error:
         raise ConfigError(f"{_first_complaint(error, driver.Options)} in “{address}”") from error
     return driver(parsed.target, options)
+
+
+def driver_names() -> list[str]:
+    """List the schemes of all drivers that are installed, working or not."""
+    return sorted(_drivers())
 
 
 def list_cameras() -> list[CameraListing]:

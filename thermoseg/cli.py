@@ -22,6 +22,7 @@ from thermoseg.errors import ThermoSegError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from thermoseg.cameras import CameraListing
     from thermoseg.frames import CameraInfo
     from thermoseg.headless import RecordingReport
     from thermoseg.inference.face_segmenter import Mode
@@ -39,6 +40,9 @@ DEMO_SECONDS: Final = 15.0
 """Long enough for three breaths."""
 
 DEMO_MASKS: Final = 5
+
+WATCH_S: Final = 10.0
+"""The longest wait for a change before the next; Ctrl-C is heard at once all the same."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,10 +86,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_info(commands)
     _add_recover(commands)
-    cameras = commands.add_parser("cameras", help="list the cameras that can be opened now")
-    cameras.set_defaults(run=_run_cameras)
+    _add_cameras(commands)
+    _add_install_udev(commands)
     models = commands.add_parser("models", help="list the models that are installed")
     models.set_defaults(run=_run_models)
+    _add_doctor(commands)
     return parser
 
 
@@ -172,6 +177,48 @@ def _add_recover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = commands.add_parser("recover", help="make a session readable after a crash")
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.set_defaults(run=_run_recover)
+
+
+def _add_cameras(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "cameras",
+        help="list the cameras that can be opened now",
+        description="List every camera that is there by the address that opens it, and every kind "
+        "of camera that cannot be used with what it lacks.",
+    )
+    parser.add_argument("--json", action="store_true", help="a list in JSON, one line each time")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="go on and tell what is plugged in (+) or out (-), until Ctrl-C",
+    )
+    parser.set_defaults(run=_run_cameras)
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="tell what works on this machine and what it lacks",
+        description="Look at permissions, libraries, GPU, disk, display, cameras and models; each "
+        "line is ok, a warning, or missing, with the remedy.",
+        epilog="Exit code 1 if something is missing without which ThermoSeg cannot work.",
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where you record; default: your documents"
+    )
+    parser.add_argument("--json", action="store_true", help="the same as a list in JSON")
+    parser.set_defaults(run=_run_doctor)
+
+
+def _add_install_udev(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "install-udev",
+        help="give yourself leave to use USB cameras (Linux, once, as root)",
+        description="Write the udev rules of all USB cameras and have udev read them.  Needs root; "
+        "without it, says the command to type.",
+    )
+    parser.add_argument("--print", action="store_true", help="show the rules, install nothing")
+    parser.set_defaults(run=_run_install_udev)
 
 
 def _add_model_option(parser: argparse.ArgumentParser, extra: str = "") -> None:
@@ -274,11 +321,72 @@ def _run_recover(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _run_cameras(_arguments: argparse.Namespace) -> int:
+def _run_cameras(arguments: argparse.Namespace) -> int:
     from thermoseg.cameras import list_cameras
 
-    for listing in list_cameras():
-        print(f"{listing.address:<32} {listing.problem or listing.description}")
+    if arguments.watch:
+        return _watch_cameras(arguments.json)
+    listings = list_cameras()
+    if arguments.json:
+        print(json.dumps([asdict(listing) for listing in listings], ensure_ascii=False))
+        return OK
+    for listing in listings:
+        print(_camera_line(listing))
+    return OK
+
+
+def _watch_cameras(as_json: bool) -> int:
+    """Print what is there, then what changes, until interrupted."""
+    from thermoseg.hotplug import CameraWatch, came_and_went
+
+    known: list[CameraListing] = []
+    with CameraWatch() as watch:
+        while True:
+            found = watch.next_change(WATCH_S)
+            if found is None:
+                continue
+            if as_json:
+                print(json.dumps([asdict(listing) for listing in found], ensure_ascii=False))
+            else:
+                for sign, listing in came_and_went(known, found):
+                    print(f"{sign} {_camera_line(listing)}")
+            sys.stdout.flush()
+            known = found
+
+
+def _camera_line(listing: "CameraListing") -> str:
+    return f"{listing.address:<32} {listing.problem or listing.title}"
+
+
+def _run_doctor(arguments: argparse.Namespace) -> int:
+    from thermoseg.doctor import Verdict, examine
+
+    findings = []
+    topic = ""
+    for finding in examine(arguments.folder):
+        findings.append(finding)
+        if arguments.json:
+            continue
+        if finding.topic != topic:
+            topic = finding.topic
+            print(f"{topic}")
+        print(f"  {finding.verdict.value:<8} {finding.name:<26} {finding.detail}".rstrip())
+        if finding.remedy:
+            print(f"{'':<11}{finding.remedy}")
+        sys.stdout.flush()
+    if arguments.json:
+        print(json.dumps([asdict(f) | {"verdict": f.verdict.value} for f in findings]))
+    broken = any(f.essential and f.verdict is Verdict.MISSING for f in findings)
+    return FAILED if broken else OK
+
+
+def _run_install_udev(arguments: argparse.Namespace) -> int:
+    from thermoseg import udev
+
+    if arguments.print:
+        print(udev.rules_text(), end="")
+    else:
+        print(udev.install_rules())
     return OK
 
 

@@ -9,6 +9,7 @@ Nobody pushes at a window: it looks at `frames`, `results`, `traces` and `counts
 """
 
 import logging
+import queue
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ from typing import Final, Protocol, Self
 
 import numpy as np
 
-from thermoseg.cameras import Camera
+from thermoseg.cameras import ActingCamera, Camera
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
@@ -195,6 +196,7 @@ class Session:
         self._error: Exception | None = None
         self._raised = False
         self._lost = ""
+        self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._attempts = 0
         self._complaint = ""
         self._slow = False
@@ -323,6 +325,26 @@ class Session:
     def lost_seconds(self) -> float:
         """For how long the camera has been gone, since its last frame; 0 if it is there."""
         return self._tally.lost_seconds() if self._lost else 0.0
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What the camera can be asked for, such as a flat-field correction; may be nothing."""
+        camera = self._camera
+        return tuple(camera.actions) if isinstance(camera, ActingCamera) else ()
+
+    def perform(self, action: str) -> None:
+        """Ask the camera for one of its `actions`; it is done soon, between two frames.
+
+        That it was done, or why not, is noted as an event.
+
+        Raises
+        ------
+        ValueError
+            If the camera has no such action.
+        """
+        if action not in self.actions:
+            raise ValueError(f"“{action}” is none of the camera's actions: {self.actions}")
+        self._asked.put(action)
 
     @property
     def ended(self) -> bool:
@@ -489,6 +511,7 @@ class Session:
     def _capture_frames(self) -> None:
         heard_s = time.monotonic()
         while not self._stopping.is_set():
+            self._perform_asked()
             try:
                 frame = self._read(heard_s)
             except CameraLostError as error:
@@ -501,6 +524,16 @@ class Session:
                 continue
             heard_s = time.monotonic()
             self._deliver(self._line.place(frame, heard_s), heard_s)
+
+    def _perform_asked(self) -> None:
+        while not self._asked.empty() and isinstance(self._camera, ActingCamera):
+            action = self._asked.get()
+            try:
+                self._camera.actions[action]()
+            except CameraError as error:
+                self.note_event(f"{action} failed: {error}")
+            else:
+                self.note_event(action)
 
     def _read(self, heard_s: float) -> Frame | None:
         """Return the next frame, or None if none came in time or it is not to be used.

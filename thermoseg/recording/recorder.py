@@ -409,7 +409,7 @@ class Recorder:
             raise RecordingError(
                 f"the folder {path.parent} cannot be made ({error.strerror}); choose another"
             ) from error
-        kind = _file_system(path.parent)
+        kind = file_system_of(path.parent)
         if kind in NETWORK_FILE_SYSTEMS:
             raise RecordingError(
                 f"{path.parent} is on a network share ({kind}), where a crash can destroy a "
@@ -600,7 +600,7 @@ def _fill_sample(row: "np.void", sample: "RoiSample") -> None:
     row["reason"] = encode_text(sample.reason, REASON_BYTES)
 
 
-def _file_system(folder: Path) -> str:
+def file_system_of(folder: Path) -> str:
     """Name the kind of file system that holds `folder`, in lower case; empty if unknown."""
     found = ""
     longest = -1
