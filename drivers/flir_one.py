@@ -512,7 +512,7 @@ def _explain(error: OSError, name: str) -> str:
     if error.errno not in (errno.EACCES, errno.EPERM, errno.ENOSYS):
         return f"{name} cannot be opened ({error}); unplug it and plug it in again"
     remedy = {
-        "linux": "the udev rule 70-thermoseg.rules gives it: run “sudo thermoseg install-udev”, "
+        "linux": "the udev rule 70-thermoseg.rules gives it: run “thermoseg install-udev”, "
         "then plug the camera in again",
         "win32": "give it the WinUSB driver with Zadig",
     }.get(sys.platform, "close other programs that use it")

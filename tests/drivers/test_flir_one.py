@@ -784,7 +784,7 @@ def test_a_missing_permission_names_the_rule_and_the_command(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(
-        CameraError, match=r"permission.*70-thermoseg\.rules.*sudo thermoseg install-udev"
+        CameraError, match=r"permission.*70-thermoseg\.rules.*thermoseg install-udev"
     ):
         camera_on(plug(Unit(clock), refusal=code)).open()
 
