@@ -7,12 +7,17 @@ from torch import nn
 
 from thermoseg.networks.attention_unet import AttentionUNet
 from thermoseg.networks.compact import Compact
+from thermoseg.networks.deeplab import DeepLabV3PlusResNet101, DeepLabV3PlusXception65
+from thermoseg.networks.hrnet import HRNetV2W48
 from thermoseg.networks.unet import UNet
 
 NETWORKS: Final[dict[str, Callable[[int, int, int], nn.Module]]] = {
     "unet": UNet,
     "attention_unet": AttentionUNet,
     "compact": Compact,
+    "deeplabv3plus_resnet101": DeepLabV3PlusResNet101,
+    "deeplabv3plus_xception65": DeepLabV3PlusXception65,
+    "hrnetv2_w48": HRNetV2W48,
 }
 """Everything a model file may name; nothing outside this table is ever constructed from a file."""
 
@@ -27,7 +32,8 @@ def build(name: str, num_classes: int = 6, width: int = 64, in_channels: int = 1
     num_classes
         Channels of the logits.
     width
-        Channels of the first level; deeper levels are multiples of it.
+        Channels of the first level; deeper levels are multiples of it.  64 is the published size of
+        all but `compact`.
     in_channels
         Channels of the picture; 1 for a temperature image.
 

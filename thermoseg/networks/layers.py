@@ -1,5 +1,6 @@
 """Layers that more than one network is built from."""
 
+import math
 from collections.abc import Callable
 from typing import cast
 
@@ -28,6 +29,35 @@ class DoubleConv(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map (n, in_channels, h, w) to (n, out_channels, h, w)."""
         return cast("Tensor", self.conv(features))
+
+
+def conv_norm(
+    in_channels: int,
+    out_channels: int,
+    size: int,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+) -> nn.Sequential:
+    """Return a convolution without bias, batch normalisation, and ReLU unless `relu` is False.
+
+    Sides of the picture are divided by `stride` and otherwise kept, whatever the dilation.
+    """
+    layers: list[nn.Module] = []
+    if size == 1 and stride != 1:
+        # The same numbers, but a strided 1x1 convolution of few channels writes past its memory
+        # when it is trained in channels-last on a CPU (oneDNN issue 6035).
+        layers.append(nn.AvgPool2d(1, stride))
+        stride = 1
+    padding = dilation * (size // 2)
+    layers += [
+        nn.Conv2d(in_channels, out_channels, size, stride, padding, dilation, bias=False),
+        nn.BatchNorm2d(out_channels),
+    ]
+    if relu:
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
 
 
 class AttentionGate(nn.Module):
@@ -74,11 +104,18 @@ def on_padded(forward: Callable[[Tensor], Tensor], images: Tensor, multiple: int
 def initialise_xavier(network: nn.Module) -> None:
     """Draw every convolution and linear weight from Xavier's uniform distribution, biases 0.
 
-    Normalisation layers keep their ones and zeros.  Source: Glorot and Bengio, AISTATS 2010, as
-    used by Joshi et al., BMVC 2022.
+    Normalisation layers keep their ones and zeros.  The bound is √(6 / (inputs + outputs)) of one
+    group, so that depthwise convolutions start as large as others.  Source: Glorot and Bengio,
+    AISTATS 2010, as used by Joshi et al., BMVC 2022.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
+            groups = 1 if isinstance(module, nn.Linear) else module.groups
+            if groups == 1:
+                nn.init.xavier_uniform_(module.weight)
+            else:
+                fans = module.weight[0].numel() + module.weight[:, 0].numel() // groups
+                bound = math.sqrt(6 / fans)
+                nn.init.uniform_(module.weight, -bound, bound)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
