@@ -274,6 +274,14 @@ class TrainingConfig(Section):
     run: RunConfig
     validation: ValidationConfig = ValidationConfig()
 
+    @model_validator(mode="after")
+    def _judged_on_others(self) -> "TrainingConfig":
+        if self.seed == self.validation.seed:
+            raise ValueError(
+                "validation.seed must differ from seed, or a run is judged on what it learnt"
+            )
+        return self
+
 
 def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
     """Read a TOML file and check all of it.

@@ -1,17 +1,22 @@
+import itertools
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from thermoseg.errors import ConfigError
 from trainer.config import PhantomConfig, TrainingConfig, check_config
 from trainer.datasets import (
     BatchStream,
     Mixture,
     PhantomSource,
-    Picture,
-    validation_pictures,
+    open_loader,
+    validation_sets,
 )
+from trainer.sources import Picture
 
 
 def a_config(**stream: Any) -> TrainingConfig:
@@ -85,13 +90,167 @@ def test_repeats_render_less_and_use_pictures_about_as_often_as_asked() -> None:
     assert 85 <= source.rendered <= 100
 
 
-def test_validation_pictures_are_the_same_each_time_and_half_plain() -> None:
-    first, again = validation_pictures(a_config()), validation_pictures(a_config())
+def save_people(folder: Path, people: str, celsius: float = 30.0) -> None:
+    """Three pictures of each, every one with a level and a spot of its own."""
+    folder.mkdir(exist_ok=True)
+    for person in people:
+        for shot in range(3):
+            rng = np.random.default_rng([ord(person), shot])
+            picture = celsius + rng.random((48, 60), np.float32)
+            labels = np.full((48, 60), 1 + ord(person) % 5, np.uint8)
+            np.save(folder / f"{person}_{shot}.npy", picture)
+            cv2.imwrite(str(folder / f"{person}_{shot}_labels.png"), labels)
 
-    assert len(first) == 4
-    for (picture, labels), (same, truth) in zip(first, again, strict=True):
-        assert np.array_equal(picture, same)
-        assert np.array_equal(labels, truth)
+
+def with_sources(*sources: dict[str, Any], **validation: Any) -> TrainingConfig:
+    tree = a_config().model_dump(mode="json")
+    tree["sources"] = list(sources)
+    tree["validation"] |= validation
+    return check_config(tree, "test")
+
+
+def same(one: list[Picture], other: list[Picture]) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a, c) and np.array_equal(b, d)
+        for (a, b), (c, d) in zip(one, other, strict=True)
+    )
+
+
+def test_phantoms_are_judged_on_the_same_pictures_each_time() -> None:
+    first, again = validation_sets(a_config()), validation_sets(a_config())
+
+    assert list(first) == ["plain", "augmented"]
+    for name, pictures in first.items():
+        assert len(pictures) == 2
+        assert same(pictures, again[name])
+
+
+def test_a_run_is_not_judged_with_the_seed_it_learns_from() -> None:
+    with pytest.raises(ConfigError, match=r"validation\.seed"):
+        with_sources({"kind": "phantom"}, seed=5)
+
+
+def test_a_folder_is_judged_on_all_that_it_keeps_as_it_is(tmp_path: Path) -> None:
+    save_people(tmp_path, "abcd")
+    folder = {"kind": "folder", "path": str(tmp_path), "subject": "^(.)_"}
+    config = with_sources({**folder, "validation_subjects": ["b", "d"]})
+
+    sets = validation_sets(config)
+
+    assert (len(sets["plain"]), len(sets["augmented"])) == (6, 2)
+    seen = [np.unique(labels[labels > 0]).tolist() for _, labels in sets["plain"]]
+    assert seen == [[1 + ord("b") % 5]] * 3 + [[1 + ord("d") % 5]] * 3
+    batches = BatchStream(config)
+    learnt = {int(label) for number in range(12) for label in batches[number][1].unique()}
+    assert learnt - {0} == {1 + ord("a") % 5, 1 + ord("c") % 5}
+
+
+def test_of_too_many_pictures_evenly_spaced_ones_are_judged(tmp_path: Path) -> None:
+    save_people(tmp_path, "abcdef")
+    folder = {"kind": "folder", "path": str(tmp_path), "subject": "^(.)_"}
+    people = {"validation_subjects": ["a", "c", "e"]}
+
+    sets = validation_sets(with_sources({**folder, **people}, most=3))
+
+    seen = [int(labels.max()) for _, labels in sets["plain"]]
+    assert seen == [1 + ord(person) % 5 for person in "ace"]
+
+
+def test_several_sources_are_judged_together_and_each(fake_database: Any, tmp_path: Path) -> None:
+    save_people(tmp_path / "own", "abc")
+    database = {
+        "kind": "thermal_face_db",
+        "path": str(fake_database.folder),
+        "cache": str(tmp_path / "cache"),
+        "validation_subjects": ["007"],
+    }
+    own = {"kind": "folder", "path": str(tmp_path / "own"), "subject": "^(.)_"}
+    config = with_sources(
+        database,
+        {**own, "validation_subjects": ["b"]},
+        {"kind": "phantom", "scene": "laboratory"},
+        {"kind": "phantom", "scene": "wild"},
+        pictures=8,
+    )
+
+    sets = validation_sets(config)
+
+    assert {name: len(pictures) for name, pictures in sets.items()} == {
+        "plain": 9,
+        "augmented": 4,
+        "thermal_face_db ThermalFaceDB": 2,
+        "folder own": 3,
+        "phantom": 2,
+        "phantom #2": 2,
+    }
+    assert all(picture.shape == (64, 80) for picture, _ in sets["plain"])
+    assert same(validation_sets(config)["augmented"], sets["augmented"])
+
+
+def test_a_mixture_that_keeps_nothing_is_refused(tmp_path: Path) -> None:
+    save_people(tmp_path, "ab")
+    config = with_sources({"kind": "folder", "path": str(tmp_path), "validation_share": 0.0})
+
+    with pytest.raises(ConfigError, match="keep no picture to validate on"):
+        validation_sets(config)
+    assert BatchStream(config)[0][0].shape == (2, 1, 64, 80)
+
+
+def test_one_person_in_two_sources_must_be_on_one_side(tmp_path: Path) -> None:
+    save_people(tmp_path / "may", "abc")
+    save_people(tmp_path / "june", "bcd", celsius=31.5)
+    own = {"kind": "folder", "subject": "^(.)_"}
+    config = with_sources(
+        {**own, "path": str(tmp_path / "may"), "validation_subjects": ["a", "b"]},
+        {**own, "path": str(tmp_path / "june"), "validation_subjects": ["c"]},
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        BatchStream(config)
+
+    said = str(caught.value)
+    assert "2 people or pictures are on both sides" in said
+    assert "subject b: " in said
+    assert "subject c: " in said
+    assert "subject a: " not in said
+
+
+@pytest.mark.timeout(400)  # a worker loads PyTorch first
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more than there are cores
+def test_workers_and_restarts_change_no_batch(fake_database: Any, tmp_path: Path) -> None:
+    save_people(tmp_path / "own", "abcdef")
+    tree = with_sources(
+        {
+            "kind": "thermal_face_db",
+            "path": str(fake_database.folder),
+            "cache": str(tmp_path / "cache"),
+            "validation_subjects": ["007"],
+        },
+        {"kind": "folder", "path": str(tmp_path / "own"), "weight": 2.0},
+        {"kind": "phantom", "weight": 0.5},
+    ).model_dump(mode="json")
+
+    def batches(workers: int, first: int, count: int) -> list[torch.Tensor]:
+        config = check_config({**tree, "stream": {**tree["stream"], "workers": workers}}, "test")
+        loader = open_loader(BatchStream(config), config, first)
+        return [part for batch in itertools.islice(loader, count) for part in batch]
+
+    alone = batches(0, 0, 4)
+    assert len({part.numpy().tobytes() for part in alone[::2]}) == 4
+    assert all(map(torch.equal, batches(1, 0, 4), alone))
+    assert all(map(torch.equal, batches(2, 1, 3), alone[2:]))
+
+
+def test_a_constant_picture_becomes_zeros_not_nan() -> None:
+    class Constant:
+        def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
+            return np.full((64, 80), 21.5, np.float32), np.ones((64, 80), np.uint8)
+
+    for method in ("minmax", "percentile"):
+        plain, _ = BatchStream(a_config(augment=0.0, normalisations=[method]), Constant())[0]
+        augmented, _ = BatchStream(a_config(normalisations=[method]), Constant())[1]
+        assert torch.equal(plain, torch.zeros(2, 1, 64, 80))
+        assert torch.isfinite(augmented).all()
 
 
 def test_a_mixture_takes_from_each_by_its_weight() -> None:
