@@ -422,7 +422,7 @@ class UvcCamera:
         return UvcSystem(
             platform=self.platform,
             nodes=lambda: [self.node] if self.present else [],
-            modes=self.modes,
+            modes=lambda path: self.modes(path),
             video=self.plug,
             waits=lambda video, timeout_s: self.wait(timeout_s),
             controls=lambda path: ExtensionUnits(Path(os.devnull), self.ioctl),
@@ -538,11 +538,11 @@ LEPTON_UNITS = {
     (6, 16): struct.pack("<7I2H", 1, 0, 1, 0, 0, 180_000, 0, 150, 52),
     (6, 17): bytes(1),
     (6, 19): bytes(4),
-    (21, 18): bytes(4),
-    (21, 19): bytes(4),
+    (21, 18): b"\1\0\0\0",
+    (21, 19): b"\1\0\0\0",
     (4, 8): b"500-0771-01".ljust(32, b"\0"),
 }
-"""Of a Lepton 3.5 after power-up: shutter automatic, gain high, TLinear off."""
+"""Of a Lepton 3.5: shutter automatic, gain high, TLinear on and fine."""
 
 
 @dataclass
@@ -617,7 +617,7 @@ def plug_lepton(
     """Plug a Lepton 3.5 on a PureThermal board into a machine that stands for this one."""
 
     def plug(picture: Any = None, scene: Any = None, **settings: Any) -> Any:
-        camera = UvcCamera(lambda number: None, units=dict(LEPTON_UNITS), **settings)
+        camera = UvcCamera(lambda number: None, **{"units": dict(LEPTON_UNITS)} | settings)
         scene = scene or LeptonScene(camera, rate_hz=camera.rate_hz)
         camera.picture = picture or scene.picture
         monkeypatch.setattr("drivers.lepton.LeptonCamera.system", camera.system())
