@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.size:
         window.resize(*arguments.size)
     window.show()
-    controller.find_cameras()
+    controller.watch_cameras()
     controller.find_models()
     if arguments.model:
         window.choose_model(arguments.model)

@@ -7,7 +7,15 @@ from urllib.parse import quote
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QStandardItem, QStandardItemModel
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QWidget
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from thermoseg.cameras import CameraListing
 from ui.session_controller import NO_MODEL, SessionState
@@ -25,10 +33,13 @@ class CameraPanel(QWidget):
     scan_requested = pyqtSignal()
     file_requested = pyqtSignal()
     """The user wants to choose a file."""
+    action_requested = pyqtSignal(str)
+    """One of the camera's actions."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._running = False
+        self._listings: list[CameraListing] = []
         self._source = QComboBox()
         self._source.setEditable(True)
         self._source.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -47,6 +58,12 @@ class CameraPanel(QWidget):
         self._scan.clicked.connect(self.scan_requested)
         self._open = self._tool("folder", "Open a recording or picture (Ctrl+O)")
         self._open.clicked.connect(self.file_requested)
+        self._actions = QToolButton()
+        self._actions.setText("Camera")
+        self._actions.setToolTip("What the camera can be asked for")
+        self._actions.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._actions.setMenu(QMenu(self._actions))
+        self._actions.hide()
         self._model = QComboBox()
         self._model.setToolTip("The network that finds the regions")
         self._model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -63,7 +80,7 @@ class CameraPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(self._source, 1)
-        for button in (self._scan, self._open):
+        for button in (self._scan, self._open, self._actions):
             layout.addWidget(button)
         layout.addWidget(self._model)
         layout.addWidget(self._start)
@@ -83,7 +100,9 @@ class CameraPanel(QWidget):
     def address(self) -> str:
         """What is chosen or typed; empty if nothing is."""
         text = self._source.currentText().strip()
-        row = self._source.findText(text)
+        row = self._source.currentIndex()
+        if self._source.itemText(row) != text:
+            row = self._source.findText(text)
         if row >= 0:
             return str(self._source.itemData(row, ADDRESS))
         return address_of(text)
@@ -103,24 +122,46 @@ class CameraPanel(QWidget):
             self._source.setEditText(address)
 
     def show_cameras(self, listings: Sequence[CameraListing]) -> None:
-        """Offer these cameras; those with a problem are shown with it but cannot be chosen."""
-        address = self.address
+        """Offer these cameras; those with a problem are shown with it but cannot be chosen.
+
+        Cameras come and go while the user chooses, so what stays is left alone: the open list,
+        the choice, and what is being typed.
+        """
+        if list(listings) == self._listings:
+            return
+        self._listings = list(listings)
         items = self._source.model()
         if not isinstance(items, QStandardItemModel):
             raise TypeError("the list of cameras needs items that can be disabled")
-        items.clear()
-        for listing in listings:
-            text = (
-                f"{listing.description} — {listing.problem}"
-                if listing.problem
-                else (listing.description)
-            )
-            item = QStandardItem(text)
-            item.setData(listing.address, ADDRESS)
-            item.setToolTip(listing.problem or listing.address)
-            item.setEnabled(not listing.problem)
-            items.appendRow(item)
-        self.set_address(address)
+        address, typed = self.address, self._source.currentText()
+        line = self._source.lineEdit()
+        cursor = 0 if line is None else line.cursorPosition()
+        there = {listing.address for listing in listings}
+        for row in reversed(range(items.rowCount())):
+            if self._source.itemData(row, ADDRESS) not in there:
+                items.removeRow(row)
+        for row, listing in enumerate(listings):
+            at = self._source.findData(listing.address, ADDRESS)
+            items.insertRow(row, QStandardItem() if at < 0 else items.takeRow(at))
+            _fill(items.item(row), listing)
+        if self._source.findData(address, ADDRESS) >= 0:
+            self.set_address(address)
+        elif self._source.currentIndex() >= 0 or self._source.currentText() != typed:
+            self._source.setCurrentIndex(-1)
+            self._source.setEditText(typed if address == address_of(typed) else address)
+            if line is not None:
+                line.setCursorPosition(cursor)
+
+    def show_actions(self, names: Sequence[str]) -> None:
+        """Offer what the camera can be asked for; nothing is shown if that is nothing."""
+        menu = self._actions.menu()
+        if menu is not None:
+            menu.clear()
+            for name in names:
+                action = menu.addAction(name)
+                if action is not None:
+                    action.triggered.connect(lambda _, name=name: self.action_requested.emit(name))
+        self._actions.setVisible(bool(names))
 
     def show_models(self, names: Sequence[str], chosen: str) -> None:
         """Offer these models, and none; `chosen`, a name or a model file, is the one selected."""
@@ -174,6 +215,15 @@ class CameraPanel(QWidget):
         button.setObjectName(name)
         button.setToolTip(tip)
         return button
+
+
+def _fill(item: QStandardItem | None, listing: CameraListing) -> None:
+    if item is not None:
+        title = listing.title
+        item.setText(f"{title} — {listing.problem}" if listing.problem else title)
+        item.setData(listing.address, ADDRESS)
+        item.setToolTip(listing.problem or listing.address)
+        item.setEnabled(not listing.problem)
 
 
 def address_of(text: str) -> str:

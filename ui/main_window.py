@@ -342,14 +342,18 @@ class MainWindow(QMainWindow):
             if model is None
             else f"{model.name} · {model.backend}",
         )
+        if self._controller.state is SessionState.LOST:
+            self._status.show_state(SessionState.LOST, live=True, loss=self._controller.loss)
         self._live.set_note(_note(self._controller))
 
     def _show_state(self, state: SessionState) -> None:
         self._camera.show_state(state)
+        self._camera.show_actions(self._controller.actions)
         running = state in (SessionState.RUNNING, SessionState.LOST)
         self._record.set_enabled(running)
         info = self._controller.info
-        self._status.show_state(state, live=info is None or info.live)
+        live = info is None or info.live
+        self._status.show_state(state, live=live, loss=self._controller.loss)
         if state is SessionState.IDLE:
             self._page.show_empty()
         blank = state in (SessionState.IDLE, SessionState.OPENING) or (
@@ -566,6 +570,7 @@ class MainWindow(QMainWindow):
         self._camera.stop_requested.connect(controller.stop)
         self._camera.scan_requested.connect(controller.find_cameras)
         self._camera.file_requested.connect(self._on_file_requested)
+        self._camera.action_requested.connect(controller.perform)
         self._page.file_requested.connect(self._on_file_requested)
         self._page.simulation_requested.connect(lambda: self.open_source(SIMULATED))
         self._record.record_requested.connect(self._on_record_requested)
@@ -651,13 +656,13 @@ class _StatusLine(QWidget):
         for label in (self._counts, self._source, self._state):
             label.setFont(numerals(8.75 * scale))
 
-    def show_state(self, state: SessionState, live: bool) -> None:
+    def show_state(self, state: SessionState, live: bool, loss: str) -> None:
         theme = self._theme
         text, colour = {
             SessionState.IDLE: ("Ready", theme.muted),
             SessionState.OPENING: ("Opening…", theme.accent),
             SessionState.RUNNING: ("Live" if live else "Playing", theme.good),
-            SessionState.LOST: ("No signal", theme.danger),
+            SessionState.LOST: (loss or "No signal", theme.danger),
             SessionState.ENDED: ("Ended", theme.muted),
             SessionState.FAILED: ("Failed", theme.danger),
         }[state]
@@ -694,7 +699,7 @@ class _StatusLine(QWidget):
 def _note(controller: SessionController) -> str:
     """Return what must be said on the picture itself."""
     said = {
-        SessionState.LOST: "No signal — waiting for the camera",
+        SessionState.LOST: controller.loss or "No signal — waiting for the camera",
         SessionState.ENDED: "End of the source",
         SessionState.FAILED: "Stopped by an error",
     }

@@ -15,6 +15,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 from thermoseg.cameras import CameraListing, list_cameras, make_camera
 from thermoseg.errors import CameraTimeoutError, RecordingError
 from thermoseg.frames import CameraInfo, Frame
+from thermoseg.hotplug import CameraWatch
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import list_models
 from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
@@ -35,6 +36,9 @@ OPEN_TIMEOUT_S: Final = 20.0
 
 OPEN_POLL_S: Final = 0.2
 """How soon a user who no longer wants it to open is heard."""
+
+WATCH_S: Final = 0.5
+"""How soon the watch for cameras hears that the window closes or a session runs."""
 
 TRACE_S: Final = 120.0
 """How much of the traces is kept: the longest that can be shown."""
@@ -156,6 +160,8 @@ class SessionController(QObject):
         self._find_models = find_models or _model_names
         self._worker = ThreadPoolExecutor(1, "window-session")
         self._scout = ThreadPoolExecutor(1, "window-discovery")
+        self._lookout = ThreadPoolExecutor(1, "window-cameras")
+        self._over = threading.Event()
         self._live: Session | None = None
         self._session: Session | None = None
         self._attempt = 0
@@ -212,6 +218,31 @@ class SessionController(QObject):
     def recording_seconds(self) -> float:
         """Since recording began; 0 if nothing is recorded."""
         return time.monotonic() - self._recording[1] if self._recording else 0.0
+
+    @property
+    def loss(self) -> str:
+        """What to say while the camera is away and tried to be opened again; else empty."""
+        session = self._session
+        if session is None or not session.lost:
+            return ""
+        return f"Camera lost, reopening… {session.lost_seconds:.0f} s"
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What the camera can be asked for, such as a flat-field correction."""
+        return () if self._session is None else self._session.actions
+
+    def perform(self, action: str) -> None:
+        """Ask the camera for one of its `actions`."""
+        if self._session is not None:
+            self._session.perform(action)
+
+    def watch_cameras(self, make_watch: Callable[[], CameraWatch] = CameraWatch) -> None:
+        """Tell by `cameras_found` which cameras are there, again whenever that changes.
+
+        While a session runs nobody looks: its camera is not to be disturbed.
+        """
+        self._submit(self._lookout, lambda: self._watch(make_watch), lambda _: None)
 
     def find_cameras(self) -> None:
         """Look for cameras; `cameras_found` tells which."""
@@ -286,9 +317,23 @@ class SessionController(QObject):
         self._attempt += 1
         self._timer.stop()
         self._session = None
+        self._over.set()
         self._worker.submit(self._stop_live)
+        self._lookout.shutdown(wait=True, cancel_futures=True)
         self._scout.shutdown(wait=True, cancel_futures=True)
         self._worker.shutdown(wait=True)
+
+    # In the thread that watches.
+
+    def _watch(self, make_watch: Callable[[], CameraWatch]) -> None:
+        with make_watch() as watch:
+            while not self._over.is_set():
+                if self._state.busy:
+                    self._over.wait(WATCH_S)
+                    continue
+                found = watch.next_change(WATCH_S)
+                if found is not None and not self._over.is_set():
+                    self.cameras_found.emit(found)
 
     # In the worker thread, one at a time.
 

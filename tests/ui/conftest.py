@@ -39,6 +39,10 @@ class FakeSession:
         self.opened = False
         self.ended = False
         self.error: Exception | None = None
+        self.lost = ""
+        self.lost_seconds = 0.0
+        self.actions: tuple[str, ...] = ()
+        self.performed: list[str] = []
         self.started = self.stopped = 0
         self.recorded_to: list[Path] = []
 
@@ -52,6 +56,9 @@ class FakeSession:
 
     def wait_opened(self, timeout_s: float) -> CameraInfo:
         return self.info
+
+    def perform(self, action: str) -> None:
+        self.performed.append(action)
 
     def start_recording(self, path: Path) -> None:
         self.recorded_to.append(path)

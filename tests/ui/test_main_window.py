@@ -82,6 +82,30 @@ def test_the_end_of_the_source_is_said_and_its_picture_stays(qtbot, running, ses
     assert running._live.isVisible()
 
 
+def test_a_camera_that_is_lost_is_said_with_the_seconds(
+    qtbot, monkeypatch, running, session
+) -> None:
+    session.show(0)
+    session.lost, session.lost_seconds = "the cable is out", 3.0
+    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
+    qtbot.waitUntil(lambda: text_of(running).count("Camera lost, reopening… 3 s") == 2)
+    session.lost_seconds = 4.0
+
+    qtbot.waitUntil(lambda: text_of(running).count("Camera lost, reopening… 4 s") == 2)
+
+
+def test_the_actions_of_a_camera_are_offered_while_it_runs(qtbot, make_window, session) -> None:
+    session.actions = ("Flat-field correction",)
+    window = make_window(session)
+    window.open_source("fake:")
+    qtbot.waitUntil(window._camera._actions.isVisible)
+    window._camera._actions.menu().actions()[0].trigger()
+    assert session.performed == ["Flat-field correction"]
+    window.controller.stop()
+
+    qtbot.waitUntil(lambda: not window._camera._actions.isVisible())
+
+
 def test_a_failure_is_told_in_the_dialog_and_on_the_page(qtbot, make_window) -> None:
     def broken(address, model, stage):
         raise CameraError("no such camera; plug it in")

@@ -1,10 +1,12 @@
 """The controller opens in another thread, looks without taking, and tells each failure once."""
 
+import queue
 import threading
 
 import pytest
 
 import ui.session_controller as session_controller
+from thermoseg.cameras import CameraListing
 from thermoseg.errors import CameraError, RecordingError
 from thermoseg.recording.recorder import RecorderStatus
 from ui.session_controller import SessionState
@@ -187,6 +189,72 @@ def test_cameras_and_models_are_looked_for_elsewhere(qtbot, make_controller, ses
     with qtbot.waitSignals([controller.cameras_found, controller.models_found]):
         controller.find_cameras()
         controller.find_models()
+
+
+class Watch:
+    """Tells of cameras what the test says."""
+
+    def __init__(self) -> None:
+        self.lists: queue.SimpleQueue[list[CameraListing]] = queue.SimpleQueue()
+        self.looks = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.left = True
+
+    def next_change(self, timeout_s):
+        self.looks += 1
+        try:
+            return self.lists.get(timeout=0.01)
+        except queue.Empty:
+            return None
+
+
+def test_cameras_that_come_are_told_without_being_asked_for(
+    qtbot, make_controller, session
+) -> None:
+    controller, watch = make_controller(session), Watch()
+    controller.watch_cameras(lambda: watch)
+    for name in ("a:", "b:"):
+        with qtbot.waitSignal(controller.cameras_found) as told:
+            watch.lists.put([CameraListing(name, "One")])
+        assert told.args[0][0].address == name
+    controller.close()
+
+    assert watch.left
+
+
+def test_nobody_looks_for_cameras_while_one_is_open(
+    qtbot, monkeypatch, make_controller, session
+) -> None:
+    monkeypatch.setattr(session_controller, "WATCH_S", 0.01)
+    controller, watch = make_controller(session), Watch()
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    controller.watch_cameras(lambda: watch)
+    ticks = len(controller.tick_times_ms)
+    qtbot.waitUntil(lambda: len(controller.tick_times_ms) > ticks + 3)
+    assert watch.looks == 0
+    controller.stop()
+
+    qtbot.waitUntil(lambda: watch.looks > 0)
+
+
+def test_it_says_for_how_long_the_camera_has_been_lost(running, session) -> None:
+    assert running.loss == ""
+    session.lost, session.lost_seconds = "the cable is out", 3.2
+
+    assert running.loss == "Camera lost, reopening… 3 s"
+
+
+def test_actions_of_the_camera_are_passed_on(running, session) -> None:
+    session.actions = ("Flat-field correction",)
+    running.perform("Flat-field correction")
+
+    assert running.actions == ("Flat-field correction",)
+    assert session.performed == ["Flat-field correction"]
 
 
 def test_closing_ends_the_session(make_controller, session, qtbot) -> None:

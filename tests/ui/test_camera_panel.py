@@ -1,0 +1,108 @@
+"""The list of cameras changes by itself and disturbs nobody who is choosing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from thermoseg.cameras import CameraListing
+from ui.camera_panel import CameraPanel
+from ui.theme import DARK
+
+LEPTON = CameraListing("lepton:1", "FLIR Lepton", model="Lepton 3.5", serial="1")
+TWIN = CameraListing("lepton:usb-2", "FLIR Lepton", model="Lepton 3.5", serial="1")
+BOSON = CameraListing("boson:2", "FLIR Boson")
+GIGE = CameraListing("gige:", "gige", problem="apt install aravis")
+
+
+@pytest.fixture
+def panel(qtbot) -> CameraPanel:
+    panel = CameraPanel()
+    qtbot.addWidget(panel)
+    panel.set_theme(DARK, 1.0)
+    panel.show()
+    return panel
+
+
+@pytest.fixture
+def texts(panel: CameraPanel) -> Callable[[], list[str]]:
+    source = panel._source
+    return lambda: [source.itemText(row) for row in range(source.count())]
+
+
+def test_cameras_are_shown_with_what_is_known_and_what_they_lack(panel, texts) -> None:
+    panel.show_cameras([BOSON, GIGE, LEPTON])
+
+    assert texts() == ["FLIR Boson", "gige — apt install aravis", "Lepton 3.5 1"]
+    assert [panel._source.model().item(row).isEnabled() for row in range(3)] == [True, False, True]
+    assert panel.address == "", "nobody has chosen yet"
+
+
+def test_a_camera_that_comes_leaves_the_choice_alone(panel, texts) -> None:
+    panel.show_cameras([LEPTON])
+    panel.set_address("lepton:1")
+    panel.show_cameras([BOSON, LEPTON])
+
+    assert texts() == ["FLIR Boson", "Lepton 3.5 1"]
+    assert panel.address == "lepton:1"
+    assert panel._source.currentText() == "Lepton 3.5 1"
+
+
+def test_a_camera_that_goes_and_comes_back_is_chosen_again(panel, texts) -> None:
+    panel.show_cameras([BOSON, LEPTON])
+    panel.set_address("lepton:1")
+    panel.show_cameras([BOSON])
+    assert panel.address == "lepton:1"
+    assert texts() == ["FLIR Boson"]
+    panel.show_cameras([BOSON, LEPTON])
+
+    assert panel._source.currentText() == "Lepton 3.5 1"
+    assert panel.address == "lepton:1"
+
+
+def test_what_is_being_typed_is_left_alone(panel) -> None:
+    panel._source.setEditText("simulated:?rate_")
+    panel._source.lineEdit().setCursorPosition(4)
+    panel.show_cameras([BOSON])
+    panel.show_cameras([BOSON, LEPTON])
+
+    assert panel._source.currentText() == "simulated:?rate_"
+    assert panel._source.lineEdit().cursorPosition() == 4
+    assert panel.address == "simulated:?rate_"
+
+
+def test_a_list_that_is_open_stays_open(qtbot, panel, texts) -> None:
+    panel.show_cameras([LEPTON])
+    panel._source.showPopup()
+    qtbot.waitUntil(panel._source.view().isVisible)
+    panel.show_cameras([BOSON, LEPTON])
+
+    assert panel._source.view().isVisible()
+    assert texts() == ["FLIR Boson", "Lepton 3.5 1"]
+    panel._source.hidePopup()
+
+
+def test_of_two_cameras_that_look_alike_the_chosen_one_is_opened(panel) -> None:
+    panel.show_cameras([LEPTON, TWIN])
+    panel._source.setCurrentIndex(1)
+
+    assert panel.address == "lepton:usb-2"
+
+
+def test_a_problem_that_is_solved_frees_the_camera(panel, texts) -> None:
+    panel.show_cameras([GIGE])
+    panel.show_cameras([CameraListing("gige:", "A615")])
+
+    assert texts() == ["A615"]
+    assert panel._source.model().item(0).isEnabled()
+
+
+def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot, panel) -> None:
+    assert not panel._actions.isVisible()
+    panel.show_actions(["Flat-field correction", "Automatic shutter"])
+    assert panel._actions.isVisible()
+    with qtbot.waitSignal(panel.action_requested) as asked:
+        panel._actions.menu().actions()[1].trigger()
+    assert asked.args == ["Automatic shutter"]
+    panel.show_actions([])
+
+    assert not panel._actions.isVisible()
