@@ -1,4 +1,6 @@
 import itertools
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +275,15 @@ def test_a_phantom_of_few_pictures_gives_no_others() -> None:
 
     assert len({celsius.tobytes() for celsius, _ in drawn}) == 3
     assert np.array_equal(drawn[0][0], again[0])
+
+
+def test_the_examples_of_the_documents_are_valid() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "training-data.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+
+    kinds = [
+        [source.kind for source in check_config(tomllib.loads(example), "example").sources]
+        for example in examples
+    ]
+
+    assert kinds == [["phantom"], ["thermal_face_db"], ["folder"], ["phantom", "folder"]]
