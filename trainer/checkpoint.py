@@ -7,6 +7,9 @@ is ever run.
 
 import os
 import pickle
+import zipfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +19,11 @@ from thermoseg.errors import TrainingError
 
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"
+BEST: Final = "best.ckpt"
+"""Of the validation with the highest mean IoU so far."""
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
+def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None) -> Path:
     """Make `state` the folder's last checkpoint, and the last the previous.
 
     Parameters
@@ -27,29 +32,39 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
         Of the run; exists.
     state
         Tensors, numbers, texts, and dictionaries and lists of them.
+    name
+        Of another file to replace, such as "best.ckpt", which has no previous one.
 
     Raises
     ------
     TrainingError
         If it cannot be written; the checkpoints that were there are intact.
     """
-    fresh, last = folder / f"{LAST}.tmp", folder / LAST
+    last = folder / (name or LAST)
+    fresh = last.with_name(f"{last.name}.tmp")
     try:
         with fresh.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        if last.exists():
+        if name is None and last.exists():
             last.replace(folder / PREVIOUS)
         fresh.replace(last)
         _flush_folder(folder)
     except (OSError, RuntimeError) as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that takes nothing may not give up anything either
+            fresh.unlink(missing_ok=True)
+        said = str(error).splitlines()[0]
         raise TrainingError(
-            f"{last}: the checkpoint cannot be saved ({error}); free disk space or rights, then "
+            f"{last}: the checkpoint cannot be saved ({said}); free disk space or rights, then "
             f"resume from the one before"
         ) from error
     return last
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Say whether a run has saved anything that it could go on from."""
+    return any((folder / name).exists() for name in (LAST, PREVIOUS))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -64,10 +79,24 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     reasons = []
     for candidate in candidates:
         try:
+            with zipfile.ZipFile(candidate) as archive:
+                # PyTorch would load flipped bits as if nothing were; the archive has checksums.
+                flipped = archive.testzip()
+            if flipped is not None:
+                raise ValueError(f"{flipped} has changed since it was written")
             state = torch.load(candidate, map_location="cpu", weights_only=True)
         except FileNotFoundError:
             reasons.append(f"{candidate.name} is missing")
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+            EOFError,
+            IndexError,
+            pickle.UnpicklingError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             said = str(error) or type(error).__name__
             reasons.append(f"{candidate.name} is damaged ({said.splitlines()[0]})")
         else:

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import logging
 import math
+import os
 import shlex
 import subprocess
 import sys
@@ -10,26 +12,34 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from thermoseg.errors import ThermoSegError, TrainingError
-from trainer.config import TrainingConfig, check_config, load_config
+from trainer.config import TrainingConfig, check_config, load_config, shown
 
 if TYPE_CHECKING:
     from trainer.loop import Progress
 
-LINE_EVERY_S = 15.0
+ABOUT: Final = "run.json"
+"""Settings of a run and where it comes from, in its folder."""
+LINE_EVERY_S: Final = 15.0
 """Between progress lines where there is no terminal to rewrite one in."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0 done, 1 failed, 2 wrong usage, 3 stopped early."""
+    """Run one command; return its exit status.
+
+    0 done, 1 failed, 2 wrong usage, 3 stopped before its end, 130 interrupted.
+    """
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except ThermoSegError as error:
         print(f"thermoseg-train: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("thermoseg-train: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,78 +72,153 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--notes", default="", help="where it works and fails, in words")
     export.add_argument("--licence", default="GPL-3.0-or-later")
     export.set_defaults(run=_export)
+
+    tiaug = commands.add_parser("tiaug", help="measure and paint what TiAug does to pictures")
+    tiaug.add_argument(
+        "--data", required=True, help="phantom, a folder of labelled pictures, or a TOML file"
+    )
+    tiaug.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
+    tiaug.add_argument("--pictures", type=int, default=473, help="as many as in the paper")
+    tiaug.add_argument("--seed", type=int, default=1)
+    tiaug.set_defaults(run=_tiaug)
+
+    benchmark = commands.add_parser("benchmark", help="train the paper's tables anew")
+    benchmark.add_argument("--table", type=int, choices=(1, 2), required=True)
+    benchmark.add_argument("--data", required=True, help="phantom, or the database's folder")
+    benchmark.add_argument("--out", type=Path, required=True, help="folder of all runs")
+    benchmark.add_argument(
+        "--rows", nargs="+", default=[], metavar="ROW", help="such as unet/rmi or 'unet/*'"
+    )
+    benchmark.add_argument("--seeds", type=_seeds, help="such as 1,2,3")
+    benchmark.add_argument(
+        "--scale", choices=("full", "small"), help="default: full on data, small on the phantom"
+    )
+    benchmark.add_argument("--config", type=Path, help="a table's TOML file of your own")
+    benchmark.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="such as run.iterations=99"
+    )
+    benchmark.add_argument("--list", action="store_true", help="name the runs and end")
+    benchmark.set_defaults(run=_benchmark)
     return parser
 
 
 def _train(options: argparse.Namespace) -> int:
-    settings = tuple(options.set)
+    settings, first = tuple(options.set), _is_first_process()
     if options.resume is not None:
         folder, about = options.resume, _read_about(options.resume)
-        tree = about["config"]
         if settings or options.config is not None:
             raise TrainingError(
-                f"{folder}: a resumed run keeps its settings; leave the file and --set out, or "
-                f"start a new run with run.init_from"
+                f"{shown(folder)}: a resumed run keeps its settings; leave the file and --set out, "
+                f"or start a new run with run.init_from"
             )
-        config = check_config(tree, str(folder / "run.json"))
+        config = check_config(about["config"], str(folder / "run.json"))
     elif options.config is None:
         raise TrainingError("nothing to train; give a TOML file, or --resume with a run's folder")
     else:
         config = load_config(options.config, settings)
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         folder = options.out or Path("runs") / f"{options.config.stem}-{stamp}"
-        if (folder / "run.json").exists():
-            raise TrainingError(f"{folder}: holds a run already; choose another --out or --resume")
-        _write_about(folder, config, ["train", str(options.config), *_as_flags(settings)])
+        if first:
+            _begin_run(folder, config, ["train", str(options.config), *_as_flags(settings)])
 
+    from trainer.checkpoint import has_checkpoint
     from trainer.loop import Training
 
-    training = Training(config, folder, _Reporter())
-    if options.resume is not None:
-        training.resume()
-    print(f"training in {folder}", flush=True)
-    outcome = training.fit()
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    with _Reporter(first) as report:
+        training = Training(config, folder, report)
+        if options.resume is not None and has_checkpoint(folder):
+            training.resume()
+        elif options.resume is not None:
+            report.say("no checkpoint was saved yet, so the run starts from its beginning")
+        report.say(f"training in {folder}")
+        outcome = training.fit()
     for name, scores in outcome.scores.items():
-        print(f"{name}: {scores}")
+        report.say(f"{name}: {scores}")
     if not outcome.finished:
-        print(f"stopped at iteration {outcome.iteration}; go on with --resume {folder}")
+        report.say(f"stopped at iteration {outcome.iteration}; go on with --resume {folder}")
         return 3
-    print(f"finished after {outcome.iteration} iterations; the checkpoint is {folder}/last.ckpt")
+    if outcome.early:
+        report.say(f"nothing became better for run.patience = {config.run.patience} validations")
+    report.say(
+        f"finished after {outcome.iteration} iterations; the checkpoint is {folder}/last.ckpt, "
+        f"the best (mean IoU {outcome.best_score:.3f}) {folder}/best.ckpt"
+    )
+    training.close()
     return 0
 
 
-class _Reporter:
-    """Prints one line of progress: rewritten in a terminal, now and then elsewhere."""
+def _is_first_process() -> bool:
+    """Say whether this process speaks for all that train together (torchrun, SLURM, or our own)."""
+    if "RANK" in os.environ:
+        return os.environ["RANK"] == "0"
+    if "LOCAL_RANK" in os.environ or "NODE_RANK" in os.environ:
+        return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
+    return os.environ.get("SLURM_PROCID", "0") == "0"
 
-    def __init__(self) -> None:
+
+class _Reporter:
+    """Shows how it goes: a bar in a terminal, a line now and then elsewhere."""
+
+    def __init__(self, speaks: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._speaks = speaks
         self._printed_s = -math.inf
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._bar = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:5.1f} % {task.description}", markup=False),
+            console=self._console,
+            auto_refresh=False,
+        )
+        self._task = self._bar.add_task("", total=1.0)
+        self._shows_bar = speaks and self._console.is_terminal
+
+    def __enter__(self) -> Self:
+        if self._shows_bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shows_bar:
+            self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line, above the bar if there is one."""
+        if self._speaks:
+            self._console.print(line, markup=False)
 
     def __call__(self, progress: "Progress") -> None:
-        """Print `progress`."""
-        live = sys.stdout.isatty()
-        if progress.scores:
-            for name, scores in progress.scores.items():
-                print(f"{chr(13) if live else ''}{progress.iteration:7d} {name}: {scores}")
-            sys.stdout.flush()
+        """Show `progress`."""
+        for name, scores in progress.scores.items():
+            self.say(f"{progress.iteration:7d} {name}: {scores}")
+        if progress.scores or not progress.losses:
             return
-        if not live and time.monotonic() - self._printed_s < LINE_EVERY_S:
-            return
-        self._printed_s = time.monotonic()
         losses = " ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())
         left = "" if math.isnan(progress.left_s) else f"{progress.left_s / 60:.1f} min left"
-        line = (
-            f"{progress.iteration:7d} {100 * progress.fraction:5.1f} % {losses} "
-            f"lr {progress.learning_rate:.1e} {progress.images_per_s:.1f} images/s "
+        told = (
+            f"{losses} lr {progress.learning_rate:.1e} {progress.images_per_s:.1f} images/s "
             f"(waiting {100 * progress.waiting:.0f} %) {left}"
         )
-        print(f"\r{line:<118}" if live else line, end="" if live else "\n", flush=True)
+        if self._shows_bar:
+            self._bar.update(
+                self._task,
+                completed=min(progress.fraction, 1.0),
+                description=f"{progress.iteration} {told}",
+                refresh=True,
+            )
+        elif time.monotonic() - self._printed_s >= LINE_EVERY_S:
+            self._printed_s = time.monotonic()
+            self.say(f"{progress.iteration:7d} {100 * progress.fraction:5.1f} % {told}")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     import torch
 
     from thermoseg.models import load_model
-    from trainer.datasets import to_tensors, validation_pictures
+    from trainer.datasets import to_tensors, validation_sets
     from trainer.metrics import Confusion
 
     settings = tuple(options.set)
@@ -147,13 +232,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         if options.config is not None:
             config = load_config(options.config, settings)
     network.eval()
-    pictures = validation_pictures(config)
-    half = len(pictures) // 2
     with torch.inference_mode():
-        for name, part in (("plain", pictures[:half]), ("augmented", pictures[half:])):
+        for name, pictures in validation_sets(config).items():
             confusion = Confusion()
-            for first in range(0, len(part), config.run.batch):
-                images, labels = to_tensors(part[first : first + config.run.batch])
+            for first in range(0, len(pictures), config.run.batch):
+                images, labels = to_tensors(pictures[first : first + config.run.batch])
                 predicted = network(images).argmax(1).to(torch.uint8)
                 confusion.add(labels.numpy(), predicted.numpy())
             print(f"{name}: {confusion.scores()}")
@@ -187,21 +270,88 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _tiaug(options: argparse.Namespace) -> int:
+    from trainer import analysis
+
+    if options.pictures < 1 or options.seed < 0:
+        raise TrainingError("--pictures must be at least 1 and --seed at least 0")
+    data = analysis.choose_data(options.data)
+    contrasts = analysis.compare(analysis.draw_pairs(data, options.pictures, options.seed))
+    analysis.save_analysis(options.out, contrasts)
+    analysis.save_examples(options.out, data, options.seed)
+    print("Mean of the face less mean of the background, pictures stretched to 0-1:")
+    for name, values, published in (
+        ("original", contrasts.before, analysis.PUBLISHED_BEFORE),
+        ("TiAug", contrasts.after, analysis.PUBLISHED_AFTER),
+    ):
+        low, middle, high = analysis.quartiles(values)
+        known = sum(map(math.isfinite, values.tolist()))
+        theirs = f"{published[1]:.2f} ({published[0]:.2f} to {published[2]:.2f})"
+        print(
+            f"  {name:9} median {middle:.2f}, quartiles {low:.2f} to {high:.2f}, "
+            f"{known} pictures; published {theirs}"
+        )
+    print(f"Pictures and tables are in {options.out}")
+    return 0
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    seeds = tuple(int(part) for part in text.split(","))
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise ValueError("seeds must differ and not be negative")
+    return seeds
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from thermoseg.assets import asset
+    from trainer import benchmark
+
+    scale = options.scale or ("small" if options.data == benchmark.PHANTOM else "full")
+    path = options.config or asset(f"training/table-{scale}.toml")
+    table = benchmark.load_table(path)
+    data = benchmark.choose_data(table, options.data)
+    rows = benchmark.choose_rows(options.table, options.rows, table.networks)
+    seeds = options.seeds or table.seeds
+    runs = benchmark.plan_runs(table, data, rows, seeds, options.out, options.set)
+    if options.list:
+        print("\n".join(run.name for run in runs))
+        return 0
+    ending = benchmark.Benchmark(
+        options.table, runs, data.judged, options.out, lambda said: print(said, flush=True)
+    ).run()
+    if ending.finished:
+        print((options.out / f"table-{options.table}.md").read_text(encoding="utf-8"))
+    for name, reason in ending.failed.items():
+        print(f"failed: {name}: {reason}")
+    if ending.unfinished:
+        print(f"unfinished: {', '.join(ending.unfinished)}; the same command goes on with them")
+    return 1 if ending.failed else 3 if ending.unfinished else 0
+
+
 def _network_of(path: Path) -> tuple[Any, TrainingConfig, int]:
     """Load the averaged network of a checkpoint, its settings and its iterations."""
-    from thermoseg.labels import NUM_CLASSES
-    from thermoseg.networks.build import build
     from trainer.checkpoint import load_checkpoint
+    from trainer.own_network import build_network
 
     state = load_checkpoint(path)
     config = check_config(json.loads(state["config"]), str(path))
-    network = build(config.network.name, NUM_CLASSES, config.network.width)
-    network.load_state_dict(state["averaged"])
+    network = build_network(config.network, (config.stream.height, config.stream.width))
+    try:
+        network.load_state_dict(state["averaged"])
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{shown(path)}: its weights do not fit {config.network.name}; bring the network back "
+            "as it was when they were trained"
+        ) from error
     return network, config, int(state["iteration"])
 
 
-def _write_about(folder: Path, config: TrainingConfig, arguments: list[str]) -> None:
+def _begin_run(folder: Path, config: TrainingConfig, arguments: list[str]) -> None:
     """Save what an exported model must say of the run, and all settings."""
+    if (folder / ABOUT).exists():
+        raise TrainingError(
+            f"{shown(folder)}: holds a run already; choose another --out or --resume"
+        )
     about = {
         "command": shlex.join(["thermoseg-train", *arguments]),
         "revision": _revision(),
@@ -210,22 +360,26 @@ def _write_about(folder: Path, config: TrainingConfig, arguments: list[str]) -> 
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    except OSError as error:
+        # Whole or not there at all, so that whatever is there can be resumed.
+        fresh = folder / f"{ABOUT}.tmp"
+        fresh.write_text(json.dumps(about, indent=1), encoding="utf-8")
+        fresh.replace(folder / ABOUT)
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
         raise TrainingError(
-            f"{folder}: cannot be written ({error.strerror}); choose another --out"
+            f"{shown(folder)}: cannot be written ({said}); choose another --out"
         ) from error
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
     try:
-        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(
-            f"{folder}: holds no run (run.json cannot be read); give the folder of a run"
+            f"{shown(folder)}: holds no run (run.json cannot be read); give the folder of a run"
         ) from error
-    if not isinstance(about, dict) or "config" not in about:
-        raise TrainingError(f"{folder}: its run.json is damaged; start the run anew")
+    if not isinstance(about, dict) or not isinstance(about.get("config"), dict):
+        raise TrainingError(f"{shown(folder)}: its run.json is damaged; start the run anew")
     return about
 
 

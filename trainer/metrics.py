@@ -40,7 +40,12 @@ class Confusion:
         with np.errstate(invalid="ignore"):
             overlap = np.where(union > 0, hits / union, np.nan)
         regions = {region.label: float(overlap[region]) for region in FACE_REGIONS}
-        return Scores(mean_iou=float(np.mean(list(regions.values()))), iou=regions)
+        shown = [value for value in regions.values() if not np.isnan(value)]
+        return Scores(
+            mean_iou=float(np.mean(shown)) if shown else float("nan"),
+            iou=regions,
+            background=float(overlap[0]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,11 @@ class Scores:
     """Intersection over union; NaN for a region that neither truth nor prediction shows."""
 
     mean_iou: float
-    """Of the five face regions."""
+    """Of those of the five face regions that truth or prediction show."""
     iou: dict[str, float]
     """By region name."""
+    background: float = float("nan")
+    """Of everything else; not part of the mean."""
 
     def __str__(self) -> str:
         parts = " ".join(f"{name} {value:.3f}" for name, value in self.iou.items())

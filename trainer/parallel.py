@@ -6,16 +6,19 @@ normalisation in the network (`SharedBatchNorm`) and, as long as it is affordabl
 """
 
 import os
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.strategies.ddp import DDPStrategy
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from thermoseg.errors import ConfigError
 from trainer.config import RunConfig
+
 
 def open_fabric(run: RunConfig) -> Fabric:
     """Choose the device and join the other processes, if there are any.
@@ -68,6 +71,14 @@ def close_fabric() -> None:
     """Part from the other processes."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def processes_here() -> int:
+    """Return how many processes of the run share this machine."""
+    if not distributed.is_initialized():
+        return 1
+    here = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE")
+    return int(here) if here else distributed.get_world_size()
 
 
 def agree(fabric: Fabric, stop: bool, *decided: float) -> tuple[bool, tuple[float, ...]]:
@@ -149,11 +160,13 @@ def average(fabric: Fabric, tensors: list[Tensor]) -> None:
     flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
     distributed.all_reduce(flat)
     flat /= fabric.world_size
-    for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
-        tensor.copy_(mean.view_as(tensor))
+    first = 0
+    for tensor in tensors:
+        tensor.copy_(flat[first : first + tensor.numel()].view_as(tensor))
+        first += tensor.numel()
 
 
-class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
+class SharedBatchNorm(_BatchNorm):
     """Batch normalisation with mean and variance of the batch of all processes.
 
     PyTorch's own exists for CUDA only, where it is used instead.
@@ -169,12 +182,13 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         if not self.training:
             return super().forward(features)
         with torch.autocast(features.device.type, enabled=False):
-            return self._normalise(features.float()).to(features.dtype)
+            is_half = features.dtype in (torch.float16, torch.bfloat16)
+            return self._normalise(features.float() if is_half else features).to(features.dtype)
 
     def _normalise(self, features: Tensor) -> Tensor:
         dims = [0, *range(2, features.ndim)]
         shape = [1, -1, *[1] * (features.ndim - 2)]
-        own = torch.full((1,), features.numel() / features.shape[1], device=features.device)
+        own = features.new_full((1,), features.numel() / features.shape[1])
         sums = _sum(torch.cat([features.sum(dims), own]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
@@ -186,7 +200,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
                 self.running_mean.lerp_(mean, share)
                 self.running_var.lerp_(variance * count / (count - 1), share)
         normal = centred * (variance + self.eps).rsqrt().view(shape)
-        if self.weight is None:
+        if not self.affine:
             return normal
         return normal * self.weight.view(shape) + self.bias.view(shape)
 
@@ -205,10 +219,10 @@ def share_batch_norm(network: nn.Module) -> nn.Module:
     Names, weights and statistics stay, so the weights load into the network as it was.
     """
     if torch.cuda.is_available():
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        return converted
+        convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+        return convert(network)
     for name, child in network.named_children():
-        if isinstance(child, nn.modules.batchnorm._BatchNorm):
+        if isinstance(child, _BatchNorm):
             shared = SharedBatchNorm(
                 child.num_features,
                 child.eps,
