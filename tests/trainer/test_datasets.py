@@ -217,6 +217,20 @@ def test_one_person_in_two_sources_must_be_on_one_side(tmp_path: Path) -> None:
     assert "subject a: " not in said
 
 
+def test_one_database_cannot_be_split_in_two_ways(fake_database: Any, tmp_path: Path) -> None:
+    database = {
+        "kind": "thermal_face_db",
+        "path": str(fake_database.folder),
+        "cache": str(tmp_path / "cache"),
+    }
+    config = with_sources(
+        {**database, "validation_subjects": ["007"]}, {**database, "validation_subjects": ["033"]}
+    )
+
+    with pytest.raises(ConfigError, match=r"subject 007: (.|\n)*subject 033: "):
+        BatchStream(config)
+
+
 @pytest.mark.timeout(400)  # a worker loads PyTorch first
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more than there are cores
 def test_workers_and_restarts_change_no_batch(fake_database: Any, tmp_path: Path) -> None:
