@@ -66,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="make a model file of a checkpoint")
     export.add_argument("checkpoint", type=Path, help="checkpoint, or folder of a run")
     export.add_argument("--name", required=True, help="such as face-compact")
-    export.add_argument("--out", type=Path, required=True, help="ends in .safetensors")
-    export.add_argument("--half", action="store_true", help="store half precision")
+    export.add_argument("--out", type=Path, required=True, help="ends in .safetensors or .onnx")
+    export.add_argument("--half", action="store_true", help=".safetensors in half precision")
     export.add_argument("--data", default="", help="what it was trained on, in words")
     export.add_argument("--notes", default="", help="where it works and fails, in words")
     export.add_argument("--licence", default="GPL-3.0-or-later")
@@ -244,29 +244,54 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from thermoseg.models import ModelHeader, save_model
+    from pydantic import ValidationError
 
+    from thermoseg.models import ONNX_SUFFIX, SUFFIX, ModelHeader, save_model, save_onnx
+    from trainer.own_network import is_own
+
+    out, as_onnx = options.out, options.out.suffix == ONNX_SUFFIX
+    if out.suffix not in (SUFFIX, ONNX_SUFFIX):
+        raise TrainingError(f"--out {shown(out)}: must end in {SUFFIX} or {ONNX_SUFFIX}")
+    if as_onnx and options.half:
+        raise TrainingError(f"--half is for {SUFFIX} files; leave it out")
     network, config, iterations = _network_of(options.checkpoint)
+    own = is_own(config.network.name)
+    if own and not as_onnx:
+        raise TrainingError(
+            f"{config.network.name} is a network of your own, which {SUFFIX} files cannot hold "
+            f"because they never name code; export it with --out {shown(out.with_suffix('.onnx'))}"
+        )
     folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
     about = _read_about(folder)
-    header = ModelHeader(
-        name=options.name,
-        network=config.network.name,
-        width=config.network.width,
-        input_height=config.stream.height,
-        input_width=config.stream.width,
-        normalisation=config.stream.normalisations[0],
-        command=about["command"],
-        seed=config.seed,
-        iterations=iterations,
-        phantom_version=about["phantom_version"],
-        data=options.data,
-        licence=options.licence,
-        notes=" ".join(filter(None, [options.notes, f"Revision {about['revision']}."])),
-        trained_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    digest = save_model(options.out, network, header, half=options.half)
-    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
+    origin = [f"Network {config.network.name}."] if own else []
+    try:
+        header = ModelHeader(
+            name=options.name,
+            network="own" if own else config.network.name,
+            width=config.network.width,
+            input_height=config.stream.height,
+            input_width=config.stream.width,
+            normalisation=config.stream.normalisations[0],
+            command=about["command"],
+            seed=config.seed,
+            iterations=iterations,
+            phantom_version=about["phantom_version"],
+            data=options.data,
+            licence=options.licence,
+            notes=" ".join(
+                filter(None, [options.notes, *origin, f"Revision {about['revision']}."])
+            ),
+            trained_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    except ValidationError as error:
+        raise TrainingError(
+            f"--name {options.name}: must be letters, digits, dots and dashes, such as face-compact"
+        ) from error
+    if as_onnx:
+        digest = save_onnx(out, network, header)
+    else:
+        digest = save_model(out, network, header, half=options.half)
+    print(f"{shown(out)}: {out.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
     return 0
 
 
