@@ -167,7 +167,15 @@ class HandClock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """Give the drivers that keep time themselves a clock that a test sets."""
     clock = HandClock()
-    for driver in ("simulated", "playback", "flir_one", "lepton", "uvc_capture", "uvc_kelvin"):
+    for driver in (
+        "simulated",
+        "playback",
+        "flir_one",
+        "boson_tau",
+        "lepton",
+        "uvc_capture",
+        "uvc_kelvin",
+    ):
         monkeypatch.setattr(f"drivers.{driver}.time", clock)
     return clock
 
@@ -386,11 +394,9 @@ def usb_bus() -> type[VirtualBus]:
 class UvcCamera:
     """A UVC camera and the system it is plugged into: what stands for OpenCV and for the kernel.
 
-    It sends `picture(0)`, `picture(1)` … at its own pace, keeps four of them for a late reader as
-    the kernel does, and answers its extension units byte by byte.
+    It sends `picture(0)`, `picture(1)` … at its own pace, keeps `buffers` of them for a late reader
+    and answers its extension units byte by byte.
     """
-
-    BUFFERS = 4
 
     def __init__(self, picture: Callable[[int], Any], **settings: Any) -> None:
         self.picture = picture
@@ -399,7 +405,7 @@ class UvcCamera:
         self.vendor, self.product, self.serial, self.name = 0x1E4E, 0x0100, "8003000b-5113", "Cam"
         self.fourcc, self.sizes, self.rate_hz = "Y16 ", [(160, 120), (160, 122)], 9.0
         """Sizes are (columns, rows) on offer."""
-        self.present, self.busy = True, False
+        self.present, self.busy, self.buffers = True, False, 4
         self.refusal: OSError | None = None
         """Of opening the node to look at its formats."""
         self.blocks = threading.Event()
@@ -474,8 +480,8 @@ class UvcCamera:
             return False, None
         if self.next < 0:
             self.began, self.next = self._time.monotonic(), 0
-        elif self._due_in() > 0:
-            self._time.sleep(min(self._due_in(), 1.0))
+        else:
+            self._time.sleep(min(max(self._due_in(), 0.0), 1.0))
         array = self.picture(self.next)
         self.next += 1
         return array is not None, array
@@ -494,7 +500,7 @@ class UvcCamera:
         """Seconds until the next picture; those that nobody fetched in time are gone."""
         passed_s = self._time.monotonic() - self.began
         newest = int(passed_s * self.rate_hz + 1e-6)
-        self.next = max(self.next, newest - self.BUFFERS + 1)
+        self.next = max(self.next, newest - self.buffers + 1)
         return self.next / self.rate_hz - passed_s
 
     @property
@@ -647,6 +653,7 @@ def plug_kelvin64(monkeypatch: pytest.MonkeyPatch) -> Callable[..., UvcCamera]:
             "fourcc": "YUYV",
             "sizes": [(256, 192), (256, 384)],
             "rate_hz": 25.0,
+            "buffers": 1000,  # it numbers nothing, so what is lost nobody could tell
         }
         camera = UvcCamera(picture or bytes_of, **(standard | settings))
         monkeypatch.setattr("drivers.uvc_kelvin.Tc001Camera.system", camera.system())

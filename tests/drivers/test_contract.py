@@ -52,8 +52,15 @@ class Kind:
     """Prepares files in a folder and returns the address with some options."""
     endless: str
     """Options by which it goes on and on at `{rate}` frames per second."""
-    finite: str
-    """Options by which it ends after four frames, read as fast as one likes."""
+    finite: str = ""
+    """Options by which it ends after four frames, read as fast as one likes; empty if it cannot."""
+    plug: str = ""
+    """The fixture that plugs a stand-in for the device in, called with its rate."""
+
+
+def alone(address: str) -> Callable[[Path, str], str]:
+    """Return a device whose rate is its own affair."""
+    return lambda folder, options: address
 
 
 KINDS = [
@@ -69,15 +76,20 @@ KINDS = [
             "file-bin": counts,
         }.items()
     ),
+    pytest.param(Kind(alone("lepton:"), "{rate}", plug="plug_lepton"), id="lepton"),
+    pytest.param(Kind(alone("tc001:"), "{rate}", plug="plug_kelvin64"), id="tc001"),
 ]
+FINITE = [kind for kind in KINDS if kind.values[0].finite]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Camera]]:
+def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Camera]]:
     """Make cameras that are closed after the test."""
     made: list[Camera] = []
 
     def build(kind: Kind, options: str) -> Camera:
+        if kind.plug:
+            request.getfixturevalue(kind.plug)(rate_hz=float(options))
         made.append(make_camera(kind.address(tmp_path, options)))
         return made[-1]
 
@@ -238,6 +250,7 @@ def test_a_frame_that_was_waited_for_in_vain_is_gone_after_closing(
     assert not isinstance(caught.value, CameraTimeoutError)
 
 
+@pytest.mark.parametrize("kind", FINITE)
 def test_a_finite_source_ends_once_and_for_all(make: Callable[..., Camera], kind: Kind) -> None:
     camera = make(kind, kind.finite)
     info = camera.open()
@@ -250,6 +263,7 @@ def test_a_finite_source_ends_once_and_for_all(make: Callable[..., Camera], kind
             camera.read(timeout_s=1)
 
 
+@pytest.mark.parametrize("kind", FINITE)
 def test_a_finite_source_shows_the_same_again(make: Callable[..., Camera], kind: Kind) -> None:
     camera = make(kind, kind.finite)
     rounds = []

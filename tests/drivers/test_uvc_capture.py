@@ -1,0 +1,215 @@
+"""Reading without blocking: by polling, and in a thread where nothing can be polled."""
+
+import threading
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from drivers.uvc_capture import (
+    PictureHistory,
+    StreamClock,
+    ThreadedCapture,
+    open_video,
+    picture_waits,
+    start_capture,
+)
+from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError
+
+PICTURE = np.arange(12, dtype=np.uint16).reshape(3, 4)
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "thermoseg the camera"]
+
+
+def read_on(capture: Any, timeout_s: float) -> None:
+    """Read what is left, and one more."""
+    for _ in range(1000):
+        capture.next(timeout_s)
+
+
+def test_linux_needs_no_thread(uvc_camera: Any) -> None:
+    camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0)
+    capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ")
+    for _ in range(3):
+        assert np.array_equal(capture.next(1.0).array, PICTURE)
+
+    assert threads() == []
+    capture.close()
+    capture.close()
+    assert camera.released == 1
+    with pytest.raises(CameraError, match="is not open"):
+        capture.next(0.1)
+
+
+def test_a_wait_is_never_for_ever(monkeypatch: pytest.MonkeyPatch, uvc_camera: Any) -> None:
+    asked = []
+    waits = lambda streams, timeout_ns: asked.append(timeout_ns) or (False, [])  # noqa: E731
+    monkeypatch.setattr("drivers.uvc_capture.cv2.VideoCapture.waitAny", waits)
+    for timeout_s in (0.25, 0.0, -1.0):
+        assert not picture_waits(uvc_camera(lambda number: None), timeout_s)
+
+    assert asked == [250_000_000, 1_000_000, 1_000_000]
+
+
+def test_a_device_that_is_not_there_does_not_open() -> None:
+    assert not open_video("/dev/video_that_is_not_there").isOpened()
+
+
+def test_what_opencv_says_of_a_dead_device_is_a_loss(uvc_camera: Any) -> None:
+    camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0)
+    capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ")
+    capture.next(1.0)
+    camera.present = False
+
+    with pytest.raises(CameraLostError) as caught:
+        capture.next(0.1)
+    assert isinstance(caught.value.__cause__, cv2.error)
+    capture.close()
+
+
+@pytest.fixture
+def threaded(uvc_camera: Any) -> Any:
+    """Start a stream on a system where reads block."""
+
+    def start(camera: Any) -> ThreadedCapture:
+        capture, _ = start_capture(camera.system(), "0", "the camera", "Y16 ")
+        assert isinstance(capture, ThreadedCapture)
+        return capture
+
+    return start
+
+
+def test_elsewhere_a_thread_reads_and_ends_with_the_stream(uvc_camera: Any, threaded: Any) -> None:
+    camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0, platform="win32")
+    capture = threaded(camera)
+    assert threads() == []
+    for _ in range(3):
+        assert np.array_equal(capture.next(1.0).array, PICTURE)
+
+    assert len(threads()) == 1
+    capture.close()
+    capture.close()
+    assert threads() == []
+    assert camera.released == 1
+    with pytest.raises(CameraError, match="is not open"):
+        capture.next(0.1)
+
+
+def test_a_stream_that_was_never_read_has_no_thread(uvc_camera: Any, threaded: Any) -> None:
+    camera = uvc_camera(lambda number: PICTURE, platform="win32")
+    threaded(camera).close()
+
+    assert camera.released == 1
+
+
+def test_a_read_that_blocks_holds_nobody_up(
+    uvc_camera: Any, threaded: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+) -> None:
+    monkeypatch.setattr("drivers.uvc_capture.JOIN_S", 0.05)
+    camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0, platform="win32")
+    capture = threaded(camera)
+    capture.next(1.0)
+    camera.blocks.set()
+    with pytest.raises(CameraTimeoutError):
+        read_on(capture, 0.05)
+    capture.close()
+
+    assert camera.released == 0, "not while a read is at work on it"
+    camera.unblock.set()
+    wait_for(lambda: not threads())
+    assert camera.released == 1
+
+
+def test_reads_that_fail_for_long_are_a_loss(
+    uvc_camera: Any, threaded: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+) -> None:
+    monkeypatch.setattr("drivers.uvc_capture.LOST_S", 0.05)
+    camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0, platform="win32")
+    capture = threaded(camera)
+    capture.next(1.0)
+    camera.present = False
+    wait_for(lambda: not threads())
+    with pytest.raises(CameraLostError, match="does not answer any more"):
+        read_on(capture, 0.01)
+    capture.close()
+
+    assert camera.released == 1
+
+
+def test_a_late_reader_finds_the_newest_pictures(
+    uvc_camera: Any, threaded: Any, wait_for: Any
+) -> None:
+    sent = []
+    camera = uvc_camera(
+        lambda number: sent.append(number) or np.full((2, 2), number, np.uint16),
+        rate_hz=500.0,
+        platform="win32",
+    )
+    capture = threaded(camera)
+    capture.next(1.0)
+    wait_for(lambda: len(sent) > 40)
+    numbers = [int(capture.next(1.0).array[0, 0]) for _ in range(4)]
+    capture.close()
+
+    assert numbers[0] > 20
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["clock", "no clock"])
+def test_a_clock_counts_from_the_first_frame(shown: bool) -> None:
+    clock = StreamClock()
+    times = [clock.place(50 + 0.1 * n if shown else np.nan, 900 + 0.1 * n) for n in range(4)]
+
+    assert times == pytest.approx([0, 0.1, 0.2, 0.3])
+
+
+def test_pictures_held_back_on_the_way_keep_their_times() -> None:
+    clock = StreamClock()
+    came_s = [900.0, 900.1, 900.45, 900.46, 900.47]
+    times = [clock.place(50 + 0.1 * n, came) for n, came in enumerate(came_s)]
+
+    assert times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_reader_that_was_away_sees_the_gap_where_it_was() -> None:
+    clock = StreamClock()
+    taken_s = [50.0, 50.1, 50.2, 60.0]
+    came_s = [900.0, 900.1, 910.0, 910.01]
+
+    times = [clock.place(*moment) for moment in zip(taken_s, came_s, strict=True)]
+    assert times == pytest.approx([0, 0.1, 0.2, 10.0])
+
+
+@pytest.mark.parametrize("taken_s", [0.0, 50.1, 1e9, np.nan])
+def test_a_clock_that_makes_no_sense_is_replaced_by_ours(taken_s: float) -> None:
+    clock = StreamClock()
+    times = [clock.place(50.0, 900.0), clock.place(50.1, 900.1)]
+    times += [clock.place(taken_s + 0.1 * n, 900.2 + 0.1 * n) for n in range(3)]
+
+    assert times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_picture_that_begins_anew_but_ends_as_before_is_torn() -> None:
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 9999, (6, 8)).astype(np.uint16) for _ in range(4)]
+    torn = pictures[3].copy()
+    torn[3:] = pictures[0][3:]
+    history = PictureHistory()
+    found = []
+    for picture in [*pictures[:3], torn, pictures[3], pictures[3]]:
+        history.add(picture)
+        found.append((history.torn, history.repeats))
+
+    assert found == [(False, 0)] * 3 + [(True, 0), (False, 0), (False, 1)]
+
+
+def test_a_saturated_last_row_is_not_torn() -> None:
+    history = PictureHistory()
+    for number in range(3):
+        picture = np.full((4, 4), 65535, np.uint16)
+        picture[0] = number
+        history.add(picture)
+        assert not history.torn
