@@ -19,11 +19,13 @@ SYSTEM_PACKAGES := xvfb libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-i
 
 CAMERA ?= simulated:
 BENCH_SECONDS ?= 60
+SOAK_MINUTES ?= 30
+FUZZ_SECONDS ?= 60
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-slow lint format bench screenshot system-packages clean
+.PHONY: help install run demo test test-slow soak fuzz lint format bench screenshot system-packages clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -65,7 +67,13 @@ test: $(INSTALLED) ## run the tests
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
 
 test-slow: $(INSTALLED) ## run the longer checks too
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m 'slow or not slow' --timeout 3600
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m 'not soak' --timeout 3600
+
+soak: $(INSTALLED) ## stream for SOAK_MINUTES with a fault every minute; nothing may grow or be lost
+	SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -s tests/test_soak.py
+
+fuzz: $(INSTALLED) ## feed each parser of foreign bytes with nonsense for FUZZ_SECONDS
+	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 lint: $(INSTALLED) ## check style, types, imports, spelling and file sizes (.pre-commit-config.yaml)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure

@@ -1,0 +1,13 @@
+"""One target under atheris: `python -m fuzz.guided TARGET CORPUS [libFuzzer options]`."""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["drivers", "thermoseg"]):
+    from fuzz.targets import TARGETS
+
+if __name__ == "__main__":
+    target = TARGETS[sys.argv[1]]
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], target.feed)
+    atheris.Fuzz()
