@@ -24,8 +24,6 @@ from trainer.contrast import ContrastAug
 from trainer.labelled_folder import LabelledFolder
 from trainer.sources import Picture, PictureSet, Side, Source, refuse_leaks
 from trainer.thermal_face_db import ThermalFaceDb
-from trainer.thermal_pictures import PICTURE_ENDINGS as PICTURE_ENDINGS
-from trainer.thermal_pictures import read_picture as read_picture
 from trainer.tiaug import TiAug, TiAugConfig
 
 WORKER_TIMEOUT_S: Final = 300
@@ -223,13 +221,6 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
             while len(rendered) > self._config.stream.window:
                 del rendered[min(rendered)]
         return rendered[number]
-
-
-def validation_pictures(config: TrainingConfig) -> list[Picture]:
-    """Make as many plain as augmented pictures to be judged on; see `validation_sets`."""
-    sets = validation_sets(config)
-    half = min(len(sets["plain"]), len(sets["augmented"]))
-    return sets["plain"][:half] + sets["augmented"][:half]
 
 
 def validation_sets(
