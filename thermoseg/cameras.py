@@ -78,7 +78,15 @@ class Camera(Protocol):
 
     @classmethod
     def discover(cls) -> Sequence["CameraListing"]:
-        """List what of this kind can be opened now, without disturbing it."""
+        """List what of this kind can be opened now, without disturbing it.
+
+        Runs in a thread of its own, perhaps each second.
+
+        Raises
+        ------
+        DriverMissingError
+            If a library is missing; it names what to install.
+        """
         ...
 
 
