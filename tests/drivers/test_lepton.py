@@ -27,6 +27,7 @@ from thermoseg.errors import (
 )
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
+from thermoseg.session import Session
 
 SAMPLE = "cameras/liflab_pt3_lepton3x_y16_82f.raw.y16.gz"
 
@@ -950,3 +951,20 @@ def test_a_stream_that_never_begins_is_given_up_within_two_seconds(see: Any) -> 
 
     assert told["error"].startswith("CameraError: the Lepton A1 sends no pictures")
     assert told["seconds"] < 2
+
+
+def test_a_session_outlives_the_cable_and_runs_ffc(plug_lepton: Any, wait_for: Any) -> None:
+    stand_in, _ = plug_lepton(rate_hz=50.0)
+    session = Session(make_camera("lepton:"), None)
+    session.start()
+    wait_for(lambda: session.counts().captured > 5)
+    stand_in.present = False
+    wait_for(lambda: session.lost)
+    stand_in.present = True
+    wait_for(lambda: session.counts().gaps == 1)
+    session.perform("Flat-field correction")
+    wait_for(lambda: (6, 17, b"\1") in stand_in.written)
+    session.stop()
+
+    assert session.error is None
+    assert any("was lost" in event.text for event in session.events)
