@@ -1,0 +1,748 @@
+"""Boson and Tau: the real flirpy, pyftdi and pyusb over cameras that exist in memory."""
+
+import binascii
+import errno
+import logging
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import usb.core
+from numpy.typing import NDArray
+
+from drivers import boson_tau
+from drivers.boson_tau import BosonCamera, BosonOptions, SerialPorts, TauCamera, TauOptions
+from thermoseg.errors import (
+    CameraError,
+    CameraLostError,
+    CameraTimeoutError,
+    DriverMissingError,
+    FrameRefusedError,
+)
+from thermoseg.frames import FrameFlag
+from thermoseg.radiometry import LinearRadiometry, RelativeCounts
+from thermoseg.session import Session
+
+ESCAPES = {0x8E: b"\x9e\x81", 0x9E: b"\x9e\x91", 0xAE: b"\x9e\xa1"}
+FLAGS = ~FrameFlag.UNCALIBRATED
+
+
+def escaped(data: bytes) -> bytes:
+    return b"".join(ESCAPES.get(byte, bytes([byte])) for byte in data)
+
+
+def unescaped(data: bytes) -> bytes:
+    for byte, escape in ESCAPES.items():
+        if byte != 0x9E:
+            data = data.replace(escape, bytes([byte]))
+    return data.replace(ESCAPES[0x9E], b"\x9e")
+
+
+def framed(number: int, function: int, status: int, data: bytes = b"") -> bytes:
+    body = struct.pack(">BIII", 0, number, function, status) + data
+    return b"\x8e" + escaped(body + struct.pack(">H", binascii.crc_hqx(body, 0x1D0F))) + b"\xae"
+
+
+class BosonPort:
+    """The serial port of a Boson: strict about what it is told, like the camera."""
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.values = {
+            0x00050002: struct.pack(">I", 93588),
+            0x00050006: struct.pack(">I", 7001),
+            0x0005000C: struct.pack(">H", 3),
+            0x00050015: struct.pack(">I", 0),
+            0x00050030: struct.pack(">H", 380),
+            0x000E000E: struct.pack(">I", 0),
+        }
+        """Answers by function."""
+        self.sets = {0x00050014: 0x00050015, 0x000E000D: 0x000E000E}
+        """What is read back, by the function that sets it."""
+        self.told: list[tuple[int, bytes]] = []
+        self.spoil: Callable[[bytes], bytes] = lambda reply: reply
+        self.silent = self.closed = False
+        self.waiting = b""
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self.waiting)
+
+    def read(self, size: int) -> bytes:
+        if not self.waiting:
+            self.clock.sleep(0.1 / 3)
+        data, self.waiting = self.waiting[:size], self.waiting[size:]
+        return data
+
+    def read_all(self) -> bytes:
+        return self.read(len(self.waiting)) if self.waiting else b""
+
+    def write(self, packet: bytes) -> int:
+        if self.silent:
+            return len(packet)
+        assert packet[0] == 0x8E
+        assert packet[-1] == 0xAE
+        assert not {0x8E, 0xAE} & set(packet[1:-1])
+        body = unescaped(bytes(packet[1:-1]))
+        channel, number, function, status = struct.unpack_from(">BIII", body)
+        assert (channel, status) == (0, 0xFFFFFFFF)
+        assert binascii.crc_hqx(body[:-2], 0x1D0F) == int.from_bytes(body[-2:], "big")
+        data = body[13:-2]
+        self.told.append((function, data))
+        if function in self.sets:
+            self.values[self.sets[function]] = data
+        self.waiting += self.spoil(framed(number, function, 0, self.values.get(function, b"")))
+        return len(packet)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def port(clock: Any) -> BosonPort:
+    return BosonPort(clock)
+
+
+def boson_picture(number: int, rows: int = 256, columns: int = 320) -> NDArray[np.uint16]:
+    return np.random.default_rng(number).integers(29000, 31000, (rows, columns), dtype=np.uint16)
+
+
+@pytest.fixture
+def boson(
+    clock: Any, port: BosonPort, uvc_camera: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., BosonCamera]]:
+    """Plug in a Boson and make its camera; `boson.uvc` is its video half."""
+    made: list[BosonCamera] = []
+
+    def build(
+        picture: Callable[[int], Any] = boson_picture,
+        *,
+        serial_ports: Iterable[SimpleNamespace] | None = None,
+        target: str = "",
+        uvc: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> BosonCamera:
+        settings = {"vendor": 0x09CB, "product": 0x4007, "serial": "93588", "rate_hz": 60.0}
+        settings |= {"sizes": [(320, 256)]} | (uvc or {})
+        camera = uvc_camera(picture, **settings)
+        ports = [SimpleNamespace(vid=0x09CB, pid=0x4007, serial_number="93588", device="/dev/tty")]
+        ports = ports if serial_ports is None else list(serial_ports)
+        monkeypatch.setattr(BosonCamera, "system", camera.system())
+        monkeypatch.setattr(BosonCamera, "ports", SerialPorts(lambda: ports, lambda path: port))
+        made.append(BosonCamera(target, BosonOptions(**options)))
+        build.uvc = camera  # type: ignore[attr-defined]
+        return made[-1]
+
+    yield build
+    for camera in made:
+        camera.close()
+
+
+def test_a_boson_streams_relative_counts_with_the_reason(boson: Callable[..., Any]) -> None:
+    camera = boson()
+    info = camera.open()
+    frames = [camera.read(0.25) for _ in range(3)]
+
+    assert (info.model, info.serial, info.width, info.height) == (
+        "FLIR Boson 320",
+        "93588",
+        320,
+        256,
+    )
+    assert info.rate_hz == 60
+    assert isinstance(info.radiometry, RelativeCounts)
+    assert "tlinear" in info.radiometry.reason
+    assert [np.array_equal(f.counts, boson_picture(n)) for n, f in enumerate(frames)] == [True] * 3
+    assert all(frame.flags & FrameFlag.UNCALIBRATED for frame in frames)
+
+
+def test_a_large_boson_keeps_its_own_size(boson: Callable[..., Any]) -> None:
+    info = boson(lambda number: boson_picture(number, 512, 640), uvc={"sizes": [(640, 512)]}).open()
+
+    assert (info.model, info.width, info.height) == ("FLIR Boson 640", 640, 512)
+
+
+@pytest.mark.parametrize("shape", [(1, 320 * 256 * 2), (256, 320, 2)])
+def test_flattened_pictures_are_put_right(
+    shape: tuple[int, ...], boson: Callable[..., Any]
+) -> None:
+    camera = boson(lambda number: boson_picture(number).view(np.uint8).reshape(shape))
+    camera.open()
+
+    assert np.array_equal(camera.read(0.25).counts, boson_picture(0))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(np.zeros((258, 320), np.uint16), id="telemetry-rows"),
+        pytest.param(np.zeros((256, 320, 3), np.uint8), id="colours"),
+        pytest.param(np.zeros((256, 320), np.uint8), id="8-bit"),
+    ],
+)
+def test_pictures_of_another_kind_are_refused_never_cut(
+    wrong: NDArray[Any], boson: Callable[..., Any]
+) -> None:
+    camera = boson(lambda number: wrong if number == 1 else boson_picture(number))
+    camera.open()
+    camera.read(0.25)
+    with pytest.raises(FrameRefusedError):
+        camera.read(0.25)
+
+    assert np.array_equal(camera.read(0.25).counts, boson_picture(2))
+
+
+def test_an_unplugged_boson_is_lost_and_not_none_for_ever(boson: Callable[..., Any]) -> None:
+    camera = boson()
+    camera.open()
+    camera.read(0.25)
+    boson.uvc.present = False
+    with pytest.raises(CameraLostError, match="plug it in again"):
+        camera.read(0.25)
+    camera.close()
+
+    assert boson.uvc.released == 1
+
+
+def test_the_shutter_is_known_from_the_camera(boson: Callable[..., Any], port: BosonPort) -> None:
+    camera = boson()
+    camera.open()
+    flags = []
+    for number in range(240):
+        port.values[0x0005000C] = struct.pack(">H", 2 if 30 <= number < 60 else 3)
+        flags.append(camera.read(0.25).flags & FLAGS)
+    closed = [n for n, flag in enumerate(flags) if flag == FrameFlag.SHUTTER]
+    after = [n for n, flag in enumerate(flags) if flag == FrameFlag.AFTER_SHUTTER]
+
+    # It is asked four times a second, 15 pictures apart.
+    assert 30 <= closed[0] <= 45
+    assert 60 <= closed[-1] + 1 <= 75
+    assert closed == list(range(closed[0], closed[-1] + 1))
+    assert after == list(range(closed[-1] + 1, closed[-1] + 120))
+
+
+def test_a_frozen_picture_is_the_shutter_too(boson: Callable[..., Any]) -> None:
+    camera = boson(lambda number: boson_picture(min(number, 5)))
+    camera.open()
+    flags = [camera.read(0.25).flags & FLAGS for _ in range(10)]
+
+    assert flags[:6] == [FrameFlag.NONE] * 6
+    assert flags[6:8] == [FrameFlag.DUPLICATE] * 2
+    assert flags[8:] == [FrameFlag.DUPLICATE | FrameFlag.SHUTTER] * 2
+
+
+def test_a_correction_can_be_asked_for(boson: Callable[..., Any], port: BosonPort) -> None:
+    camera = boson()
+    camera.open()
+    camera.read(0.25)
+    camera.actions["Flat-field correction"]()
+
+    assert port.told[-1] == (0x00050007, b"")
+    assert camera.read(0.25).flags & FrameFlag.SHUTTER
+
+
+def test_options_are_set_and_read_back(boson: Callable[..., Any], port: BosonPort) -> None:
+    boson(gain="low", shutter="manual").open()
+
+    assert (0x00050014, struct.pack(">I", 1)) in port.told
+    assert (0x00050012, struct.pack(">I", 0)) in port.told
+
+
+def test_a_boson_says_who_it_is(boson: Callable[..., Any]) -> None:
+    camera = boson()
+    camera.open()
+
+    assert camera.telemetry() == {"sensor_serial": "7001", "gain": "high", "fpa_c": 38.0}
+
+
+def test_a_radiometric_boson_gives_hundredths_of_a_kelvin(
+    boson: Callable[..., Any], port: BosonPort
+) -> None:
+    camera = boson(lambda number: boson_picture(number) + np.uint16(number == 0), tlinear=True)
+    info = camera.open()
+    frame = camera.read(0.25)
+
+    assert (0x000E000D, struct.pack(">I", 2)) in port.told
+    assert info.radiometry == LinearRadiometry(0.01)
+    assert np.allclose(frame.celsius, frame.counts * 0.01 - 273.15, atol=1e-4)
+
+
+def test_a_boson_that_is_not_radiometric_says_so(
+    boson: Callable[..., Any], port: BosonPort
+) -> None:
+    port.sets.pop(0x000E000D)
+    with pytest.raises(CameraError, match="not a radiometric Boson; leave tlinear away"):
+        boson(tlinear=True).open()
+
+    assert port.closed
+
+
+def test_counts_that_cannot_be_kelvin_are_not_shown_as_such(
+    boson: Callable[..., Any], port: BosonPort
+) -> None:
+    port.values[0x000E000E] = struct.pack(">I", 2)
+    info = boson(lambda number: boson_picture(number) // 4).open()
+
+    assert isinstance(info.radiometry, RelativeCounts)
+    assert "0.01 K" in info.radiometry.reason
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda reply: b"", id="none"),
+        pytest.param(lambda reply: reply[:-4], id="cut-off"),
+        pytest.param(lambda reply: reply[:-3] + b"\x11\x22\xae", id="checksum"),
+        pytest.param(lambda reply: b"\x8e\x00\xae" + reply[:5], id="nonsense"),
+        pytest.param(lambda reply: framed(999, 0x5000C, 0, b"\0\2"), id="of-another-question"),
+        pytest.param(
+            lambda reply: framed(struct.unpack_from(">I", reply, 2)[0], 0x5000C, 0x0161),
+            id="refused",
+        ),
+        pytest.param(lambda reply: b"\x00" * 5000, id="endless"),
+    ],
+)
+def test_replies_that_are_wrong_are_not_believed_and_hold_up_nobody(
+    spoil: Callable[[bytes], bytes], boson: Callable[..., Any], port: BosonPort, clock: Any
+) -> None:
+    camera = boson()
+    camera.open()
+    camera.read(0.25)
+    port.values[0x0005000C] = struct.pack(">H", 2)
+    port.spoil = spoil
+    slowest_s = 0.0
+    for _ in range(120):
+        start_s = clock.now
+        assert not camera.read(0.25).flags & FrameFlag.SHUTTER
+        slowest_s = max(slowest_s, clock.now - start_s)
+    asked = sum(function == 0x0005000C for function, _ in port.told)
+
+    assert slowest_s < 0.5
+    assert asked == 4, "one when it still answered, then three, then no more"
+
+
+def test_a_cable_pulled_inside_a_question_is_no_crash(
+    boson: Callable[..., Any], port: BosonPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = boson()
+    camera.open()
+
+    def gone(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(port, "write", gone)
+    frames = [camera.read(0.25) for _ in range(60)]
+
+    assert len(frames) == 60
+    with pytest.raises(CameraError, match="unplug it and plug it in again"):
+        camera.run_ffc()
+
+
+def test_numbers_that_need_escapes_get_through(boson: Callable[..., Any], port: BosonPort) -> None:
+    camera = boson()
+    camera.open()
+    camera._link._boson.command_count = 0x8E9EAE8D
+    for _ in range(300):
+        camera.run_ffc()
+
+    assert port.told[-300:] == [(0x00050007, b"")] * 300
+
+
+def test_real_packets_are_written_and_read(port: BosonPort) -> None:
+    """Sent and received by a real camera, as thurberdog/ghostCommand on GitHub shows."""
+    link = boson_tau._BosonLink(lambda: port, "the Boson")
+    written: list[bytes] = []
+
+    def answer(packet: bytes) -> None:
+        written.append(bytes(packet))
+        port.waiting += bytes.fromhex("8E 00 00000001 00050002 00000000 00016D94 3010 AE")
+
+    port.write = answer  # type: ignore[assignment,method-assign]
+
+    serial = link._ask("get_camera_serial")
+    link.close()
+
+    assert serial == 93588
+    assert written == [bytes.fromhex("8E 00 00000001 00050002 FFFFFFFF 010B AE")]
+
+
+@pytest.mark.parametrize(
+    "serial_ports",
+    [
+        pytest.param([], id="none"),
+        pytest.param(
+            [SimpleNamespace(vid=0x09CB, pid=0x4007, serial_number="other", device="/dev/a")],
+            id="of-another-boson",
+        ),
+        pytest.param(
+            [SimpleNamespace(vid=0x2341, pid=1, serial_number="93588", device="/dev/a")],
+            id="of-something-else",
+        ),
+    ],
+)
+def test_without_its_serial_port_there_is_video_alone(
+    serial_ports: list[SimpleNamespace], boson: Callable[..., Any]
+) -> None:
+    camera = boson(serial_ports=serial_ports)
+    camera.open()
+
+    assert camera.read(0.25).counts.shape == (256, 320)
+    with pytest.raises(CameraError, match=r"takes no commands.*install-udev"):
+        camera.run_ffc()
+    with pytest.raises(CameraError, match=r"gain cannot be set.*install-udev"):
+        boson(serial_ports=serial_ports, gain="high").open()
+
+
+def test_a_serial_port_that_may_not_be_opened_costs_only_the_commands(
+    boson: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera = boson()
+
+    def refuse(path: str) -> Any:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(BosonCamera, "ports", SerialPorts(BosonCamera.ports.find, refuse))
+    camera.open()
+
+    assert camera.read(0.25).index == 0
+    assert "Permission denied" in caplog.text
+
+
+def test_flirpy_neither_logs_nor_touches_the_logging_of_the_program(
+    boson: Callable[..., Any], port: BosonPort, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = list(logging.getLogger().handlers)
+    caplog.set_level(logging.DEBUG)
+    port.silent = True
+    camera = boson()
+    camera.open()
+    for _ in range(60):
+        camera.read(0.25)
+
+    assert logging.getLogger().handlers == before
+    assert not [record for record in caplog.records if "flirpy" in record.name]
+    assert sum(record.levelno >= logging.WARNING for record in caplog.records) == 1
+
+
+def test_a_boson_is_listed_by_its_serial_number(boson: Callable[..., Any]) -> None:
+    boson()
+    (listing,) = BosonCamera.discover()
+
+    assert listing.address == "boson:93588"
+    assert (listing.width, listing.height, listing.rate_hz) == (320, 256, 60)
+    assert listing.problem == ""
+
+
+def test_what_keeps_a_boson_from_being_used_is_listed(boson: Callable[..., Any]) -> None:
+    boson(uvc={"refusal": PermissionError(13, "no")})
+    assert "install-udev" in BosonCamera.discover()[0].problem
+    boson(uvc={"fourcc": "I420"})
+    assert "Y16" in BosonCamera.discover()[0].problem
+    boson(uvc={"platform": "darwin"})
+    assert "macOS" in BosonCamera.discover()[0].problem
+    with pytest.raises(CameraError, match="macOS"):
+        boson(uvc={"platform": "darwin"}).open()
+
+
+def test_closing_a_boson_frees_both_halves_and_it_opens_again(
+    boson: Callable[..., Any], port: BosonPort
+) -> None:
+    camera = boson()
+    before = camera.open()
+    camera.close()
+    camera.close()
+
+    assert port.closed
+    assert boson.uvc.released == 1
+    with pytest.raises(CameraError, match="not open"):
+        camera.read(0.1)
+    with pytest.raises(CameraError, match="not open"):
+        camera.run_ffc()
+    assert camera.open() == before
+
+
+def test_a_missing_library_is_named(
+    boson: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> Any:
+        raise ImportError(name)
+
+    camera = boson()
+    monkeypatch.setattr(boson_tau, "import_module", refuse)
+    with pytest.raises(DriverMissingError, match="pip install flirpy"):
+        camera.open()
+
+
+# Tau
+
+
+def tau_counts(number: int, width: int = 336, height: int = 256) -> NDArray[np.uint16]:
+    return np.random.default_rng(number).integers(7300, 7700, (height, width), dtype=np.uint16)
+
+
+def teax(counts: NDArray[np.uint16]) -> bytes:
+    height, width = counts.shape
+    words = np.full((height, width + 2), 0x4000, "<u2")
+    words[:, 1:-1] = counts | 0xC000
+    words[-1, -1] = 0
+    return b"TEAX\0" + struct.pack("<HHB", width + 2, height, 0) + words.tobytes()
+
+
+class Grabber:
+    """The firmware of a TeAx grabber: an FTDI chip, which puts two bytes before each packet."""
+
+    def __init__(self, clock: Any, pictures: Iterable[bytes] | None = None) -> None:
+        self.clock = clock
+        self.pictures = (
+            (teax(tau_counts(number)) for number in range(10_000))
+            if pictures is None
+            else iter(pictures)
+        )
+        self.rest = b""
+        self.written: list[bytes] = []
+        self.faults: deque[int] = deque()
+
+    def bulk_in(self, device: Any, endpoint: int, size: int, timeout_ms: int) -> bytes:
+        assert endpoint == 0x81
+        if self.faults:
+            code = self.faults.popleft()
+            device.present = device.present and code != errno.ENODEV
+            kind = usb.core.USBTimeoutError if code == errno.ETIMEDOUT else usb.core.USBError
+            raise kind("broken", -1, code)
+        if not self.rest:
+            self.rest = next(self.pictures, b"")
+        if not self.rest:
+            self.clock.sleep(0.016)
+        room = size // 512 * 510
+        data, self.rest = self.rest[:room], self.rest[room:]
+        packets = [data[at : at + 510] for at in range(0, len(data), 510)] or [b""]
+        return b"".join(b"\x01\x60" + packet for packet in packets)
+
+    def bulk_out(self, device: Any, endpoint: int, data: bytes) -> None:
+        assert endpoint == 0x02
+        self.written.append(data)
+
+    def control(self, request_type: int, request: int, value: int, size: int) -> bytes:
+        return b""
+
+
+@pytest.fixture
+def tau(
+    clock: Any, usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., TauCamera]]:
+    """Plug in a Tau and make its camera; `tau.device` is the USB device."""
+    made: list[TauCamera] = []
+
+    def build(*grabbers: Grabber, target: str = "", **differences: Any) -> TauCamera:
+        devices = [
+            usb_device(
+                firmware=grabber,
+                vendor=0x0403,
+                product=0x6010,
+                release=0x0700,
+                interfaces={(0, 0): (0x81, 0x02), (1, 0): (0x83, 0x04)},
+                texts={3: f"TX{number}"},
+                ports=(number + 1,),
+                active=1,
+            )
+            for number, grabber in enumerate(grabbers or [Grabber(clock)])
+        ]
+        for name, value in differences.items():
+            for device in devices:
+                setattr(device, name, value)
+        monkeypatch.setattr(TauCamera, "backend", usb_bus(*devices))
+        build.device = devices[0]  # type: ignore[attr-defined]
+        made.append(TauCamera(target, TauOptions()))
+        return made[-1]
+
+    yield build
+    for camera in made:
+        camera.close()
+
+
+def test_a_tau_streams_steps_of_forty_millikelvin(tau: Callable[..., Any]) -> None:
+    camera = tau()
+    info = camera.open()
+    frames = [camera.read(0.25) for _ in range(3)]
+
+    assert (info.model, info.serial, info.width, info.height) == ("FLIR Tau 336", "TX0", 336, 256)
+    assert [np.array_equal(f.counts, tau_counts(n)) for n, f in enumerate(frames)] == [True] * 3
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    assert info.radiometry == LinearRadiometry(0.04)
+    assert frames[0].celsius[5, 7] == pytest.approx(tau_counts(0)[5, 7] * 0.04 - 273.15, abs=1e-4)
+
+
+def test_a_large_tau_is_not_turned_on_its_side(tau: Callable[..., Any], clock: Any) -> None:
+    counts = tau_counts(3, 640, 512)
+    camera = tau(Grabber(clock, [teax(counts)] * 2))
+    camera.open()
+
+    assert np.array_equal(camera.read(0.25).counts, counts)
+
+
+def test_a_tau_without_tlinear_gives_relative_counts(tau: Callable[..., Any], clock: Any) -> None:
+    info = tau(Grabber(clock, [teax(tau_counts(1) // 3)] * 2)).open()
+
+    assert isinstance(info.radiometry, RelativeCounts)
+    assert "0.04 K" in info.radiometry.reason
+
+
+def test_pictures_cut_off_are_counted_and_broken_ones_flagged(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    whole = [teax(tau_counts(number)) for number in range(5)]
+    shifted = whole[3][:9000] + whole[3][9002:] + b"\0\0"
+    camera = tau(Grabber(clock, [whole[0], whole[1][:50_000], whole[2], shifted, whole[4]]))
+    camera.open()
+    frames = [camera.read(0.25) for _ in range(4)]
+
+    assert [frame.index for frame in frames] == [0, 2, 3, 4]
+    assert [bool(frame.flags & FrameFlag.DAMAGED) for frame in frames] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    before = camera.read(0.25).flags
+    camera.actions["Flat-field correction"]()
+    closed = camera.read(0.25).flags
+    clock.now += 1.5
+    after = camera.read(0.25).flags
+    clock.now += 2
+    late = camera.read(0.25).flags
+
+    head = bytes.fromhex("6E 00 00 0C 00 00")
+    command = head + struct.pack(">H", binascii.crc_hqx(head, 0)) + b"\0\0"
+    (written,) = grabber.written
+    assert written[:4] == b"UART"
+    assert written[5:15] == command
+    assert (before, closed, after, late) == (
+        FrameFlag.NONE,
+        FrameFlag.SHUTTER,
+        FrameFlag.AFTER_SHUTTER,
+        FrameFlag.NONE,
+    )
+
+
+def test_a_tau_that_falls_silent_is_no_crash(tau: Callable[..., Any], clock: Any) -> None:
+    camera = tau(Grabber(clock, [teax(tau_counts(0))]))
+    camera.open()
+    camera.read(0.25)
+    start_s = clock.now
+    for _ in range(3):
+        with pytest.raises(CameraTimeoutError, match="read again"):
+            camera.read(0.25)
+
+    assert clock.now - start_s < 3 * 0.4
+
+
+def test_a_transfer_that_times_out_costs_a_picture_at_most(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    camera.read(0.25)
+    grabber.faults.append(errno.ETIMEDOUT)
+    frames = [camera.read(0.25) for _ in range(3)]
+
+    assert [frame.index for frame in frames] == [2, 3, 4]
+    assert [np.array_equal(f.counts, tau_counts(f.index)) for f in frames] == [True] * 3
+
+
+@pytest.mark.parametrize("code", [errno.ENODEV, errno.EIO])
+def test_pulling_the_cable_of_a_tau_loses_it(
+    code: int, tau: Callable[..., Any], clock: Any
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    camera.read(0.25)
+    grabber.faults.append(code)
+    with pytest.raises(CameraLostError, match="unplug its grabber"):
+        camera.read(0.25)
+    camera.close()
+
+    with pytest.raises(CameraError, match="not open"):
+        camera.run_ffc()
+
+
+def test_an_ftdi_chip_that_is_no_grabber_is_said_in_time(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    start_s = clock.now
+    with pytest.raises(CameraTimeoutError, match="TeAx grabber"):
+        tau(Grabber(clock, [])).open()
+
+    assert clock.now - start_s < 2
+
+
+@pytest.mark.parametrize(
+    ("differences", "words"),
+    [({"refusal": errno.EACCES}, "install-udev"), ({"taken": True}, "close other programs")],
+)
+def test_a_grabber_that_cannot_be_opened_says_why(
+    differences: dict[str, Any], words: str, tau: Callable[..., Any]
+) -> None:
+    with pytest.raises(CameraError, match=words):
+        tau(**differences).open()
+
+
+def test_no_tau_and_two_taus_are_said(tau: Callable[..., Any], clock: Any) -> None:
+    with pytest.raises(CameraError, match="plug in its TeAx grabber"):
+        tau(present=False).open()
+    with pytest.raises(CameraError, match="tau:TX0, tau:TX1"):
+        tau(Grabber(clock), Grabber(clock)).open()
+    assert tau(Grabber(clock), Grabber(clock), target="TX1").open().serial == "TX1"
+
+
+def test_grabbers_are_listed_by_serial_number_and_with_their_problem(
+    tau: Callable[..., Any],
+) -> None:
+    tau()
+    (listing,) = TauCamera.discover()
+    assert (listing.address, listing.problem) == ("tau:TX0", "")
+    tau(refusal=errno.EACCES)
+    (listing,) = TauCamera.discover()
+    assert listing.address == "tau:usb-99-1"
+    assert "install-udev" in listing.problem
+
+
+def test_a_missing_libusb_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("libusb1", "libusb0", "openusb"):
+        monkeypatch.setattr(f"usb.backend.{name}.get_backend", lambda: None)
+    with pytest.raises(DriverMissingError, match=r"libusb-1.0-0"):
+        TauCamera.discover()
+
+
+class RealClock:
+    sleep = staticmethod(time.sleep)
+
+
+def test_a_session_outlives_the_pulled_cable_of_a_tau(
+    tau: Callable[..., Any], wait_for: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boson_tau, "time", time)
+    camera = tau(Grabber(RealClock))
+    with Session(camera, None) as session:
+        wait_for(lambda: session.counts().captured >= 3)
+        tau.device.present = False
+        wait_for(lambda: session.lost)
+        seen = session.counts().captured
+        tau.device.present = True
+        wait_for(lambda: session.counts().captured >= seen + 3)
+
+    assert session.counts().gaps == 1
