@@ -912,3 +912,48 @@ def test_a_session_outlives_a_pulled_cable(
 
     assert session.counts().gaps == 1
     assert session.lost == ""
+
+
+def test_frames_are_their_own_and_stay_as_they_were(stream: Callable[..., FlirOneCamera]) -> None:
+    camera = stream()
+    first = camera.read(0.5)
+    before = first.counts.copy()
+    later = [camera.read(0.5) for _ in range(4)]
+
+    assert np.array_equal(first.counts, before)
+    assert not first.counts.flags.writeable
+    assert not first.celsius.flags.writeable
+    assert not any(np.shares_memory(first.counts, other.counts) for other in later)
+
+
+def test_a_camera_that_was_never_opened_says_so() -> None:
+    camera = FlirOneCamera("", FlirOneOptions())
+    camera.close()
+
+    with pytest.raises(CameraError, match="open it first"):
+        camera.read(0.1)
+
+
+def test_opening_an_open_camera_starts_anew(stream: Callable[..., FlirOneCamera]) -> None:
+    camera = stream()
+    first = camera.read(0.5)
+    camera.read(0.5)
+    camera.open()
+    again = camera.read(0.5)
+
+    # The second time it does not describe itself, and is waited for.
+    assert again.index == first.index == 0
+    assert again.time_s < first.time_s + 0.7
+
+
+def test_several_pictures_of_one_transfer_get_growing_times(
+    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+) -> None:
+    unit = Unit(clock, [b"".join(frames_of(1, 2, 3))])
+    unit.transfer_bytes = 1 << 20
+    camera = camera_on(plug(unit))
+    camera.open()
+    frames = [camera.read(0.5) for _ in range(3)]
+
+    assert np.all(np.diff([frame.time_s for frame in frames]) > 0)
+    assert [np.array_equal(f.counts, counts_of(n)) for n, f in enumerate(frames, 1)] == [True] * 3
