@@ -349,20 +349,25 @@ class Benchmark:
         return True
 
     def _wait_for(self, command: list[str], log: Path, held: int) -> int:
-        with log.open("ab") as output:
-            child = subprocess.Popen(  # noqa: S603 - this interpreter, our own arguments
+        with (
+            log.open("ab") as output,
+            subprocess.Popen(  # noqa: S603 - this interpreter, our own arguments
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 # The lock stays with the child if this process is killed.
                 pass_fds=(held,) if held >= 0 else (),
-            )
+            ) as child,
+        ):
             self._child = child
             if self._stopping:
                 child.terminate()
             try:
                 return child.wait()
+            except BaseException:
+                child.terminate()
+                raise
             finally:
                 self._child = None
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import TrainingError
-from thermoseg.labels import FACE_REGIONS, Region
+from thermoseg.labels import Region
+from trainer.metrics import Confusion
 from trainer.published import Row
 
 COLUMN_NAMES: Final = {
@@ -58,18 +59,17 @@ class Result:
     def percents(self) -> dict[str, float]:
         """Return the intersection over union of each region and the background, %; NaN if absent.
 
-        "mean" is that of the five face regions, "mean_with_background" of all six.
+        "mean" is that of the face regions, "mean_with_background" has the background with them.
         """
-        hits = np.diag(self.counts).astype(np.float64)
-        union = self.counts.sum(0) + self.counts.sum(1) - hits
-        overlap = np.full(hits.shape, math.nan)
-        np.divide(100 * hits, union, out=overlap, where=union > 0)
-        face = [float(overlap[region]) for region in FACE_REGIONS]
-        named = {region.name.lower(): float(overlap[region]) for region in Region}
+        confusion = Confusion()
+        confusion.counts = self.counts
+        scores = confusion.scores()
+        regions = {Region.BACKGROUND.label: scores.background, **scores.iou}
+        known = [value for value in regions.values() if not math.isnan(value)]
         return {
-            "mean": statistics.fmean(face),
-            "mean_with_background": float(overlap.mean()),
-            **named,
+            "mean": 100 * scores.mean_iou,
+            "mean_with_background": 100 * statistics.fmean(known),
+            **{name: 100 * value for name, value in regions.items()},
         }
 
     def __str__(self) -> str:
@@ -160,7 +160,7 @@ def markdown_text(
 def plot_table(
     path: Path, rows: Sequence[Row], results: Sequence[Result], judged: Sequence[str]
 ) -> None:
-    """Draw the means with spread and every seed, one panel for each set, the published beside."""
+    """Draw means, spread and every seed, one panel for each set, and the published beside."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -172,7 +172,6 @@ def plot_table(
     panels = figure.subplots(1, len(judged) + 1, squeeze=False)[0]
     width = 0.8 / len(columns)
     for panel, name in zip(panels, [*judged, "published"], strict=True):
-        shown: list[float] = []
         for index, learning in enumerate(columns):
             for place, network in enumerate(networks):
                 values = _values(results, network, learning, name, weights)
@@ -188,18 +187,14 @@ def plot_table(
                 x = place + (index - (len(columns) - 1) / 2) * width
                 mean, spread = _mean_spread(values)
                 colour, label = f"C{index}", column_name(learning) if not place else None
-                panel.bar(x, mean, 0.9 * width, color=colour, alpha=0.55, label=label)
-                if len(values) > 1:
-                    panel.errorbar(x, mean, spread, color="black", capsize=2, linewidth=1)
-                    panel.plot([x] * len(values), values, ".", color=colour, markersize=4)
-                shown += values
-        if shown:
-            margin = max(1.0, 0.3 * (max(shown) - min(shown)))
-            panel.set_ylim(max(0.0, min(shown) - margin), min(100.0, max(shown) + margin))
+                panel.errorbar(x, mean, spread, fmt="o", color=colour, capsize=3, label=label)
+                panel.plot([x] * len(values), values, "_", color=colour, markersize=5)
+        panel.set_xlim(-0.5, len(networks) - 0.5)
+        panel.grid(axis="y", alpha=0.3)
         panel.set_xticks(range(len(networks)), [network_name(one) for one in networks], fontsize=7)
         panel.set_title(f"{name}, mIoU %", fontsize=9)
         panel.tick_params(axis="y", labelsize=7)
-    panels[0].legend(fontsize=7, loc="lower right")
+    panels[0].legend(fontsize=7)
     figure.savefig(path, dpi=100)
 
 

@@ -1,0 +1,329 @@
+import csv
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tomli_w
+
+from thermoseg.assets import asset
+from thermoseg.errors import ConfigError
+from trainer.benchmark import (
+    Benchmark,
+    Ending,
+    TableConfig,
+    _hold,
+    choose_data,
+    choose_rows,
+    load_table,
+    plan_runs,
+)
+from trainer.benchmark_report import Result, csv_text, markdown_text
+from trainer.checkpoint import load_checkpoint
+from trainer.cli import main
+from trainer.published import TABLES, Row
+
+TINY = {
+    "networks": ["unet"],
+    "seeds": [1],
+    "phantom": {
+        "sources": [{"kind": "phantom", "scene": "laboratory", "pictures": 8}],
+        "judged": [
+            {
+                "name": "wild",
+                "sources": [{"kind": "phantom", "scene": "wild"}],
+                "pictures": 4,
+            },
+            {
+                "name": "laboratory",
+                "sources": [{"kind": "phantom", "scene": "laboratory"}],
+                "pictures": 4,
+            },
+        ],
+    },
+    "database": {
+        "sources": [{"kind": "thermal_face_db", "path": "DATA"}],
+        "judged": [
+            {"name": "validation", "sources": [{"kind": "thermal_face_db", "path": "DATA"}]}
+        ],
+    },
+    "recipe": {
+        "network": {"width": 2},
+        "stream": {
+            "height": 32,
+            "width": 32,
+            "normalisations": ["minmax"],
+            "lanes": 1,
+            "workers": 0,
+        },
+        "tiaug": {"rotation_deg": [-20.0, 20.0]},
+        "run": {
+            "iterations": 2,
+            "batch": 2,
+            "threads": 1,
+            "accelerator": "cpu",
+            "checkpoint_every": 1,
+            "tensorboard": False,
+        },
+        "validation": {"pictures": 4},
+    },
+}
+
+
+def a_table(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(tomli_w.dumps(TINY))
+    return path
+
+
+def a_benchmark(
+    tmp_path: Path, rows: list[str], *settings: str
+) -> tuple[Benchmark, list[str], Path]:
+    table = load_table(a_table(tmp_path))
+    out, said = tmp_path / "out", list[str]()
+    runs = plan_runs(table, table.phantom, choose_rows(2, rows, table.networks), [1], out, settings)
+    return Benchmark(2, runs, table.phantom.judged, out, said.append), said, out
+
+
+def test_the_tables_have_the_papers_rows_and_figures() -> None:
+    figures = {
+        number: {row.name: row.published_percent for row in rows} for number, rows in TABLES.items()
+    }
+
+    assert len(figures[1]) == 20
+    assert len(figures[2]) == 15
+    assert figures[1]["unet/bce"] == 67.64
+    assert figures[1]["attention_unet/seg_gan"] == 76.24
+    assert figures[1]["deeplabv3plus_resnet101/rmi+contrastive"] == 74.45
+    assert figures[1]["hrnetv2_w48/rmi+tiaug+sam_cl"] == 78.97
+    assert figures[2]["attention_unet/rmi+tiaug"] == 82.29
+    assert figures[2]["deeplabv3plus_xception65/rmi"] == 76.55
+
+
+def test_rows_are_chosen_by_name_and_pattern() -> None:
+    def names(*wanted: str) -> list[str]:
+        return [row.name for row in choose_rows(2, wanted, ["unet"])]
+
+    assert names() == ["unet/rmi", "unet/rmi+tiaug", "unet/rmi+tiaug+sam_cl"]
+    assert names("*/rmi", "hrnetv2_w48/rmi") == [
+        "unet/rmi",
+        "attention_unet/rmi",
+        "hrnetv2_w48/rmi",
+        "deeplabv3plus_resnet101/rmi",
+        "deeplabv3plus_xception65/rmi",
+    ]
+    (own,) = choose_rows(2, ["compact/dice+sam_cl"], [])
+    assert (own.published_percent, own.weights) == (None, {"dice": 1.0, "sam_cl": 0.5})
+
+
+@pytest.mark.parametrize(
+    "name", ["*/dice+magic", "unet", "unet/magic", "unet/tiaug", "unet/rmi+rmi"]
+)
+def test_what_is_no_row_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"fits no row|is no learning strategy"):
+        choose_rows(2, [name], [])
+
+
+def test_rows_differ_in_loss_and_objects_and_share_the_geometry(tmp_path: Path) -> None:
+    table = load_table(a_table(tmp_path))
+    rows = choose_rows(2, [], ["unet"])
+    plain, tiaug, full = (
+        run.config for run in plan_runs(table, table.phantom, rows, [7], tmp_path / "out")
+    )
+
+    assert (plain.tiaug.occlude, plain.tiaug.noise) == (0, 0)
+    assert (tiaug.tiaug.occlude, tiaug.tiaug.noise) == (0.5, 0.5)
+    assert plain.tiaug.rotation_deg == tiaug.tiaug.rotation_deg == (-20, 20)
+    assert plain.tiaug.model_copy(update={"occlude": 0.5, "noise": 0.5}) == full.tiaug
+    losses = [(one.objective.rmi, one.objective.sam_cl) for one in (plain, tiaug, full)]
+    assert losses == [(1, 0), (1, 0), (1, 0.5)]
+    assert {one.objective.cross_entropy for one in (plain, tiaug, full)} == {0}
+    assert {one.seed for one in (plain, tiaug, full)} == {7}
+
+
+@pytest.mark.parametrize("name", ["full", "small"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_every_row_of_the_bundled_tables_is_a_valid_recipe(
+    tmp_path: Path, name: str, number: int
+) -> None:
+    table = load_table(asset(f"training/table-{name}.toml"))
+
+    for data in (table.phantom, choose_data(table, str(tmp_path))):
+        runs = plan_runs(table, data, TABLES[number], table.seeds, tmp_path / "out")
+        assert len(runs) == 3 * len(TABLES[number])
+
+
+def test_the_full_recipe_is_the_papers(tmp_path: Path) -> None:
+    table = load_table(asset("training/table-full.toml"))
+    data = choose_data(table, str(tmp_path))
+    config = plan_runs(table, data, TABLES[2], [1], tmp_path / "out")[2].config
+
+    assert (config.run.batch, config.run.iterations) == (16, 40000)
+    assert (config.stream.height, config.stream.width) == (256, 320)
+    optimiser = config.optimiser
+    assert (optimiser.name, optimiser.schedule) == ("sgd", "poly")
+    assert (optimiser.learning_rate, optimiser.momentum) == (0.01, 0.9)
+    assert (optimiser.weight_decay, optimiser.ema) == (5e-4, 0)
+    assert config.network.width == 64
+    assert config.sources[0].path == tmp_path
+    assert data.judged[0].sources[0].path == tmp_path
+    assert (config.tiaug.scale, config.tiaug.rotation_deg) == ((0.5, 2.0), (-180.0, 180.0))
+
+
+def test_a_fault_of_a_recipe_names_the_row_and_the_key(tmp_path: Path) -> None:
+    table = load_table(a_table(tmp_path))
+
+    with pytest.raises(ConfigError, match=r"recipe of unet/rmi: run\.batches: is not a setting"):
+        plan_runs(
+            table, table.phantom, choose_rows(2, [], ["unet"]), [1], tmp_path, ["run.batches=3"]
+        )
+
+
+def test_a_table_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.toml"
+    path.write_text(tomli_w.dumps({**TINY, "sedes": [1]}))
+
+    with pytest.raises(ConfigError, match=r"table\.toml: sedes: is not a setting"):
+        load_table(path)
+
+
+def test_data_must_be_the_phantom_or_a_folder(tmp_path: Path) -> None:
+    table = TableConfig.model_validate(TINY)
+
+    assert choose_data(table, "phantom") == table.phantom
+    with pytest.raises(ConfigError, match="nowhere: is no folder"):
+        choose_data(table, str(tmp_path / "nowhere"))
+
+
+def test_a_run_is_stopped_goes_on_and_is_not_repeated_and_a_failure_stops_nobody(
+    tmp_path: Path, wait_for: Callable[..., None]
+) -> None:
+    settings = ["run.iterations=4000", "run.checkpoint_every=5"]
+    first, _, out = a_benchmark(tmp_path, ["unet/rmi"], *settings)
+    folder = out / "unet" / "rmi" / "seed-1"
+
+    def stop_once_it_has_saved() -> None:
+        wait_for((folder / "last.ckpt").exists, timeout_s=100)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watcher = threading.Thread(target=stop_once_it_has_saved)
+    watcher.start()
+    ending = first.run()
+    watcher.join()
+    reached = load_checkpoint(folder)["iteration"]
+
+    assert ending == Ending((), {}, ("unet/rmi seed 1",))
+    assert 0 < reached < 4000
+    # The rest of it would take minutes; nearly there is as good.
+    shorten(folder, reached + 3)
+
+    rows, settings = ["nobody/rmi", "unet/rmi"], [f"run.iterations={reached + 3}", settings[1]]
+    second, said, _ = a_benchmark(tmp_path, rows, *settings)
+    ending = second.run()
+
+    assert ending.finished == ("unet/rmi seed 1",)
+    assert "no network is called" in ending.failed["nobody/rmi seed 1"]
+    assert any("goes on" in one for one in said)
+    assert load_checkpoint(folder)["iteration"] == reached + 3
+    with (out / "table-2.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    kinds = [(line["set"], line["weights"]) for line in lines]
+    assert kinds == [
+        ("laboratory", "final"),
+        ("laboratory", "averaged"),
+        ("wild", "final"),
+        ("wild", "averaged"),
+    ]
+    assert {line["published_percent"] for line in lines} == {"81.36"}
+    assert cv2.imread(str(out / "table-2.png")).std() > 10
+    log = (folder / "train.log").read_bytes()
+
+    third, said, _ = a_benchmark(tmp_path, ["unet/rmi"], *settings)
+    assert third.run() == Ending(("unet/rmi seed 1",), {}, ())
+    assert (folder / "train.log").read_bytes() == log
+    with pytest.raises(ConfigError, match="begun with other settings"):
+        a_benchmark(tmp_path, ["unet/rmi"], "run.iterations=9")
+
+
+def shorten(folder: Path, iterations: int) -> None:
+    """Change the length of a run that was begun, in both places that remember it."""
+    about = json.loads((folder / "run.json").read_text())
+    about["config"]["run"]["iterations"] = iterations
+    (folder / "run.json").write_text(json.dumps(about))
+    recipe = (folder / "recipe.toml").read_text()
+    assert "iterations = 4000" in recipe
+    (folder / "recipe.toml").write_text(
+        recipe.replace("iterations = 4000", f"iterations = {iterations}")
+    )
+
+
+def test_a_run_in_the_hands_of_another_process_is_left_to_it(tmp_path: Path) -> None:
+    benchmark, said, out = a_benchmark(tmp_path, ["unet/rmi"])
+    folder = out / "unet" / "rmi" / "seed-1"
+    folder.mkdir(parents=True)
+
+    with _hold(folder) as held:
+        assert held is not None
+        ending = benchmark.run()
+
+    assert ending == Ending((), {}, ("unet/rmi seed 1",))
+    assert "another process" in said[0]
+    assert not (folder / "train.log").exists()
+
+
+def a_result(learning: str, seed: int, chin_hits: int, judged: str = "wild") -> Result:
+    """Every region of 100 pixels found in full, but the chin as said; the rest is background."""
+    published = {"rmi": 81.36, "rmi+tiaug": 81.91}[learning]
+    counts = np.diag([100] * 6)
+    counts[1] = [100 - chin_hits, chin_hits, 0, 0, 0, 0]
+    return Result(Row("unet", learning, published), seed, judged, "averaged", counts, 10, 0.5)
+
+
+def test_a_result_gives_the_overlap_of_each_region() -> None:
+    percents = a_result("rmi", 1, 40).percents
+
+    assert percents["chin"] == pytest.approx(40)
+    assert percents["nose"] == pytest.approx(100)
+    assert percents["mean"] == pytest.approx(88)
+    # The background has 60 pixels too many: 100 of 160.
+    assert percents["background"] == pytest.approx(62.5)
+    assert percents["mean_with_background"] == pytest.approx((440 + 62.5) / 6)
+
+
+def test_markdown_shows_means_spread_gains_and_the_published_figures() -> None:
+    rows = choose_rows(2, ["unet/rmi", "unet/rmi+tiaug"], [])
+    results = [a_result("rmi", seed, hits) for seed, hits in ((1, 40), (2, 50))]
+    results += [a_result("rmi+tiaug", seed, hits) for seed, hits in ((1, 50), (2, 70))]
+
+    text = markdown_text(2, rows, results, ["wild"])
+
+    assert "| U-Net | 89.00 ± 1.41 | 92.00 ± 2.83 |" in text
+    assert "| U-Net | 81.36 | 81.91 |" in text
+    assert "| wild | U-Net | RMI → RMI + TiAug | +3.00 ± 1.41 | +0.55 |" in text
+
+
+def test_csv_has_a_line_for_each_result() -> None:
+    (line,) = csv.DictReader(csv_text([a_result("rmi", 3, 40)]).splitlines())
+
+    assert (line["network"], line["learning"], line["seed"]) == ("unet", "rmi", "3")
+    assert line["mean_percent"] == "88.000"
+    assert line["chin_percent"] == "40.000"
+    assert line["published_percent"] == "81.36"
+
+
+def test_the_command_lists_runs_and_refuses_what_it_does_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["benchmark", "--table", "2", "--data", "phantom", "--out", str(tmp_path / "out")]
+
+    assert main([*command, "--list", "--seeds", "4,5", "--rows", "unet/rmi"]) == 0
+    assert capsys.readouterr().out == "unet/rmi seed 4\nunet/rmi seed 5\n"
+    assert main([*command, "--rows", "unet/*x"]) == 1
+    assert "fits no row of table 2" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*command, "--seeds", "1,1"])
