@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from drivers.lepton_telemetry import FfcState, Telemetry
 from thermoseg.errors import FormatError
 
-
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no fault of the parser."""
 
