@@ -16,6 +16,7 @@ from trainer.analysis import (
     save_analysis,
     save_examples,
 )
+from trainer.cli import main
 
 SMALL = {
     "sources": [{"kind": "phantom", "scene": "laboratory"}],
@@ -107,3 +108,19 @@ def test_a_database_a_folder_and_a_recipe_are_told_apart(tmp_path: Path) -> None
     assert choose_data(a_recipe(tmp_path, occlude=0.25)).tiaug.occlude == 0.25
     with pytest.raises(ConfigError, match="nowhere: is no folder"):
         choose_data(str(tmp_path / "nowhere"))
+
+
+def test_the_command_prints_quartiles_beside_the_published_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["tiaug", "--data", a_recipe(tmp_path), "--out", str(out)]
+
+    assert main([*command, "--pictures", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "3 pictures; published 0.39 (0.27 to 0.48)" in printed
+    assert "3 pictures; published 0.20 (-0.04 to 0.41)" in printed
+    assert (out / "examples.png").exists()
+
+    assert main([*command, "--pictures", "0"]) == 1
+    assert "--pictures must be at least 1" in capsys.readouterr().err
