@@ -1,5 +1,6 @@
 """The model file: what is written comes back; the damaged, hostile or foreign is refused."""
 
+import hashlib
 import json
 import pickle
 import struct
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from thermoseg.errors import ModelError
@@ -66,6 +69,28 @@ def test_a_network_comes_back_bit_for_bit_with_its_header(saved: Path, network: 
     assert not loaded.training
     assert (found.name, found.seed, found.network, found.width) == ("small", 7, "attention_unet", 4)
     assert found.labels == ("background", "chin", "mouth", "eyes", "eyebrows", "nose")
+
+
+def test_a_header_is_summed_as_it_is_stored_so_that_older_ones_stay_valid(saved: Path) -> None:
+    with safe_open(saved, framework="numpy") as file:
+        text = file.metadata()["thermoseg"].partition(" ")[2]
+    fields = json.loads(text)
+    del fields["notes"], fields["trained_utc"]
+    older = json.dumps(fields, indent=1)
+    digest = hashlib.sha256(older.encode()).hexdigest()
+
+    save_file(load_file(saved), saved, {"thermoseg": f"{digest} {older}"})
+
+    assert load_model(saved)[1] == header(tensors_sha256=fields["tensors_sha256"])
+
+
+def test_a_header_from_a_newer_version_says_so(saved: Path) -> None:
+    text = header().model_dump_json().replace('"seed":7', '"seed":7,"mood":"good"')
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    save_file(load_file(saved), saved, {"thermoseg": f"{digest} {text}"})
+
+    with pytest.raises(ModelError, match=r"mood.*newer ThermoSeg"):
+        load_model(saved)
 
 
 def test_a_loaded_network_can_be_trained_further(saved: Path) -> None:
@@ -162,8 +187,6 @@ def test_a_header_that_claims_to_be_endless_is_refused(tmp_path: Path) -> None:
 
 
 def test_weights_of_others_without_our_header_are_refused(tmp_path: Path) -> None:
-    from safetensors.numpy import save_file
-
     path = tmp_path / "other.safetensors"
     save_file({"w": np.zeros(3, np.float32)}, path)
 

@@ -5,6 +5,9 @@ comes from our own table, and the checkpoints of others are read with PyTorch's 
 unpickler or not at all.  Two SHA-256 sums inside the file guard header and weights, because
 neither format notices a flipped bit; the SHA-256 of the whole file names it in recordings.
 
+An `.onnx` file carries the same header in its metadata, and the network itself in place of its
+name.  It runs with OpenVINO only, and never has its weights elsewhere.
+
 PyTorch is loaded only when a network is built; listing models does not need it.
 """
 
@@ -31,6 +34,7 @@ from safetensors.numpy import load_file, save
 from thermoseg.assets import asset
 from thermoseg.errors import ModelError
 from thermoseg.labels import Region
+from thermoseg.onnx_file import OnnxContent, read_content, with_metadata
 from thermoseg.preprocess import Normalisation
 
 if TYPE_CHECKING:
@@ -39,10 +43,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".safetensors"
+ONNX_SUFFIX: Final = ".onnx"
 CHECKPOINT_SUFFIXES: Final = (".pth", ".pt")
 """Of PyTorch checkpoints, read by `import_authors_checkpoint`."""
 MAX_FILE_BYTES: Final = 2 * 1024**3
 """Larger files are refused unread; the largest network of the paper has 0.3 GB."""
+MAX_ONNX_BYTES: Final = 1024**3
+"""The same for ONNX, which is read into memory whole."""
 
 _HEADER_KEY: Final = "thermoseg"
 """The only metadata: safetensors writes several in random order, and equal models must be equal."""
@@ -76,7 +83,7 @@ class ModelHeader(BaseModel):
     name: str = Field(pattern=rf"^{_NAME.pattern}$")
     """Such as `face-compact`."""
     network: str
-    """Name in `thermoseg.networks.build`."""
+    """Name in `thermoseg.networks.build`; `own` in an ONNX file of a network of the user's."""
     width: int = Field(ge=2, le=512)
     """Channels of the network's first level."""
     num_classes: int = Field(default=len(Region), ge=1, le=255)
@@ -101,7 +108,8 @@ class ModelHeader(BaseModel):
     trained_utc: str = ""
     """ISO 8601; empty if unknown."""
     tensors_sha256: str = ""
-    """Of the weights; filled in by `save_model`, checked by `load_model`."""
+    """Of the weights, in an ONNX file of all but the metadata; filled in when saving, checked
+    when loading."""
 
     @model_validator(mode="after")
     def _one_label_per_class(self) -> Self:
@@ -145,9 +153,57 @@ def save_model(path: Path, network: "nn.Module", header: ModelHeader, *, half: b
         raise ValueError(f"a model file ends in {SUFFIX}, got {path.name!r}")
     tensors = {name: _as_stored(tensor, half) for name, tensor in network.state_dict().items()}
     _refuse_unfinite(path, tensors)
-    complete = header.model_copy(update={"tensors_sha256": _sum_of_tensors(tensors)})
-    text = complete.model_dump_json()
-    content = save(tensors, {_HEADER_KEY: f"{_sha256(text.encode())} {text}"})
+    content = save(tensors, {_HEADER_KEY: _as_text(header, _sum_of_tensors(tensors))})
+    _write(path, content)
+    return _sha256(content)
+
+
+def save_onnx(path: Path, network: "nn.Module", header: ModelHeader) -> str:
+    """Write a network as ONNX with the header in its metadata, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Ends in `.onnx`; replaced if it exists.
+    network
+        Maps (n, 1, h, w) to logits (n, classes, h, w).  It need not be one of ours, because the
+        file holds all of it.
+    header
+        Its input size becomes that of the file.
+
+    Returns
+    -------
+    SHA-256 of the file, which names the model.
+
+    Raises
+    ------
+    ModelError
+        If a weight is not finite, the network cannot be converted, packages for it are not
+        installed, or the file cannot be written.
+    ValueError
+        If `path` has another suffix.
+    """
+    if path.suffix != ONNX_SUFFIX:
+        raise ValueError(f"an ONNX file ends in {ONNX_SUFFIX}, got {path.name!r}")
+    _refuse_unfinite(
+        path, {name: _as_stored(value, half=False) for name, value in network.state_dict().items()}
+    )
+    from thermoseg.networks.onnx_export import to_onnx
+
+    content = to_onnx(network, (header.input_height, header.input_width))
+    text = _as_text(header, read_content(content).rest_sha256)
+    content = with_metadata(content, _HEADER_KEY, text)
+    _write(path, content)
+    return _sha256(content)
+
+
+def _as_text(header: ModelHeader, weights_sha256: str) -> str:
+    """Return what is stored of a header: its digest, a space, and its JSON."""
+    text = header.model_copy(update={"tensors_sha256": weights_sha256}).model_dump_json()
+    return f"{_sha256(text.encode())} {text}"
+
+
+def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +219,6 @@ def save_model(path: Path, network: "nn.Module", header: ModelHeader, *, half: b
             f"the model {path} cannot be written ({error.strerror}); choose another folder or "
             "free some space"
         ) from error
-    return _sha256(content)
 
 
 def read_header(path: Path) -> ModelHeader:
@@ -174,6 +229,8 @@ def read_header(path: Path) -> ModelHeader:
     ModelError
         If it is missing, damaged, or not a model of ours.
     """
+    if path.suffix == ONNX_SUFFIX:
+        return _checked_header(path, _read_onnx(path)[1].metadata)
     _refuse_oversized(path)
     try:
         with safe_open(path, framework="numpy") as file:
@@ -182,6 +239,11 @@ def read_header(path: Path) -> ModelHeader:
         raise _missing(path) from error
     except (OSError, SafetensorError) as error:
         raise _damaged(path, error) from error
+    return _checked_header(path, metadata)
+
+
+def _checked_header(path: Path, metadata: Mapping[str, str]) -> ModelHeader:
+    """Take the header out of the metadata; its digest is of the text as it is stored."""
     if _HEADER_KEY not in metadata:
         raise ModelError(
             f"{path} has no ThermoSeg header, so its network is unknown; use a file made by "
@@ -214,6 +276,11 @@ def load_model(path: Path) -> tuple["nn.Module", ModelHeader]:
         If the file is missing, damaged, hostile, of another network, or holds weights that are not
         finite.
     """
+    if path.suffix == ONNX_SUFFIX:
+        raise ModelError(
+            f"{path} cannot be loaded into PyTorch; use the backend openvino, or the model's "
+            f"{SUFFIX} file"
+        )
     header = read_header(path)
     try:
         tensors = load_file(path)
@@ -223,6 +290,25 @@ def load_model(path: Path) -> tuple["nn.Module", ModelHeader]:
         raise _damaged(path, "its weights were altered")
     _refuse_unfinite(path, tensors)
     return _filled_network(path, header, tensors), header
+
+
+def load_onnx(path: Path) -> tuple[bytes, ModelHeader]:
+    """Read an ONNX file that `save_onnx` wrote.
+
+    Returns
+    -------
+    The ONNX model, for pictures of the header's size; and the header.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, without our header, or has its weights in other files.
+    """
+    content, found = _read_onnx(path)
+    header = _checked_header(path, found.metadata)
+    if found.rest_sha256 != header.tensors_sha256:
+        raise _damaged(path, "its network was altered")
+    return content, header
 
 
 def import_authors_checkpoint(path: Path) -> tuple["nn.Module", ModelHeader]:
@@ -293,16 +379,16 @@ def find_model(model: str | Path) -> Path:
         If there is none; the message lists the names that exist.
     """
     path = Path(model).expanduser()
-    if path.suffix in (SUFFIX, *CHECKPOINT_SUFFIXES) or len(path.parts) > 1:
+    if path.suffix in (SUFFIX, ONNX_SUFFIX, *CHECKPOINT_SUFFIXES) or len(path.parts) > 1:
         if not path.is_file():
             raise _missing(path)
         return path
     name = str(model)
     if _NAME.fullmatch(name):
-        for folder in _model_folders():
-            if (folder / f"{name}{SUFFIX}").is_file():
-                return folder / f"{name}{SUFFIX}"
-    known = sorted({file.stem for folder in _model_folders() for file in folder.glob(f"*{SUFFIX}")})
+        for path in _model_files():
+            if path.stem == name:
+                return path
+    known = sorted({path.stem for path in _model_files()})
     raise ModelError(
         f"no model is called “{name}”; known are {', '.join(known) or 'none'}, or give the path "
         f"of a {SUFFIX} file"
@@ -324,12 +410,11 @@ def describe_model(path: Path) -> ModelFile:
 def list_models() -> list[ModelFile]:
     """List the bundled models and the user's own; a damaged one is logged and left out."""
     models: dict[str, ModelFile] = {}
-    for folder in _model_folders():
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
-            try:
-                models.setdefault(path.stem, describe_model(path))
-            except ModelError as error:
-                log.warning("%s", error)
+    for path in _model_files():
+        try:
+            models.setdefault(path.stem, describe_model(path))
+        except ModelError as error:
+            log.warning("%s", error)
     return list(models.values())
 
 
@@ -348,9 +433,29 @@ def file_sha256(path: Path) -> str:
         raise _missing(path) from error
 
 
-def _model_folders() -> list[Path]:
-    folders = [asset("models"), user_models_folder()]
-    return [folder for folder in folders if folder.is_dir()]
+def _model_files() -> list[Path]:
+    """List files that look like models, those that are preferred for a name first."""
+    return [
+        path
+        for folder in (asset("models"), user_models_folder())
+        for suffix in (SUFFIX, ONNX_SUFFIX)
+        for path in sorted(folder.glob(f"*{suffix}"))
+        if path.is_file()
+    ]
+
+
+def _read_onnx(path: Path) -> tuple[bytes, OnnxContent]:
+    _refuse_oversized(path, MAX_ONNX_BYTES)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _missing(path) from error
+    try:
+        return content, read_content(content)
+    except ValueError as error:
+        raise ModelError(
+            f"{path} cannot be used as a model ({error}); use a file made by thermoseg-train export"
+        ) from error
 
 
 def _filled_network(
@@ -430,15 +535,18 @@ def _refuse_compressed(path: Path) -> None:
         raise ModelError(f"{path} is compressed, which no checkpoint is; it was not unpacked")
 
 
-def _refuse_oversized(path: Path) -> None:
+def _refuse_oversized(path: Path, most_bytes: int = MAX_FILE_BYTES) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
         raise _missing(path) from error
     if not path.is_file():
         raise ModelError(f"{path} is not a file; give the path of a {SUFFIX} file")
-    if size > MAX_FILE_BYTES:
-        raise ModelError(f"{path} has {size} bytes, too large for a model; choose another file")
+    if size > most_bytes:
+        raise ModelError(
+            f"{path} has {size} bytes, more than the {most_bytes} a model may have; choose another "
+            "file"
+        )
 
 
 def _refuse_unfinite(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:

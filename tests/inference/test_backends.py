@@ -126,6 +126,19 @@ def test_the_second_start_neither_converts_nor_loads_torch(tmp_path: Path) -> No
         np.testing.assert_array_equal(np.load(labels), first.labels)
 
 
+@pytest.mark.parametrize("module", ["inference.openvino_backend", "networks.convert"])
+def test_openvino_reports_nothing_to_its_maker(module: str) -> None:
+    code = (
+        f"import sys, threading, thermoseg.{module}; "
+        "print('openvino' in sys.modules, sys.modules['openvino_telemetry'], "
+        "threading.active_count())"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["True", "None", "1"]
+
+
 def refuse_to_load() -> torch.nn.Module:
     raise AssertionError("the cache was not used")
 

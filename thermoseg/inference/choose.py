@@ -16,6 +16,7 @@ from thermoseg.inference.runner import Runner
 from thermoseg.labels import Region
 from thermoseg.models import (
     CHECKPOINT_SUFFIXES,
+    ONNX_SUFFIX,
     SUFFIX,
     ModelFile,
     describe_model,
@@ -23,6 +24,7 @@ from thermoseg.models import (
     find_model,
     import_authors_checkpoint,
     load_model,
+    load_onnx,
     save_model,
 )
 
@@ -44,8 +46,8 @@ def choose_segmenter(
     Parameters
     ----------
     model
-        Name of a bundled model or of one in the user's folder, or the path of a model file or of
-        a checkpoint in the authors' layout.
+        Name of a bundled model or of one in the user's folder, or the path of a model file, of an
+        ONNX file of ours, which OpenVINO runs, or of a checkpoint in the authors' layout.
     backend
         "auto", or one of "cuda", "openvino" and "torch" (CPU), which then has no substitute.
     mode
@@ -82,6 +84,8 @@ def _first_that_works(model: ModelFile, backend: str, threads: int | None) -> Ru
     }
     if backend != "auto":
         return _tried(makers[backend], model)
+    if model.path.suffix == ONNX_SUFFIX:
+        return _tried(makers["openvino"], model)
     if not _has_nvidia_driver():
         del makers["cuda"]
     reasons = []
@@ -116,10 +120,13 @@ def _cuda(model: ModelFile) -> Runner:
 
 
 def _openvino(model: ModelFile, threads: int | None) -> Runner:
-    from thermoseg.inference.openvino_backend import OpenVinoRunner, converted
+    from thermoseg.inference.openvino_backend import OpenVinoRunner, converted, from_onnx
 
     header = model.header
     size = (header.input_height, header.input_width)
+    if model.path.suffix == ONNX_SUFFIX:
+        content, _ = load_onnx(model.path)
+        return OpenVinoRunner(from_onnx(content, size, header.num_classes), threads)
     network = converted(model.sha256, size, lambda: load_model(model.path)[0])
     return OpenVinoRunner(network, threads)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-import openvino
 import platformdirs
 from numpy.typing import NDArray
 
 from thermoseg.errors import ModelError
+from thermoseg.silent_openvino import openvino, opset13
 
 if TYPE_CHECKING:
     from torch import nn
@@ -116,6 +116,62 @@ def converted(
     model = to_openvino(network, size)
     _keep(model, path)
     return model
+
+
+def from_onnx(content: bytes, size: tuple[int, int], num_classes: int) -> openvino.Model:
+    """Read an ONNX model and put the softmax behind it.
+
+    Parameters
+    ----------
+    content
+        Of the file; it must map (n, 1, h, w) to logits (n, classes, h, w).
+    size
+        Height and width of the network's input, pixels.
+    num_classes
+        That it must give.
+
+    Raises
+    ------
+    ModelError
+        If OpenVINO cannot read it, or it maps something else.
+    """
+    shape = [1, 1, *size]
+    expected = [1, num_classes, *size]
+    try:
+        model = openvino.Core().read_model(content)
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise ModelError(
+                f"the ONNX network has {len(model.inputs)} inputs and {len(model.outputs)} "
+                "outputs; it must have one of each"
+            )
+        taken = model.input(0).get_partial_shape()
+        if not taken.compatible(openvino.PartialShape(shape)):
+            raise ModelError(
+                f"the ONNX network takes pictures of shape {taken}, but its header promises "
+                f"{shape}; export it again"
+            )
+        model.reshape(shape)
+        result = model.get_results()[0].input(0)
+        given = result.get_source_output()
+        if given.get_partial_shape() != openvino.PartialShape(expected):
+            raise ModelError(
+                f"the ONNX network maps {shape} to {given.get_partial_shape()}, expected "
+                f"{expected}; export it again"
+            )
+        result.replace_source_output(opset13.softmax(given, axis=1).output(0))
+        model.validate_nodes_and_infer_types()
+        return model
+    except RuntimeError as error:
+        raise ModelError(
+            f"OpenVINO cannot read the ONNX network ({_reason(error)}); export it again"
+        ) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return the line of OpenVINO's many that says most."""
+    lines = str(error).strip().splitlines()
+    unknown = [line for line in lines if "No conversion rule" in line]
+    return (unknown or lines or [""])[-1].removeprefix("-- ").strip()
 
 
 def _read(path: Path) -> openvino.Model | None:

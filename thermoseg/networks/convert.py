@@ -3,13 +3,12 @@
 import warnings
 
 import torch
-from openvino import Model
-from openvino.frontend import FrontEndManager
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from torch import nn
 
+from thermoseg.silent_openvino import FrontEndManager, openvino
 
-def to_openvino(network: nn.Module, size: tuple[int, int]) -> Model:
+
+def to_openvino(network: nn.Module, size: tuple[int, int]) -> openvino.Model:
     """Convert a network, with the softmax behind it, for pictures of one size.
 
     The front end is called directly because `openvino.convert_model` reports each use to its maker.
@@ -25,6 +24,9 @@ def to_openvino(network: nn.Module, size: tuple[int, int]) -> Model:
     -------
     A model from (1, 1, height, width) to probabilities (1, classes, height, width), float32.
     """
+    # Imported here because nothing of OpenVINO may be imported before it is silenced.
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
     shape = (1, 1, *size)
     module = nn.Sequential(network, nn.Softmax(dim=1)).eval()
     with warnings.catch_warnings(), torch.inference_mode():
