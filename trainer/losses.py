@@ -23,11 +23,11 @@ RMI_LOWEST_PROBABILITY: Final = 1e-6
 """Added to every probability, as in the definition."""
 
 
-def _valid(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+def known_labels(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     """Return labels as int64 with ignored pixels set to 0, and which pixels count."""
     labels = labels.long()
-    valid = (labels >= 0) & (labels < classes)
-    return torch.where(valid, labels, 0), valid
+    known = (labels >= 0) & (labels < classes)
+    return torch.where(known, labels, 0), known
 
 
 def _check(logits: Tensor, labels: Tensor) -> None:
@@ -57,7 +57,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) 
     """
     _check(logits, labels)
     with torch.autocast(logits.device.type, enabled=False):
-        target, valid = _valid(labels, logits.shape[1])
+        target, valid = known_labels(labels, logits.shape[1])
         target = torch.where(valid, target, -100)
         total = functional.cross_entropy(
             logits.float(), target, weight, ignore_index=-100, reduction="sum"
@@ -88,7 +88,7 @@ def bce_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Te
     _check(logits, labels)
     with torch.autocast(logits.device.type, enabled=False):
         logits = logits if logits.dtype == torch.float64 else logits.float()
-        target, valid = _valid(labels, logits.shape[1])
+        target, valid = known_labels(labels, logits.shape[1])
         # BCE(x, t) = softplus(x) - t·x, so the one-hot truth needs no memory.
         negative = functional.softplus(logits)
         positive = logits.gather(1, target[:, None])[:, 0]
@@ -122,7 +122,7 @@ def dice_loss(logits: Tensor, labels: Tensor, smooth: float = 1.0) -> Tensor:
     _check(logits, labels)
     with torch.autocast(logits.device.type, enabled=False):
         classes = logits.shape[1]
-        target, valid = _valid(labels, classes)
+        target, valid = known_labels(labels, classes)
         mask = valid.float()
         probabilities = logits.float().softmax(1) * mask[:, None]
         predicted = probabilities.sum((0, 2, 3))
@@ -132,7 +132,7 @@ def dice_loss(logits: Tensor, labels: Tensor, smooth: float = 1.0) -> Tensor:
         return (1 - (2 * overlap + smooth) / (predicted + present + smooth)).mean()
 
 
-def rmi_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def rmi_loss(logits: Tensor, labels: Tensor, regions: "Regions | None" = None) -> Tensor:
     """λ·BCE + (1-λ)·RMI with λ = 0.5 (Zhao et al., NeurIPS 2019, eq. 17; Joshi et al., BMVC 2022).
 
     Parameters
@@ -141,99 +141,98 @@ def rmi_loss(logits: Tensor, labels: Tensor) -> Tensor:
         (n, classes, h, w), before any sigmoid.
     labels
         (n, h, w), integer; left untouched.
+    regions
+        Of the same logits and labels, where they are at hand already.
 
     Raises
     ------
     ValueError
         If the shapes do not match, or the picture is smaller than 7×7.
     """
-    return RMI_LAMBDA * bce_loss(logits, labels) + (1 - RMI_LAMBDA) * region_term(logits, labels)
+    if regions is None:
+        regions = Regions(logits, labels)
+    region_term = regions.bounds.sum(1).mean()
+    return RMI_LAMBDA * bce_loss(logits, labels) + (1 - RMI_LAMBDA) * region_term
 
 
-def region_term(logits: Tensor, labels: Tensor) -> Tensor:
-    """Lower bound of the region mutual information, negated, summed over classes.
+class Regions:
+    """Regions of a prediction and of its truth, compared by their mutual information.
 
-    ½ log det(Σ_Y - Σ_YP (Σ_P)⁻¹ Σ_YPᵀ) / r², mean over pictures, where Y and P are the 3×3
-    neighbourhoods of truth and sigmoid probability after max-pooling, as vectors of r² = 9.
+    The bound of a class in a picture is ½ log det(Σ_Y - Σ_YP (Σ_P)⁻¹ Σ_YPᵀ) / r², where Y and P are
+    the 3×3 neighbourhoods of truth and sigmoid probability after max-pooling, as vectors of
+    r² = 9.  It is low where the regions are alike.
 
-    The covariances are computed in float64: they are sums over thousands of pixels whose
+    What belongs to the prediction is computed once for any number of truths, which is most of the
+    work.  Covariances are computed in float64: they are sums over thousands of pixels whose
     difference is compared with 1e-3.
-
-    Parameters
-    ----------
-    logits
-        (n, classes, h, w).
-    labels
-        (n, h, w), integer.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not match, or the picture is smaller than 7×7.
     """
-    return region_terms(logits, labels, [])[0]
 
+    bounds: Tensor
+    """(n, classes), of prediction and truth."""
 
-def region_terms(logits: Tensor, labels: Tensor, swaps: list[Tensor]) -> list[Tensor]:
-    """Compute `region_term` for the labels and for the labels with classes swapped.
+    def __init__(self, logits: Tensor, labels: Tensor) -> None:
+        """Compare `logits` with `labels`.
 
-    What belongs to the prediction is computed once, which is most of the work.
+        Parameters
+        ----------
+        logits
+            (n, classes, h, w).
+        labels
+            (n, h, w), integer.
 
-    Parameters
-    ----------
-    logits
-        (n, classes, h, w).
-    labels
-        (n, h, w), integer.
-    swaps
-        Each (n, classes) int64: in picture i, class c becomes class swap[i, c].
+        Raises
+        ------
+        ValueError
+            If the shapes do not match, or the picture is smaller than 7×7.
+        """
+        _check(logits, labels)
+        if min(logits.shape[2:]) < 7:
+            raise ValueError(f"a picture must be at least 7x7, got {tuple(logits.shape[2:])}")
+        with torch.autocast(logits.device.type, enabled=False):
+            logits = logits if logits.dtype == torch.float64 else logits.float()
+            target, valid = known_labels(labels, logits.shape[1])
+            with torch.no_grad():
+                truth = torch.zeros_like(logits)
+                truth.scatter_(1, target[:, None], valid[:, None].to(truth.dtype))
+                self._truth = _neighbourhoods(_pool(truth).double())
+                self._of_truth = self._truth @ self._truth.mT
+            if not bool(valid.all()):
+                # Sigmoid of minus infinity is the probability 0 that ignored pixels must have.
+                logits = logits.masked_fill(~valid[:, None], float("-inf"))
+            # The sigmoid is monotone: pooling first leaves a ninth of the work.
+            chance = _pool(logits).double().sigmoid() + RMI_LOWEST_PROBABILITY
+            self._chance = _neighbourhoods(chance)
+            of_chance = _covariance(self._chance, self._chance)
+            self._inverse = torch.linalg.inv(of_chance + self._diagonal())
+            self._dtype = logits.dtype
+            self.bounds = self._bounds_of(self._truth, self._of_truth)
 
-    Returns
-    -------
-    The term for the labels, then one for each swap.
+    def swapped_bounds(self, swap: Tensor) -> Tensor:
+        """Return the bounds, (n, classes), of the prediction and the truth with classes swapped.
 
-    Raises
-    ------
-    ValueError
-        If the shapes do not match, or the picture is smaller than 7×7.
-    """
-    _check(logits, labels)
-    if min(logits.shape[2:]) < 7:
-        raise ValueError(f"a picture must be at least 7x7, got {tuple(logits.shape[2:])}")
-    with torch.autocast(logits.device.type, enabled=False):
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        target, valid = _valid(labels, logits.shape[1])
-        with torch.no_grad():
-            truth = torch.zeros_like(logits)
-            truth.scatter_(1, target[:, None], valid[:, None].to(truth.dtype))
-            truth = _neighbourhoods(_pool(truth).double())
-        if not bool(valid.all()):
-            # Sigmoid of minus infinity is the probability 0 that ignored pixels must have.
-            logits = logits.masked_fill(~valid[:, None], float("-inf"))
-        # The sigmoid is monotone: pooling first leaves a ninth of the work.
-        chance = _pool(logits).double().sigmoid() + RMI_LOWEST_PROBABILITY
-        chance = _neighbourhoods(chance)
+        Parameters
+        ----------
+        swap
+            (n, classes) int64: in picture i, class c becomes class swap[i, c].
+        """
+        # Channel swap[c] of the swapped truth is channel c of the truth.
+        source = swap.argsort(1)
+        picture = torch.arange(len(source), device=source.device)[:, None]
+        with torch.autocast(swap.device.type, enabled=False):
+            return self._bounds_of(self._truth[picture, source], self._of_truth[picture, source])
 
-        of_truth = truth @ truth.mT
-        of_chance = _covariance(chance, chance)
-        diagonal = RMI_DIAGONAL * torch.eye(RMI_RADIUS**2, dtype=truth.dtype, device=truth.device)
-        inverse = torch.linalg.inv(of_chance + diagonal)
-        bounds = []
-        for swap in [None, *swaps]:
-            own, vectors = of_truth, truth
-            if swap is not None:
-                # Channel swap[c] of the swapped truth is channel c of the truth.
-                source = swap.argsort(1)
-                picture = torch.arange(len(source), device=source.device)[:, None]
-                own, vectors = of_truth[picture, source], truth[picture, source]
-            between = _covariance(vectors, chance)
-            residual = own - between @ inverse @ between.mT
-            # Unlike `cholesky`, this lets NaN through, which the loop answers with a clear message.
-            factor, failed = torch.linalg.cholesky_ex(residual + diagonal)
-            log_det = 2 * torch.log(factor.diagonal(dim1=-2, dim2=-1) + 1e-8).sum(-1)
-            log_det = log_det.masked_fill(failed != 0, float("nan"))
-            bounds.append((0.5 * log_det.mean(0).sum() / RMI_RADIUS**2).to(logits.dtype))
-        return bounds
+    def _bounds_of(self, vectors: Tensor, own: Tensor) -> Tensor:
+        between = _covariance(vectors, self._chance)
+        residual = own - between @ self._inverse @ between.mT
+        # Unlike `cholesky`, this lets NaN through, which the loop answers with a clear message.
+        factor, failed = torch.linalg.cholesky_ex(residual + self._diagonal())
+        log_det = 2 * torch.log(factor.diagonal(dim1=-2, dim2=-1) + 1e-8).sum(-1)
+        log_det = log_det.masked_fill(failed != 0, float("nan"))
+        return (0.5 * log_det / RMI_RADIUS**2).to(self._dtype)
+
+    def _diagonal(self) -> Tensor:
+        truth = self._truth
+        return RMI_DIAGONAL * torch.eye(RMI_RADIUS**2, dtype=truth.dtype, device=truth.device)
 
 
 class _Covariance(torch.autograd.Function):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from thermoseg.errors import ConfigError
 from trainer.config import ObjectiveConfig
 from trainer.contrastive import FeatureTap, PixelContrast
-from trainer.losses import bce_loss, cross_entropy, dice_loss, rmi_loss
+from trainer.losses import Regions, bce_loss, cross_entropy, dice_loss, rmi_loss
 from trainer.parallel import gather_batch
 from trainer.samcl import SamClLoss
 
@@ -41,7 +41,11 @@ class Objective(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.sam_cl = SamClLoss(num_classes, config.margin) if config.sam_cl > 0 else None
+        self.sam_cl = (
+            SamClLoss(num_classes, config.margin, config.triplets, config.temperature)
+            if config.sam_cl > 0
+            else None
+        )
         self.contrast, self._tap = None, None
         if config.contrastive > 0:
             if network is None:
@@ -77,10 +81,12 @@ class Objective(nn.Module):
             parts["bce"] = bce_loss(logits, labels, self.class_weights)
         if config.dice > 0:
             parts["dice"] = dice_loss(logits, labels)
-        if config.rmi > 0:
-            parts["rmi"] = rmi_loss(logits, labels)
-        if self.sam_cl is not None:
-            parts["sam_cl"] = self.sam_cl(logits, labels)
+        if config.rmi > 0 or self.sam_cl is not None:
+            regions = Regions(logits, labels)
+            if config.rmi > 0:
+                parts["rmi"] = rmi_loss(logits, labels, regions)
+            if self.sam_cl is not None:
+                parts["sam_cl"] = self.sam_cl(logits, labels, regions)
         if self.contrast is not None and self._tap is not None:
             features = self._tap.take()
             if len(features) < len(logits):

@@ -3,18 +3,26 @@
 The prediction is the anchor, the one-hot truth the positive, and the truth with its classes
 swapped the negative of a triplet, at full resolution and at three coarser scales of a small
 auxiliary network that exists in training only.
+
+Two identities make it cheap, and say what it does.  Both distances are cross-entropies but for the
+region term, and in the difference d(Y, Y⁺) - d(Y, Y⁻) of two cross-entropies the logarithm of the
+anchor's normaliser cancels.  So at full resolution the difference is, for each pixel, the logit of
+the swapped class minus that of the true one, and at the other scales the anchor's features times
+the difference of the two targets: all that keeps a triplet from growing for ever is its hinge.
 """
 
-from typing import Final
+from typing import Final, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.losses import RMI_LAMBDA, bce_loss, region_terms
+from trainer.losses import RMI_LAMBDA, Regions, known_labels
 
 SCALES: Final = 3
 """Blocks of the auxiliary network; with the input itself its four layers."""
+
+Triplets = Literal["batch", "place"]
 
 
 def derangements(count: int, classes: int, generator: torch.Generator | None = None) -> Tensor:
@@ -52,7 +60,9 @@ class AuxiliaryNetwork(nn.Module):
     """Maps of class probabilities at a half, a quarter and an eighth of their size.
 
     Each block is 1×1 convolution, norm, ReLU, then 3×3 convolution of stride 2, norm, ReLU;
-    channels stay equal to the classes, reflected borders, no bias.
+    channels stay equal to the classes, reflected borders, no bias.  Anchor, positive and negative
+    pass it together, so that they are normalised alike: by itself an anchor that is nearly the same
+    everywhere would be blown up to the contrast of the truth, and its gradient 10¹⁰-fold.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -77,13 +87,68 @@ class AuxiliaryNetwork(nn.Module):
             for _ in range(SCALES)
         )
 
-    def forward(self, maps: Tensor) -> list[Tensor]:
-        """Map (n, classes, h, w) to three maps of the same channels, finest first."""
-        scales = []
-        for block in self.blocks:
+    def forward(self, anchor: Tensor, truths: Tensor, known: Tensor) -> list[Tensor]:
+        """Compute the features of probabilities and of one-hot labels, finest first.
+
+        Parameters
+        ----------
+        anchor
+            (n, classes, h, w) probabilities; 0 where a pixel is ignored.
+        truths
+            (k, n, h, w) int64 labels, any where a pixel is ignored.
+        known
+            (n, h, w), whether a pixel counts.
+
+        Returns
+        -------
+        Three maps (n + k · n, classes, h / 2, w / 2) and so on: those of `anchor`, then those of
+        each of `truths`.
+        """
+        maps = self._halve(anchor, truths.flatten(0, 1), known)
+        scales = [maps]
+        for block in self.blocks[1:]:
             maps = block(maps)
             scales.append(maps)
         return scales
+
+    def _halve(self, anchor: Tensor, labels: Tensor, known: Tensor) -> Tensor:
+        """Run the first block, where most of the pixels are.
+
+        Its first norm is folded into the 1×1 convolution before it, with the mean and covariance of
+        its input; and on one-hot labels, which the ReLU maps to one vector per class, both
+        convolutions are one.
+        """
+        block = cast("nn.Sequential", self.blocks[0])
+        mix, norm = cast("nn.Conv2d", block[0]), cast("nn.BatchNorm2d", block[1])
+        halve = cast("nn.Conv2d", block[3])
+        classes, repeats = anchor.shape[1], len(labels) // len(anchor)
+        # One more class for ignored pixels, whose channels are all 0.
+        labels = torch.where(known.repeat(repeats, 1, 1), labels, classes)
+        with torch.autocast(anchor.device.type, enabled=False):
+            counts = torch.bincount(labels.flatten(), minlength=classes + 1)[:classes].double()
+            flat = anchor.float().flatten(2)
+            pixels = (1 + repeats) * known.numel()
+            mean = (flat.sum((0, 2)).double() + counts) / pixels
+            moments = ((flat @ flat.mT).sum(0).double() + counts.diag()) / pixels
+            weight = mix.weight.flatten(1).double()
+            variance = ((weight @ (moments - mean.outer(mean))) * weight).sum(1)
+            scale = norm.weight / (variance + norm.eps).sqrt()
+            weight = weight * scale[:, None]
+            bias = norm.bias - weight @ mean
+            # What comes out of the ReLU for each class, and for an ignored pixel.
+            table = functional.relu(torch.cat((weight + bias[:, None], bias[:, None]), dim=1))
+            weight, bias, table = weight.float(), bias.float(), table.float()
+            both = torch.einsum("okyx,kc->ocyx", halve.weight.float(), table)
+            mixed = torch.baddbmm(bias[:, None], weight.expand(len(flat), -1, -1), flat)
+        if bool(known.all()):
+            both = both[:, :classes].contiguous()
+        places = functional.pad(labels[:, None].float(), (1, 1, 1, 1), mode="reflect").long()
+        hot = anchor.new_zeros((len(labels), both.shape[1], *places.shape[2:]))
+        hot.scatter_(1, places, 1.0)
+        ours = halve(functional.relu(mixed.view_as(anchor)))
+        theirs = functional.conv2d(hot, both, stride=2)
+        halved: Tensor = block[4:](torch.cat((ours, theirs)))
+        return halved
 
 
 class SamClLoss(nn.Module):
@@ -95,7 +160,14 @@ class SamClLoss(nn.Module):
     in the released code of the paper neither holds, so that its term trains nothing.
     """
 
-    def __init__(self, num_classes: int, margin: float = 1.0) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        margin: float = 1.0,
+        triplets: Triplets = "batch",
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
         """Build the auxiliary network; its weights belong into the optimiser too.
 
         Parameters
@@ -104,13 +176,23 @@ class SamClLoss(nn.Module):
             Channels of the logits.
         margin
             By how much the truth must be nearer than the swapped truth, at each scale.
+        triplets
+            What one triplet is: the whole batch, as in the released code, or each place (pixel or
+            place of a feature map; region terms are those of its picture).
+        temperature
+            Divides the features before they are taken as distributions.
+        generator
+            Draws the swaps; PyTorch's own on the CPU when None.
         """
         super().__init__()
         self.num_classes = num_classes
         self.margin = margin
+        self.triplets = triplets
+        self.temperature = temperature
+        self.generator = generator
         self.auxiliary = AuxiliaryNetwork(num_classes)
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, labels: Tensor, regions: Regions | None = None) -> Tensor:
         """Compute the loss.
 
         Parameters
@@ -119,40 +201,54 @@ class SamClLoss(nn.Module):
             (n, num_classes, h, w).
         labels
             (n, h, w), integer; negative ones and those not below `num_classes` are ignored.
+        regions
+            Of the same logits and labels, where they are at hand already.
 
         Raises
         ------
         ValueError
             If the shapes do not match.
         """
-        truth = labels.long()
-        valid = (truth >= 0) & (truth < self.num_classes)
-        swap = derangements(len(logits), self.num_classes).to(logits.device)
-        known = torch.where(valid, truth, 0)
-        swapped = swap.gather(1, known.flatten(1)).view_as(known)
-        swapped = torch.where(valid, swapped, -1)
+        if regions is None:
+            regions = Regions(logits, labels)
+        truth, known = known_labels(labels, self.num_classes)
+        swap = derangements(len(logits), self.num_classes, self.generator).to(logits.device)
+        swapped = swap.gather(1, truth.flatten(1)).view_as(truth)
 
-        near, far = region_terms(logits, truth, [swap])
-        regions = (1 - RMI_LAMBDA) * (near - far)
-        pixels = RMI_LAMBDA * (bce_loss(logits, truth) - bce_loss(logits, swapped))
-        total = functional.relu(pixels + regions + self.margin)
+        both = logits.gather(1, torch.stack((truth, swapped), dim=1)).float()
+        apart = (regions.bounds - regions.swapped_bounds(swap)).sum(1)
+        total = self._finest_term(both[:, 1] - both[:, 0], apart, known)
 
-        anchor = torch.where(valid[:, None], logits.softmax(1), 0)
-        predicted = self.auxiliary(anchor)
-        positive = self.auxiliary(_one_hot(truth, valid, anchor))
-        negative = self.auxiliary(_one_hot(swapped, valid, anchor))
-        for features, right, wrong in zip(predicted, positive, negative, strict=True):
-            nearness = _distance(features, right) - _distance(features, wrong) + self.margin
-            total = total + functional.relu(nearness)
+        anchor = torch.where(known[:, None], logits.softmax(1), 0)
+        count = len(logits)
+        for features in self.auxiliary(anchor, torch.stack((truth, swapped)), known):
+            with torch.autocast(logits.device.type, enabled=False):
+                maps = features.float() / self.temperature
+                positive, negative = maps[count:].softmax(1).split(count)
+                total = total + self._mean_hinge((maps[:count] * (negative - positive)).sum(1))
         return total
 
+    def _finest_term(self, ahead: Tensor, apart: Tensor, known: Tensor) -> Tensor:
+        """Compute L_s0.
 
-def _one_hot(labels: Tensor, valid: Tensor, like: Tensor) -> Tensor:
-    hot = torch.zeros_like(like)
-    return hot.scatter_(1, labels.clamp_min(0)[:, None], valid[:, None].to(hot.dtype))
+        Parameters
+        ----------
+        ahead
+            (n, h, w), how much the swapped class is ahead of the true one, logits.
+        apart
+            (n,), how much higher the region terms with the truth are than with the swapped.
+        known
+            (n, h, w), which pixels count.
+        """
+        pixels = known.sum() + 1
+        share = 1 - RMI_LAMBDA
+        if self.triplets == "batch":
+            ahead = torch.where(known, ahead, 0).sum() / pixels
+            return functional.relu(RMI_LAMBDA * ahead + share * apart.mean() + self.margin)
+        gaps = RMI_LAMBDA * ahead + share * apart[:, None, None] + self.margin
+        return torch.where(known, functional.relu(gaps), 0).sum() / pixels
 
-
-def _distance(features: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy between feature maps (n, c, h, w), both turned into distributions."""
-    with torch.autocast(features.device.type, enabled=False):
-        return functional.cross_entropy(features.float(), target.float().softmax(1))
+    def _mean_hinge(self, gaps: Tensor) -> Tensor:
+        if self.triplets == "batch":
+            gaps = gaps.mean()
+        return functional.relu(gaps + self.margin).mean()

@@ -4,7 +4,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.losses import bce_loss, cross_entropy, dice_loss, region_term, region_terms, rmi_loss
+from trainer.losses import Regions, bce_loss, cross_entropy, dice_loss, rmi_loss
 
 
 def a_problem(
@@ -92,7 +92,7 @@ def test_swapped_classes_equal_swapped_labels() -> None:
             swapped[picture][labels[picture] == c] = int(swap[picture, c])
     start = torch.from_numpy(logits)
 
-    _, ours = region_terms(start, torch.from_numpy(labels), [swap])
+    ours = Regions(start, torch.from_numpy(labels)).swapped_bounds(swap).sum(1).mean()
 
     expected = 2 * slow_rmi(logits, swapped) - float(bce_loss(start, torch.from_numpy(swapped)))
     assert float(ours) == pytest.approx(expected, abs=1e-6)
@@ -124,13 +124,24 @@ def test_rmi_with_everything_ignored_is_finite() -> None:
     assert torch.count_nonzero(logits.grad) == 0
 
 
-def test_region_term_prefers_the_right_shape() -> None:
+def test_regions_prefer_the_right_shape() -> None:
     _, labels = a_problem()
     truth = torch.from_numpy(labels)
     right = 8 * torch.nn.functional.one_hot(truth, 6).permute(0, 3, 1, 2).float() - 4
     moved = right.roll(5, dims=3)
 
-    assert float(region_term(right, truth)) < float(region_term(moved, truth)) - 1
+    assert (Regions(right, truth).bounds < Regions(moved, truth).bounds - 0.1).all()
+
+
+def test_regions_at_hand_are_not_computed_again() -> None:
+    logits, labels = (torch.from_numpy(part) for part in a_problem())
+    regions = Regions(logits, labels)
+
+    assert float(rmi_loss(logits, labels, regions)) == float(rmi_loss(logits, labels))
+    regions.bounds = regions.bounds + 1
+    # Six classes, each one higher, weigh one half.
+    raised = float(rmi_loss(logits, labels, regions)) - float(rmi_loss(logits, labels))
+    assert raised == pytest.approx(3.0)
 
 
 def test_cross_entropy_of_known_probabilities() -> None:
