@@ -222,7 +222,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from trainer.metrics import Confusion
 
     settings = tuple(options.set)
-    if options.model.suffix == ".safetensors":
+    if options.model.suffix in (".safetensors", ".onnx"):
         if options.config is None:
             raise TrainingError(f"{options.model}: holds no settings; give --config as well")
         network = load_model(options.model)[0]

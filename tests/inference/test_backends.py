@@ -31,7 +31,7 @@ def random_network(name: str) -> torch.nn.Module:
     torch.manual_seed(9)
     network = build(name, width=8)
     with torch.no_grad():
-        for _ in range(20):
+        for _ in range(6):
             network(torch.randn(4, 1, *SIZE))
     return network.eval()
 

@@ -78,6 +78,8 @@ def test_onnx_and_model_file_of_a_run_give_the_same_labels(
     np.testing.assert_array_equal(
         from_onnx, choose_segmenter("ours.safetensors", "torch").segment(frame).labels
     )
+    assert main(["evaluate", "ours.onnx", "--config", "ours.toml"]) == 1
+    assert "cannot be loaded into PyTorch" in capsys.readouterr().err
 
 
 def test_a_network_of_ones_own_is_trained_judged_and_exported(
