@@ -29,7 +29,8 @@ def open_fabric(run: RunConfig) -> Fabric:
     Raises
     ------
     ConfigError
-        If there is no such device, or the numbers of processes contradict each other.
+        If there is no such device, it cannot do the precision, or the numbers of processes
+        contradict each other.
     """
     devices, nodes = run.devices, run.nodes
     if "TORCHELASTIC_RUN_ID" in os.environ:
@@ -49,6 +50,8 @@ def open_fabric(run: RunConfig) -> Fabric:
             f"run.devices: {devices} are asked for and {torch.cuda.device_count()} are here; "
             f"lower it"
         )
+    if accelerator == "cpu" and run.precision == "16-mixed":
+        raise ConfigError("run.precision: 16-mixed needs a GPU; write bf16-mixed or 32-true here")
     try:
         fabric = Fabric(
             accelerator=accelerator,
@@ -230,6 +233,9 @@ def share_batch_norm(network: nn.Module) -> nn.Module:
                 child.affine,
                 child.track_running_stats,
             )
+            for like in (*child.parameters(), *child.buffers()):
+                shared.to(like.device, like.dtype)
+                break
             shared.load_state_dict(child.state_dict())
             setattr(network, name, shared)
         else:

@@ -53,6 +53,29 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path: Path, monkeypatch: pytest.Mon
     assert load_checkpoint(tmp_path)["iteration"] == 1
 
 
+def test_the_best_is_replaced_beside_the_others(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, a_state(1))
+    for number in (2, 3):
+        save_checkpoint(tmp_path, a_state(number), "best.ckpt")
+
+    assert load_checkpoint(tmp_path)["iteration"] == 1
+    assert load_checkpoint(tmp_path / "best.ckpt")["iteration"] == 3
+    assert not (tmp_path / "previous.ckpt").exists()
+
+
+def test_one_flipped_bit_is_seen(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, a_state(1))
+    save_checkpoint(tmp_path, {"network": {"weight": torch.zeros(5000)}, "iteration": 2})
+    last = tmp_path / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+
+    with pytest.raises(TrainingError, match=r"last\.ckpt is damaged"):
+        load_checkpoint(last)
+    assert load_checkpoint(tmp_path)["iteration"] == 1
+
+
 def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
     class Hostile:
         def __reduce__(self) -> tuple[Any, ...]:

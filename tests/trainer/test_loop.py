@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins.precision import MixedPrecision
 
-from thermoseg.errors import TrainingError
+from thermoseg.errors import ConfigError, TrainingError
 from trainer.checkpoint import load_checkpoint
 from trainer.config import OptimiserConfig, TrainingConfig, check_config
 from trainer.loop import Progress, Training, learning_rate_share
+from trainer.metrics import Scores
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
 
@@ -55,20 +58,35 @@ def stopped_after(training: Training, iterations: int) -> Training:
     return training
 
 
-def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path) -> None:
-    whole = Training(a_config(), tmp_path / "whole", nobody)
+def half_precision(_: Any) -> Fabric:
+    """What a GPU does with precision = "16-mixed", on a CPU."""
+    fabric = Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu"))
+    fabric.launch()
+    return fabric
+
+
+@pytest.mark.parametrize("has_scaler", [False, True])
+def test_an_interrupted_run_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_scaler: bool
+) -> None:
+    config = a_config()
+    if has_scaler:
+        monkeypatch.setattr("trainer.loop.open_fabric", half_precision)
+    whole = Training(config, tmp_path / "whole", nobody)
     assert whole.fit().finished
 
-    first = stopped_after(Training(a_config(), tmp_path / "parts", nobody), 3)
+    first = stopped_after(Training(config, tmp_path / "parts", nobody), 3)
     outcome = first.fit()
     assert not outcome.finished
     assert outcome.iteration == 3
     torch.manual_seed(999)
-    second = Training(a_config(), tmp_path / "parts", nobody)
+    second = Training(config, tmp_path / "parts", nobody)
     second.resume()
     assert second.iteration == 3
     assert second.fit().finished
 
+    scaler = load_checkpoint(tmp_path / "parts")["precision"]
+    assert ("scale" in scaler) == has_scaler
     expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert expected.keys() == resumed.keys()
     for name, value in expected.items():
@@ -99,6 +117,12 @@ def test_a_run_leaves_its_scores_and_sheets(tmp_path: Path) -> None:
     outcome = Training(a_config(), tmp_path, told.append).fit()
 
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    facts = lines[0]["run"]
+    assert (facts["network"], facts["width"], facts["batch"], facts["device"]) == (
+        *("unet", 2, 2, "cpu"),
+    )
+    assert facts["parameters"] == 30_730
+    assert facts["validation_pictures"] == {"plain": 2, "augmented": 2}
     assert lines[-1]["iteration"] == 6
     assert set(lines[-1]["validation"]) == {"plain", "augmented"}
     assert lines[-1]["validation"]["plain"]["mean_iou"] == outcome.scores["plain"].mean_iou
@@ -139,6 +163,137 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_its_batch(tmp_path: Path) -> 
 
     assert np.load(tmp_path / "not_finite.npz")["images"].shape == (2, 1, 64, 64)
     assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path: Path) -> None:
+    class Steep(torch.nn.Module):
+        def forward(
+            self, logits: torch.Tensor, _: torch.Tensor
+        ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            return (logits * 0).abs().sqrt().sum(), {}
+
+    training = Training(a_config(), tmp_path, nobody)
+    training._objective = Steep()  # type: ignore[assignment]
+
+    with pytest.raises(TrainingError, match=r"gradient is not finite, its batch is in .*npz"):
+        training.fit()
+
+    assert all(weight.isfinite().all() for weight in training._network.parameters())
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    training = Training(a_config(iterations=1), tmp_path, nobody)
+    training.fit()
+    next(iter(training._averaged.values())).fill_(math.inf)
+
+    with pytest.raises(TrainingError, match="of the averaged is not finite and not saved"):
+        training.save()
+
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"
+                ":\nyou tried to allocate 8 bytes. Error code 12 (Cannot allocate memory)"
+            ),
+            "out of memory with run.batch = 2; start anew with a smaller run.batch",
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "run.batch = 2"),
+        (MemoryError(), "run.batch = 2"),
+        (
+            RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. "),
+            "a process that makes batches has died",
+        ),
+        (RuntimeError("unable to mmap 8 bytes from shared memory"), "lower stream.workers"),
+        (RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"), "another process"),
+    ],
+)
+def test_what_the_machine_lacks_is_said_in_one_sentence(
+    tmp_path: Path, raised: Exception, said: str
+) -> None:
+    training = Training(a_config(), tmp_path, nobody)
+
+    def failing(*_: Any) -> dict[str, float]:
+        raise raised
+
+    training._step = failing  # type: ignore[method-assign]
+    with pytest.raises(TrainingError) as caught:
+        training.fit()
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_that_cannot_fit_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.loop.free_bytes", lambda _device: 1_000_000)
+    training = Training(a_config(), tmp_path, nobody)
+
+    with pytest.raises(
+        TrainingError, match=r"run\.batch: 2 pictures of 64 x 64 need about 0\.\d GB"
+    ):
+        training.fit()
+
+    assert training.iteration == 0
+
+
+def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+
+    with pytest.raises(TrainingError, match=r"metrics\.jsonl: cannot be written \(No space left"):
+        Training(a_config(), tmp_path, nobody).fit()
+
+
+def scored(training: Training, values: list[float]) -> Training:
+    """Let the validations of `training` find these mean overlaps, in this order."""
+    found = iter([values[0], values[0], *[value for value in values for _ in range(2)]])
+    judge = training._judge
+
+    def judged(pictures: Any) -> Any:
+        _, predictions = judge(pictures)
+        return Scores(next(found), {"chin": 0.5}), predictions
+
+    training._judge = judged  # type: ignore[method-assign]
+    return training
+
+
+def test_the_best_weights_are_kept_and_their_score_told(tmp_path: Path) -> None:
+    training = Training(a_config(validate_every=2, checkpoint_every=3), tmp_path, nobody)
+
+    outcome = scored(training, [0.2, 0.5, 0.4]).fit()
+
+    assert outcome.best_score == 0.5
+    assert load_checkpoint(tmp_path / "best.ckpt")["iteration"] == 4
+    assert load_checkpoint(tmp_path / "last.ckpt")["progress"]["best_score"] == 0.5
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    validations = [line for line in lines if "validation" in line]
+    assert [line["iteration"] for line in validations] == [2, 4, 6]
+    assert [line["best_mean_iou"] for line in validations] == [0.2, 0.5, 0.5]
+
+
+def test_a_run_that_gets_no_better_ends_early_even_when_resumed(tmp_path: Path) -> None:
+    config = a_config(iterations=50, validate_every=1, patience=2)
+    training = Training(config, tmp_path, nobody)
+
+    outcome = scored(training, [0.2, 0.5, 0.4, 0.5, 0.6]).fit()
+
+    assert (outcome.iteration, outcome.finished, outcome.early) == (4, True, True)
+    again = Training(config, tmp_path, nobody)
+    again.resume()
+    assert again.fit().iteration == 4
+
+
+def test_a_network_that_does_not_exist_is_named_with_its_key(tmp_path: Path) -> None:
+    tree = json.loads(a_config().model_dump_json())
+    tree["network"]["name"] = "nonet"
+
+    with pytest.raises(ConfigError, match=r"^network.*nonet"):
+        Training(check_config(tree, "test"), tmp_path, nobody)
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:

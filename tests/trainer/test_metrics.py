@@ -38,3 +38,31 @@ def test_pixels_without_a_label_count_for_nothing() -> None:
     confusion.add(np.array([1, 255], np.uint8), np.array([1, 3], np.uint8))
 
     assert confusion.counts.sum() == 1
+
+
+def test_a_region_that_nobody_shows_is_left_out_of_the_mean() -> None:
+    confusion = Confusion()
+
+    confusion.add(np.array([0, 0, 1, 1, 2], np.uint8), np.array([0, 1, 1, 1, 2], np.uint8))
+
+    scores = confusion.scores()
+    assert scores.mean_iou == pytest.approx((2 / 3 + 1) / 2)
+    assert scores.background == pytest.approx(1 / 2)
+
+
+def test_overlaps_are_those_of_torchmetrics() -> None:
+    classification = pytest.importorskip("torchmetrics.classification")
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 6, (3, 20, 20)).astype(np.uint8)
+    predicted = np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(0, 6, truth.shape))
+    truth[rng.random(truth.shape) < 0.1] = 255
+    confusion = Confusion()
+
+    confusion.add(truth, predicted.astype(np.uint8))
+    theirs = classification.MulticlassJaccardIndex(6, average="none", ignore_index=255)
+    expected = theirs(torch.from_numpy(predicted.astype(np.int64)), torch.from_numpy(truth).long())
+
+    scores = confusion.scores()
+    assert list(scores.iou.values()) == pytest.approx(expected[1:].tolist())
+    assert scores.background == pytest.approx(float(expected[0]))

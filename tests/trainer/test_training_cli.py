@@ -1,6 +1,5 @@
 import json
-import os
-import signal
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from thermoseg.errors import TrainingError
 from thermoseg.models import load_model
 from trainer.checkpoint import load_checkpoint
 from trainer.cli import main
@@ -68,19 +68,84 @@ def test_train_evaluate_export_gives_a_model_that_loads(
     assert header.phantom_version
 
 
-def test_a_killed_run_goes_on_and_ends(tmp_path: Path, wait_for: Callable[..., None]) -> None:
-    run = tmp_path / "run"
-    recipe = a_recipe(tmp_path, 60)
-    command = [sys.executable, "-m", "trainer.cli", "train", str(recipe), "--out", str(run)]
+def killed(command: list[str], is_time: Callable[[], object], wait: Callable[..., None]) -> None:
+    """Start `command` and kill it without warning as soon as `is_time`."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-        wait_for((run / "last.ckpt").exists, timeout_s=60)
-        os.kill(child.pid, signal.SIGKILL)
+        wait(lambda: is_time() or child.poll() is not None, timeout_s=120)
+        child.kill()
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_run_goes_on_and_ends(tmp_path: Path, wait_for: Callable[..., None]) -> None:
+    run, recipe = tmp_path / "run", a_recipe(tmp_path, 60)
+    train = [sys.executable, "-m", "trainer.cli", "train"]
+
+    killed(
+        [*train, str(recipe), "--out", str(run), "--set", "run.checkpoint_every=1"],
+        (run / "previous.ckpt").exists,
+        wait_for,
+    )
     reached = load_checkpoint(run)["iteration"]
+    saving = run / "last.ckpt.tmp"
+    killed([*train, "--resume", str(run)], saving.exists, wait_for)
+
+    assert main(["train", "--resume", str(run)]) == 0
+    assert 0 < reached < 60
+    assert load_checkpoint(run)["iteration"] == 60
+    assert not saving.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_twenty_kills_at_any_moment_cost_nothing(
+    tmp_path: Path, wait_for: Callable[..., None]
+) -> None:
+    whole, run, recipe = tmp_path / "whole", tmp_path / "run", a_recipe(tmp_path, 2000)
+    settings = ["--set", "run.checkpoint_every=3", "--set", "run.validate_every=50"]
+    rng, reached = random.Random(1), []
+
+    for kill in range(20):
+        start = ["--resume", str(run)]
+        if not (run / "run.json").exists():
+            start = [str(recipe), "--out", str(run), *settings]
+        began = _iteration_of(run)
+        steps = rng.randint(1, 60)
+        is_time = (
+            (run / "last.ckpt.tmp").exists
+            if kill % 2
+            else lambda began=began, steps=steps: _iteration_of(run) >= began + steps
+        )
+        killed([sys.executable, "-m", "trainer.cli", "train", *start], is_time, wait_for)
+        reached.append(load_checkpoint(run)["iteration"])
+
+    assert main(["train", "--resume", str(run)]) == 0
+    assert main(["train", str(recipe), "--out", str(whole), *settings]) == 0
+    assert reached == sorted(reached)
+    expected, found = load_checkpoint(whole)["averaged"], load_checkpoint(run)["averaged"]
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+
+
+def _iteration_of(run: Path) -> int:
+    """Return the iteration of the newest checkpoint, 0 without one."""
+    try:
+        return int(load_checkpoint(run)["iteration"])
+    except TrainingError:
+        return 0
+
+
+def test_a_run_that_saved_nothing_yet_starts_from_its_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(["train", str(a_recipe(tmp_path, 2)), "--out", str(run)]) == 0
+    for checkpoint in run.glob("*.ckpt"):
+        checkpoint.unlink()
 
     assert main(["train", "--resume", str(run)]) == 0
 
-    assert 0 < reached < 60
-    assert load_checkpoint(run)["iteration"] == 60
+    assert "starts from its beginning" in capsys.readouterr().out
+    assert load_checkpoint(run)["iteration"] == 2
 
 
 def test_a_run_keeps_its_settings_and_its_folder(
@@ -102,14 +167,23 @@ def test_a_run_keeps_its_settings_and_its_folder(
         (["train"], "nothing to train"),
         (["train", "none.toml"], "none.toml: cannot be read"),
         (["train", "--resume", "nowhere"], "holds no run"),
+        (["train", "{recipe}", "--set", "run.init_from='no.ckpt'"], "run.init_from: no.ckpt"),
+        (["train", "{recipe}", "--set", "validation.look_at=['no.png']"], "validation.look_at: "),
+        (["train", "{recipe}", "--set", "network.name='nonet'"], "network.name: no network is called"),
+        (["train", "{recipe}", "--set", "run.batch=x"], "run.batch: Input should be"),
+        (["train", "{recipe}", "--out", "/proc/no/run"], "cannot be written"),
         (["evaluate", "nowhere.ckpt"], "is missing"),
         (["export", "nowhere", "--name", "x", "--out", "x.safetensors"], "is missing"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 1
+    recipe = str(a_recipe(tmp_path, 1))
+    if "{recipe}" in arguments and "--out" not in arguments:
+        arguments = [*arguments, "--out", str(tmp_path / "run")]
+
+    assert main([recipe if part == "{recipe}" else part for part in arguments]) == 1
 
     error = capsys.readouterr().err
     assert said in error

