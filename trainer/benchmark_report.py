@@ -163,6 +163,7 @@ def plot_table(
     """Draw means, spread and every seed, one panel for each set, and the published beside."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     weights = _shown_weights(results)
     networks = list(dict.fromkeys(row.network for row in rows))
@@ -186,15 +187,18 @@ def plot_table(
                     continue
                 x = place + (index - (len(columns) - 1) / 2) * width
                 mean, spread = _mean_spread(values)
-                colour, label = f"C{index}", column_name(learning) if not place else None
-                panel.errorbar(x, mean, spread, fmt="o", color=colour, capsize=3, label=label)
-                panel.plot([x] * len(values), values, "_", color=colour, markersize=5)
+                panel.errorbar(x, mean, spread, fmt="o", color=f"C{index}", capsize=3)
+                panel.plot([x] * len(values), values, "_", color=f"C{index}", markersize=5)
         panel.set_xlim(-0.5, len(networks) - 0.5)
         panel.grid(axis="y", alpha=0.3)
         panel.set_xticks(range(len(networks)), [network_name(one) for one in networks], fontsize=7)
         panel.set_title(f"{name}, mIoU %", fontsize=9)
         panel.tick_params(axis="y", labelsize=7)
-    panels[0].legend(fontsize=7)
+    named = [
+        Line2D([], [], color=f"C{index}", marker="o", linestyle="", label=column_name(learning))
+        for index, learning in enumerate(columns)
+    ]
+    figure.legend(handles=named, fontsize=7, ncols=len(named), loc="outside lower center")
     figure.savefig(path, dpi=100)
 
 

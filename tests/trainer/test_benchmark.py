@@ -200,6 +200,7 @@ def test_data_must_be_the_phantom_or_a_folder(tmp_path: Path) -> None:
         choose_data(table, str(tmp_path / "nowhere"))
 
 
+@pytest.mark.timeout(300)
 def test_a_run_is_stopped_goes_on_and_is_not_repeated_and_a_failure_stops_nobody(
     tmp_path: Path, wait_for: Callable[..., None]
 ) -> None:
@@ -208,8 +209,10 @@ def test_a_run_is_stopped_goes_on_and_is_not_repeated_and_a_failure_stops_nobody
     folder = out / "unet" / "rmi" / "seed-1"
 
     def stop_once_it_has_saved() -> None:
-        wait_for((folder / "last.ckpt").exists, timeout_s=100)
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            wait_for((folder / "last.ckpt").exists, timeout_s=250)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     watcher = threading.Thread(target=stop_once_it_has_saved)
     watcher.start()
