@@ -141,6 +141,8 @@ class Queue(nn.Module):
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
         """Add (m, channels) with (m,) labels in place of the oldest of their classes."""
         classes, size, _ = self.rows.shape
+        if size == 0:
+            return
         for label in range(classes):
             fresh = embeddings[labels == label][-size:]
             places = (self.place[label] + torch.arange(len(fresh), device=fresh.device)) % size
