@@ -57,6 +57,8 @@ class LinearRadiometry:
     """°C at zero counts."""
     missing: int | None = None
     """The count that stands for a pixel without a temperature (NaN), if there is one."""
+    scene: "ObjectParameters | None" = None
+    """What the camera took into account already, if it tells; cannot be undone."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _DATA_FROM_FILES
 
