@@ -25,7 +25,7 @@ FUZZ_SECONDS ?= 60
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-slow soak fuzz lint format bench screenshot system-packages clean
+.PHONY: help install run demo test test-slow soak fuzz lint format bench face-accurate screenshot system-packages clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -84,6 +84,16 @@ format: $(INSTALLED) ## put the code into house style
 
 bench: $(INSTALLED) ## measure live rates, latency and networks; prints tables
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m benchmarks --seconds $(BENCH_SECONDS)
+
+face-accurate: $(INSTALLED) ## build the model for GPUs: hours on a GPU, goes on where it was stopped
+	@if [ -f runs/face-accurate/last.ckpt ]; then \
+		$(BIN)/thermoseg-train train --resume runs/face-accurate; \
+	else \
+		$(BIN)/thermoseg-train train assets/training/face-accurate.toml --out runs/face-accurate; \
+	fi
+	$(BIN)/thermoseg-train export runs/face-accurate --name face-accurate --half \
+		--out assets/models/face-accurate.safetensors \
+		--data "synthetic thermal heads (thermoseg.phantom) only; no picture of a real person"
 
 screenshot: $(INSTALLED) ## redraw docs/screenshot.png
 	QT_QPA_PLATFORM=offscreen $(BIN)/thermoseg-ui '$(CAMERA)' \
