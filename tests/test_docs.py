@@ -51,6 +51,26 @@ def test_the_settings_of_the_readme_are_valid(tmp_path: Path) -> None:
     assert read_toml(path, Settings) == Settings()
 
 
+def test_the_loop_of_the_readme_trains_its_network() -> None:
+    import torch
+
+    network = torch.nn.Conv2d(1, 6, 3, padding=1)
+    before = network.weight.detach().clone()
+    rng = np.random.default_rng(0)
+    batch = rng.normal(30, 2, (2, 64, 80)), rng.integers(0, 6, (2, 64, 80))
+    names: dict[str, Any] = {
+        "network": network,
+        "optimiser": torch.optim.SGD(network.parameters(), 0.1),
+        "batches": [batch],
+    }
+
+    exec(code_block("README.md", "python"), names)
+
+    assert torch.isfinite(names["loss"])
+    assert names["images"].shape == (2, 1, 256, 320)
+    assert not torch.equal(network.weight, before)
+
+
 def test_the_example_driver_is_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = example_driver()
     answers = iter([SimpleNamespace(counts=np.full((120, 160), 30715, np.uint16), number=7), None])
