@@ -68,7 +68,7 @@ class FaultPlan:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `KIND@SECONDSs[+SECONDSs],…`; nothing goes wrong by an empty text.
+        """Read `KIND@BEGINs[+LASTs],…`; nothing goes wrong by an empty text.
 
         Raises
         ------
@@ -92,7 +92,7 @@ def _parse(text: str) -> Fault:
     kinds = {kind.value: kind for kind in FaultKind}
     if found is None or found[1] not in kinds:
         raise ValueError(
-            f"“{text}” is no fault; write KIND@SECONDSs or KIND@SECONDSs+LENGTHs, such as "
+            f"“{text}” is no fault; write KIND@BEGINs or KIND@BEGINs+LASTs, such as "
             f"unplug@5s+2s, with a kind of {', '.join(kinds)}"
         )
     kind, at_s = kinds[found[1]], float(found[2])

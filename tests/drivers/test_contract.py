@@ -304,11 +304,13 @@ def test_every_driver_is_made_without_touching_a_device(entry: EntryPoint) -> No
 @pytest.mark.parametrize("entry", DRIVERS, ids=lambda entry: entry.name)
 def test_every_driver_lists_addresses_of_its_own_kind(entry: EntryPoint) -> None:
     listings: Sequence[CameraListing] = ()
+    missing = ""
     try:
         listings = entry.load().discover()
-    except DriverMissingError as missing:
-        assert "install" in str(missing), "it must say what to do"
+    except DriverMissingError as error:
+        missing = str(error)
 
+    assert not missing or "install" in missing, "it must say what to do"
     for listing in listings:
         assert listing.address.startswith(f"{entry.name}:")
         assert listing.description

@@ -169,7 +169,7 @@ def test_a_run_keeps_its_settings_and_its_folder(
         (["train", "--resume", "nowhere"], "holds no run"),
         (["train", "{recipe}", "--set", "run.init_from='no.ckpt'"], "run.init_from: no.ckpt"),
         (["train", "{recipe}", "--set", "validation.look_at=['no.png']"], "validation.look_at: "),
-        (["train", "{recipe}", "--set", "network.name='nonet'"], "network.name: no network is called"),
+        (["train", "{recipe}", "--set", "network.name='nonet'"], "network.name: no network"),
         (["train", "{recipe}", "--set", "run.batch=x"], "run.batch: Input should be"),
         (["train", "{recipe}", "--out", "/proc/no/run"], "cannot be written"),
         (["evaluate", "nowhere.ckpt"], "is missing"),
