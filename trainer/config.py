@@ -161,9 +161,9 @@ class ObjectiveConfig(Section):
     """Importance of background, chin, mouth, eyes, eyebrows, nose in the two cross-entropies."""
     margin: Weight = 1.0
     """Of SAM-CL's triplets."""
-    triplets: Literal["batch", "place"] = "batch"
-    """What one triplet of SAM-CL is: a whole batch, as in the paper's code, or each pixel and each
-    place of its coarser scales, so that what is right already does not hide what is wrong."""
+    triplets: Literal["batch", "place"] = "place"
+    """What one triplet of SAM-CL is: each pixel and each place of its coarser scales, or a whole
+    batch, as in the paper's code, where what is right already soon hides what is wrong."""
     temperature: Positive = 1.0
     """Divides the features that SAM-CL compares at its coarser scales."""
     contrastive_temperature: Positive = 0.1

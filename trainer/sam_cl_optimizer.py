@@ -38,7 +38,7 @@ class SamClOptimizer:
         normalisation: Normalisation = "minmax",
         weight: float = 0.5,
         margin: float = 1.0,
-        triplets: Triplets = "batch",
+        triplets: Triplets = "place",
         temperature: float = 1.0,
         seed: int = 0,
     ) -> None:

@@ -164,7 +164,7 @@ class SamClLoss(nn.Module):
         self,
         num_classes: int,
         margin: float = 1.0,
-        triplets: Triplets = "batch",
+        triplets: Triplets = "place",
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -177,8 +177,9 @@ class SamClLoss(nn.Module):
         margin
             By how much the truth must be nearer than the swapped truth, at each scale.
         triplets
-            What one triplet is: the whole batch, as in the released code, or each place (pixel or
-            place of a feature map; region terms are those of its picture).
+            What one triplet is: each place (pixel or place of a feature map; region terms are those
+            of its picture), or the whole batch, as in the released code.  On the phantom the term
+            of whole batches is 0 after some hundred iterations, and gains nothing.
         temperature
             Divides the features before they are taken as distributions.
         generator

@@ -23,8 +23,19 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def rmi_of_each_pixel(logits: Tensor, labels: Tensor) -> Tensor:
+    """RMI with the cross-entropy of a pixel and the region terms of its picture, (n, h, w)."""
+    entropy = functional.cross_entropy(logits, labels, ignore_index=-1, reduction="none")
+    regions = []
+    for i in range(len(logits)):
+        mean = entropy[i].sum() / ((labels[i] >= 0).sum() + 1)
+        regions.append(rmi_loss(logits[i : i + 1], labels[i : i + 1]) - 0.5 * mean)
+    return 0.5 * entropy + torch.stack(regions)[:, None, None]
+
+
 def plain_sam_cl(loss: SamClLoss, logits: Tensor, labels: Tensor, swap: Tensor) -> Tensor:
-    """Equations (2) and (3) as they are written, for whole batches."""
+    """Equations (2) and (3) as they are written, for whole batches or for each place."""
+    each = "none" if loss.triplets == "place" else "mean"
     known = (labels >= 0) & (labels < 6)
     truth = torch.where(known, labels, 0)
     swapped = swap.gather(1, truth.flatten(1)).view_as(truth)
@@ -32,16 +43,20 @@ def plain_sam_cl(loss: SamClLoss, logits: Tensor, labels: Tensor, swap: Tensor) 
     def one_hot(wanted: Tensor) -> Tensor:
         return functional.one_hot(wanted, 6).permute(0, 3, 1, 2).to(logits.dtype) * known[:, None]
 
-    near = rmi_loss(logits, labels)
-    far = rmi_loss(logits, torch.where(known, swapped, -1))
-    total = functional.relu(near - far + loss.margin)
+    targets = torch.where(known, truth, -1), torch.where(known, swapped, -1)
+    if loss.triplets == "batch":
+        near, far = (rmi_loss(logits, target) for target in targets)
+        total = functional.relu(near - far + loss.margin)
+    else:
+        near, far = (rmi_of_each_pixel(logits, target) for target in targets)
+        total = (functional.relu(near - far + loss.margin) * known).sum() / (known.sum() + 1)
     maps = torch.cat((logits.softmax(1) * known[:, None], one_hot(truth), one_hot(swapped)))
     for block in loss.auxiliary.blocks:
         maps = block(maps)
         anchor, positive, negative = (maps / loss.temperature).chunk(3)
-        near = functional.cross_entropy(anchor, positive.softmax(1))
-        far = functional.cross_entropy(anchor, negative.softmax(1))
-        total = total + functional.relu(near - far + loss.margin)
+        near = functional.cross_entropy(anchor, positive.softmax(1), reduction=each)
+        far = functional.cross_entropy(anchor, negative.softmax(1), reduction=each)
+        total = total + functional.relu(near - far + loss.margin).mean()
     return total
 
 
@@ -56,15 +71,16 @@ def test_no_class_keeps_its_place_and_every_derangement_occurs() -> None:
     assert counts.min() > 350
 
 
+@TRIPLETS
 @pytest.mark.parametrize("ignored", [False, True])
-def test_loss_and_gradients_are_those_of_the_equations(*, ignored: bool) -> None:
+def test_loss_and_gradients_are_those_of_the_equations(triplets: str, *, ignored: bool) -> None:
     torch.manual_seed(0)
     logits = (2 * torch.randn(3, 6, 34, 41)).requires_grad_()
     labels = torch.randint(0, 6, (3, 34, 41))
     if ignored:
         labels[:, 3:9] = -1
         labels[1, 20:, 30:] = 6
-    loss = SamClLoss(6, temperature=0.7, generator=seeded(3))
+    loss = SamClLoss(6, triplets=triplets, temperature=0.7, generator=seeded(3))
     wanted = [logits, *loss.parameters()]
 
     ours = loss(logits, labels)
