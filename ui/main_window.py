@@ -324,8 +324,10 @@ class MainWindow(QMainWindow):
             self._traces.show_traces(windows, frame.time_s)
 
     def _write_numbers(self) -> None:
-        samples = self._controller.samples()
-        absent = "no segmentation" if self._controller.model is None else ""
+        lost = self._controller.state is SessionState.LOST
+        samples = {} if lost else self._controller.samples()
+        silent = "camera lost" if lost else ""
+        absent = "no segmentation" if self._controller.model is None else silent
         self._traces.show_samples(samples, absent)
         self._legend.show_samples(samples)
         status = self._controller.recorder_status
@@ -342,7 +344,7 @@ class MainWindow(QMainWindow):
             if model is None
             else f"{model.name} · {model.backend}",
         )
-        if self._controller.state is SessionState.LOST:
+        if lost:
             self._status.show_state(SessionState.LOST, live=True, loss=self._controller.loss)
         self._live.set_note(_note(self._controller))
 

@@ -92,6 +92,7 @@ def test_a_camera_that_is_lost_is_said_with_the_seconds(
     session.lost_seconds = 4.0
 
     qtbot.waitUntil(lambda: text_of(running).count("Camera lost, reopening… 4 s") == 2)
+    qtbot.waitUntil(lambda: text_of(running).count("camera lost") == 2)
 
 
 def test_the_actions_of_a_camera_are_offered_while_it_runs(qtbot, make_window, session) -> None:
