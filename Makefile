@@ -1,5 +1,5 @@
 # ThermoSeg: `make` alone lists what can be made.  Everything happens in .venv; nothing is
-# installed outside this folder except by `make system-packages`.
+# installed outside this folder except by `make system-packages` and `make gige`.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV ?= .venv
@@ -17,6 +17,9 @@ endif
 SYSTEM_PACKAGES := xvfb libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 \
 	libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1
 
+# What GigE cameras need there: Aravis, and what pip builds PyGObject with.
+GIGE_PACKAGES := gir1.2-aravis-0.8 libgirepository1.0-dev libcairo2-dev pkg-config gcc python3-dev
+
 CAMERA ?= simulated:
 BENCH_SECONDS ?= 60
 SOAK_MINUTES ?= 30
@@ -25,7 +28,7 @@ FUZZ_SECONDS ?= 60
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-slow soak fuzz lint format bench face-accurate screenshot system-packages clean
+.PHONY: help install run demo test test-slow soak fuzz lint format bench face-accurate screenshot system-packages gige clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -102,6 +105,16 @@ screenshot: $(INSTALLED) ## redraw docs/screenshot.png
 system-packages: ## install what a real window needs on Debian and Ubuntu (asks for root)
 	$(if $(filter 0,$(shell id -u)),,sudo) apt-get update
 	$(if $(filter 0,$(shell id -u)),,sudo) apt-get install --yes $(SYSTEM_PACKAGES)
+
+gige: $(INSTALLED) ## install what GigE cameras need on Debian and Ubuntu (asks for root)
+	@command -v apt-get >/dev/null || { \
+		echo "This takes Debian or Ubuntu; docs/cameras.md says what GigE cameras need elsewhere."; \
+		exit 1; }
+	$(if $(filter 0,$(shell id -u)),,sudo) apt-get update
+	$(if $(filter 0,$(shell id -u)),,sudo) apt-get install --yes --no-install-recommends $(GIGE_PACKAGES)
+	$(BIN)/python -m pip install --quiet --editable '.[gige]'
+	@$(BIN)/python -c 'from drivers.gige import load_aravis; load_aravis()'
+	@echo "GigE cameras can be used now: “thermoseg cameras” lists them."
 
 clean: ## remove .venv and everything built
 	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

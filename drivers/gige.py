@@ -151,10 +151,14 @@ def _remedy(platform: str = sys.platform) -> str:
     if platform == "win32":
         return "there is none for Python on Windows: install it on Linux or macOS and record there"
     if platform == "darwin":
-        return "“brew install aravis gobject-introspection”, then “pip install 'thermoseg[gige]'”"
+        return (
+            "“brew install aravis gobject-introspection cairo pkg-config”, then "
+            "“pip install 'thermoseg[gige]'”"
+        )
     return (
-        "on Debian and Ubuntu “sudo apt install gir1.2-aravis-0.8 libgirepository1.0-dev "
-        "libcairo2-dev pkg-config gcc python3-dev”, then “pip install 'thermoseg[gige]'”"
+        "on Debian and Ubuntu “make gige” in ThermoSeg's folder, or “sudo apt-get install "
+        "gir1.2-aravis-0.8 libgirepository1.0-dev libcairo2-dev pkg-config gcc python3-dev”, then "
+        "“pip install 'thermoseg[gige]'”"
     )
 
 
