@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import openvino
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +17,7 @@ from thermoseg.errors import ThermoSegError
 from thermoseg.frames import Frame
 from thermoseg.inference.choose import DEFAULT_MODEL, choose_segmenter
 from thermoseg.networks.build import build
+from thermoseg.silent_openvino import openvino
 
 HEIGHT, WIDTH = 512, 640
 CAMERA = f"simulated:?width={WIDTH}&height={HEIGHT}&realtime=false&shutter_every_s=0"

@@ -1,6 +1,7 @@
 """The arrows between the rooms, and what each front door may load."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,19 @@ def test_a_module_loads_without_what_it_must_not_need(
 
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.split() == []
+
+
+def test_openvino_is_imported_from_one_place_that_keeps_it_silent() -> None:
+    loud = re.compile(r"^\s*(import|from) openvino\b(?!\.frontend\.pytorch)", re.MULTILINE)
+    sources = [
+        path
+        for room in ("thermoseg", "trainer", "ui", "drivers", "benchmarks", "fuzz")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+
+    assert [path.name for path in sources if loud.search(path.read_text(encoding="utf-8"))] == [
+        "silent_openvino.py"
+    ]
 
 
 def test_the_folders_that_hide_a_purpose_do_not_exist() -> None:

@@ -1,5 +1,6 @@
 """One page on what works here, what does not, and what to do about it."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -22,7 +23,11 @@ TORCH = {"version": "2.10", "built_for": "", "name": ""}
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
     """Answers of the probes, in place of loading PyTorch and OpenVINO."""
-    answers = {doctor._TORCH: TORCH, doctor._OPENVINO: {"CPU": "a processor"}}
+    answers = {
+        doctor._TORCH: TORCH,
+        doctor._OPENVINO: {"CPU": "a processor"},
+        doctor._LSL: {"version": "1.18.6, liblsl 1.18"},
+    }
 
     class Probe:
         def __init__(self, program: str) -> None:
@@ -107,6 +112,61 @@ def test_the_card_is_told_as_it_is(
 
     assert gpu.verdict is verdict
     assert words in gpu.detail
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict", "words"),
+    [
+        ({"version": "1.18.6, liblsl 1.18"}, Verdict.OK, "liblsl 1.18"),
+        ({}, Verdict.WARNING, "pip install pylsl"),
+        ({"error": "RuntimeError: LSL binary library file was not found"}, Verdict.WARNING, "LSL"),
+    ],
+    ids=["there", "absent", "without its library"],
+)
+def test_lsl_is_there_only_if_its_library_loads(
+    quick: dict[str, dict[str, str]],
+    tmp_path: Path,
+    told: dict[str, str],
+    verdict: Verdict,
+    words: str,
+) -> None:
+    quick[doctor._LSL] = told
+    lsl = page(tmp_path)["Libraries/pylsl"]
+
+    assert lsl.verdict is verdict
+    assert words in f"{lsl.detail} {lsl.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        ("", {}),
+        ("__version__ = '1.18.6'\ndef library_version(): return 118\n", "1.18.6, liblsl 1.18"),
+        ("raise RuntimeError('LSL binary library file was not found')\n", "file was not found"),
+    ],
+    ids=["absent", "there", "without its library"],
+)
+def test_the_real_probe_for_lsl_loads_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, told: Any
+) -> None:
+    if module:
+        (tmp_path / "pylsl.py").write_text(module)
+    elif importlib.util.find_spec("pylsl"):
+        pytest.skip("pylsl is installed here")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with doctor._Probe(doctor._LSL) as probe:
+        answer = probe.answer()
+
+    assert answer == told if told == {} else told in next(iter(answer.values()))
+
+
+def test_openvino_is_asked_without_its_reports(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "openvino_telemetry.py").write_text("raise SystemExit('it would report')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with doctor._Probe(doctor._OPENVINO) as probe:
+        assert "CPU" in probe.answer()
 
 
 def test_a_probe_that_fails_says_why() -> None:

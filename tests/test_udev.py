@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers import boson_tau, flir_one, lepton, uvc_kelvin
 from thermoseg import cli, udev
 from thermoseg.udev import RULES_PATH, UdevError, install_rules, rules_text
 
@@ -31,6 +32,9 @@ class Commands:
         ("1e4e", "0100"),
         ("0bda", "5830"),
         ("0bda", "5840"),
+        ("0bda", "5838"),
+        ("0bda", "3901"),
+        ("3474", "4321"),
         ("09cb", "4007"),
         ("0403", "6010"),
     ],
@@ -42,6 +46,20 @@ def test_every_usb_camera_has_a_rule(vendor: str, product: str) -> None:
     )
 
     assert rule in rules_text().splitlines()
+
+
+def test_no_camera_that_a_driver_looks_for_is_without_its_rules() -> None:
+    usb = [(flir_one.VENDOR, flir_one.PRODUCT), boson_tau.TAU_IDS]
+    video = [*lepton.IDS, *uvc_kelvin.P2_PRO_IDS, *uvc_kelvin.TC001_IDS, *boson_tau.BOSON_IDS]
+    rules = rules_text()
+
+    for vendor, product in usb + video:
+        assert (
+            f'"usb", ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{product:04x}"' in rules
+        )
+    for vendor, product in video:
+        ids = f'ATTRS{{idVendor}}=="{vendor:04x}", ATTRS{{idProduct}}=="{product:04x}"'
+        assert f'"video4linux", {ids}' in rules
 
 
 def test_every_line_is_a_rule_or_a_comment() -> None:

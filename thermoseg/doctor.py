@@ -31,10 +31,6 @@ GROUPS: Final = {
     "video": "Lepton, TC001 and P2 Pro are opened through /dev/video*",
     "dialout": "a Boson takes its commands through /dev/ttyACM*",
 }
-OPTIONAL: Final = {
-    "pylsl": "streams traces to Lab Streaming Layer and takes markers from it",
-}
-"""Python libraries that ThermoSeg uses if they are there."""
 PROBE_S: Final = 120.0
 """PyTorch takes half a minute to load on a busy machine with a slow disk."""
 TRIAL_BYTES: Final = 32 * 2**20
@@ -51,9 +47,20 @@ print(json.dumps({"version": torch.__version__, "built_for": torch.version.cuda 
     "name": torch.cuda.get_device_name() if cuda else ""}))
 """
 _OPENVINO: Final = """
-import json, openvino
+import json
+from thermoseg.silent_openvino import openvino
 core = openvino.Core()
 print(json.dumps({d: core.get_property(d, "FULL_DEVICE_NAME") for d in core.available_devices}))
+"""
+_LSL: Final = """
+import json
+from importlib.util import find_spec
+told = {}
+if find_spec("pylsl"):
+    import pylsl
+    library = divmod(pylsl.library_version(), 100)
+    told = {"version": f"{pylsl.__version__}, liblsl {library[0]}.{library[1]}"}
+print(json.dumps(told))
 """
 
 
@@ -87,10 +94,11 @@ def examine(folder: Path | None = None) -> Iterator[Finding]:
     folder
         Where recordings go; the window's default if not given.
     """
-    with _Probe(_TORCH) as torch, _Probe(_OPENVINO) as openvino:
+    with _Probe(_TORCH) as torch, _Probe(_OPENVINO) as openvino, _Probe(_LSL) as lsl:
         yield from _system()
         yield from _permissions()
         yield from _libraries()
+        yield _lab_streaming_layer(lsl.answer())
         yield from _computing(torch.answer(), openvino.answer())
         yield from _disk(folder or platformdirs.user_documents_path() / "ThermoSeg")
         yield from _display()
@@ -156,12 +164,6 @@ def _libraries() -> Iterator[Finding]:
             "" if fits else f"run: {sys.executable} -m pip install '{wanted}'",
             essential=True,
         )
-    for name, what in OPTIONAL.items():
-        try:
-            yield Finding("Libraries", name, Verdict.OK, version(name))
-        except PackageNotFoundError:
-            remedy = f"if you want it, run: {sys.executable} -m pip install {name}"
-            yield Finding("Libraries", name, Verdict.WARNING, f"not installed: {what}", remedy)
     yield _libusb()
 
 
@@ -177,6 +179,20 @@ def _requirements() -> list[Requirement]:
         for requirement in wanted
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     ]
+
+
+def _lab_streaming_layer(told: dict[str, str]) -> Finding:
+    """Say whether pylsl loads: it may be there without the library liblsl that does the work."""
+    if "version" in told:
+        return Finding("Libraries", "pylsl", Verdict.OK, told["version"])
+    pip = f"{sys.executable} -m pip install"
+    if "error" in told:
+        remedy = f"run: {pip} --force-reinstall pylsl, which brings liblsl along"
+        return Finding("Libraries", "pylsl", Verdict.WARNING, told["error"], remedy)
+    detail = "not installed: talks to Lab Streaming Layer"
+    return Finding(
+        "Libraries", "pylsl", Verdict.WARNING, detail, f"if you want it, run: {pip} pylsl"
+    )
 
 
 def _libusb() -> Finding:

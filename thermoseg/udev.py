@@ -20,6 +20,9 @@ USB_CAMERAS: Final[dict[str, tuple[str, str]]] = {
     "FLIR Lepton on PureThermal": ("1e4e", "0100"),
     "InfiRay P2 Pro": ("0bda", "5830"),
     "TOPDON TC001": ("0bda", "5840"),
+    "InfiRay Tiny1-C, product 5838": ("0bda", "5838"),
+    "InfiRay Tiny1-C, product 3901": ("0bda", "3901"),
+    "a copy of the P2 Pro": ("3474", "4321"),
     "FLIR Boson": ("09cb", "4007"),
     "FLIR Tau on a TeAx grabber": ("0403", "6010"),
 }
@@ -29,6 +32,9 @@ VIDEO_CAMERAS: Final = (
     "FLIR Lepton on PureThermal",
     "InfiRay P2 Pro",
     "TOPDON TC001",
+    "InfiRay Tiny1-C, product 5838",
+    "InfiRay Tiny1-C, product 3901",
+    "a copy of the P2 Pro",
     "FLIR Boson",
 )
 SERIAL_CAMERAS: Final = ("FLIR Boson",)
