@@ -4,7 +4,6 @@ A batch is a function of the configuration and its number alone: which worker ma
 whether the run was interrupted before, changes nothing.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -70,11 +69,13 @@ class PhantomSource:
         if self._config.pictures == 0:
             return self._render(rng, sitter)
         number = int(rng.integers(self._config.pictures))
-        key = (sitter[0], number)
-        if key not in self._kept:
-            person = (sitter[0], 3, number // PICTURES_PER_SITTER)
-            self._kept[key] = self._render(np.random.default_rng((sitter[0], 4, number)), person)
-        return self._kept[key]
+        if (sitter[0], number) not in self._kept:
+            for one in _of_one_sitter(number):
+                if one < self._config.pictures:
+                    person = (sitter[0], 3, one // PICTURES_PER_SITTER)
+                    own = np.random.default_rng((sitter[0], 4, one))
+                    self._kept[sitter[0], one] = self._render(own, person)
+        return self._kept[sitter[0], number]
 
     def _render(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
         scene = self._config.scene
@@ -151,8 +152,8 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
     """Batches by their number.
 
     Batch b belongs to lane b mod `lanes`.  In its lane, item j draws one of the `window` newest
-    pictures, of which there is a new one every `repeats` items; pictures are rendered when first
-    drawn and kept while they can be drawn again.
+    pictures, of which there is a new one every `repeats` items; pictures are rendered when one of
+    the same sitter is first drawn, and kept while they can be drawn again.
     """
 
     def __init__(
@@ -185,9 +186,7 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
             self._upright if config.tiaug is None else TiAug(config.tiaug.model_copy(update=size))
         )
         self._contrast = None if config.contrast is None else ContrastAug(config.contrast)
-        self._rendered: list[OrderedDict[int, Picture]] = [
-            OrderedDict() for _ in range(stream.lanes)
-        ]
+        self._rendered: list[dict[int, Picture]] = [{} for _ in range(stream.lanes)]
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         """Make batch `number`: (n, 1, h, w) float32 and (n, h, w) uint8."""
@@ -201,8 +200,9 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
         stream = self._config.stream
         rng = np.random.default_rng((self._config.seed, 1, lane, item))
         newest = int(item / stream.repeats)
-        back = 0 if stream.repeats == 1 else int(rng.integers(min(stream.window, newest + 1)))
-        celsius, labels = self._render(lane, newest - back)
+        reach = 1 if stream.repeats == 1 else min(stream.window, newest + 1)
+        back = 0 if stream.repeats == 1 else int(rng.integers(reach))
+        celsius, labels = self._picture(lane, newest - back, newest - reach + 1)
         if rng.random() < stream.augment:
             celsius, labels = self._tiaug(celsius, labels, rng)
             if self._contrast is not None:
@@ -212,15 +212,26 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
         method = stream.normalisations[int(rng.integers(len(stream.normalisations)))]
         return normalise(celsius, method), labels
 
-    def _render(self, lane: int, number: int) -> Picture:
+    def _picture(self, lane: int, number: int, oldest: int) -> Picture:
+        """Return picture `number` of a lane, whose pictures before `oldest` are no longer drawn."""
         rendered = self._rendered[lane]
         if number not in rendered:
-            rng = np.random.default_rng((self._config.seed, 0, lane, number))
-            sitter = (self._config.seed, 2, lane, number // PICTURES_PER_SITTER)
-            rendered[number] = self._side.sample(rng, sitter)
-            while len(rendered) > self._config.stream.window:
-                del rendered[min(rendered)]
+            for gone in [kept for kept in rendered if kept < oldest]:
+                del rendered[gone]
+            # Drawn in any order, pictures of one sitter would each build that person anew.
+            repeating = self._config.stream.repeats > 1
+            for one in _of_one_sitter(number) if repeating else (number,):
+                if one >= oldest and one not in rendered:
+                    rng = np.random.default_rng((self._config.seed, 0, lane, one))
+                    sitter = (self._config.seed, 2, lane, one // PICTURES_PER_SITTER)
+                    rendered[one] = self._side.sample(rng, sitter)
         return rendered[number]
+
+
+def _of_one_sitter(number: int) -> range:
+    """Return the numbers of the pictures that show whom picture `number` shows."""
+    first = number - number % PICTURES_PER_SITTER
+    return range(first, first + PICTURES_PER_SITTER)
 
 
 def validation_sets(

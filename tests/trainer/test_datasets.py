@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from thermoseg.errors import ConfigError
+from thermoseg.phantom.people import Person
+from thermoseg.phantom.training import draw_person
 from trainer.config import PhantomConfig, TrainingConfig, check_config
 from trainer.datasets import (
     BatchStream,
@@ -37,13 +39,17 @@ def a_config(**stream: Any) -> TrainingConfig:
 
 
 class Counting:
-    """A source whose pictures carry the number of their rendering."""
+    """A source that counts its pictures and how often somebody else sits down for one."""
 
     def __init__(self) -> None:
         self.rendered = 0
+        self.people = 0
+        self._sitter: tuple[int, ...] = ()
 
     def sample(self, rng: np.random.Generator, sitter: tuple[int, ...]) -> Picture:
         self.rendered += 1
+        self.people += sitter != self._sitter
+        self._sitter = sitter
         return rng.random((64, 80), np.float32), np.zeros((64, 80), np.uint8)
 
 
@@ -88,8 +94,33 @@ def test_repeats_render_less_and_use_pictures_about_as_often_as_asked() -> None:
     for number in range(200):
         stream[number]
 
-    # 400 items, a new picture every 4: 100, of which those never drawn are not rendered.
-    assert 85 <= source.rendered <= 100
+    # 400 items, a new picture every 4: 100, rendered by eights.
+    assert source.rendered in (96, 104)
+
+
+def test_each_person_is_built_once_in_whatever_order_pictures_repeat() -> None:
+    source = Counting()
+    stream = BatchStream(a_config(repeats=4, window=64, lanes=1, augment=0.0), source)
+
+    for number in range(200):
+        stream[number]
+
+    # 100 pictures, eight of each person; the last four may not have been drawn yet.
+    assert source.people in (12, 13)
+
+
+def test_pictures_that_cannot_be_drawn_again_are_let_go() -> None:
+    config = a_config(repeats=2, window=16, lanes=1, augment=0.0)
+    source = Counting()
+    stream = BatchStream(config, source)
+    for number in range(60):
+        stream[number]
+    seen = source.rendered
+
+    again = stream[2]
+
+    assert source.rendered > seen
+    assert torch.equal(again[0], BatchStream(config, Counting())[2][0])
 
 
 def save_people(folder: Path, people: str, celsius: float = 30.0) -> None:
@@ -289,6 +320,22 @@ def test_a_phantom_of_few_pictures_gives_no_others() -> None:
 
     assert len({celsius.tobytes() for celsius, _ in drawn}) == 3
     assert np.array_equal(drawn[0][0], again[0])
+
+
+def test_a_phantom_of_few_pictures_builds_each_person_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def build(*arguments: Any) -> Person:
+        built.append(arguments)
+        return draw_person(*arguments)
+
+    monkeypatch.setattr("trainer.datasets.draw_person", build)
+    source = PhantomSource(PhantomConfig(kind="phantom", pictures=11), 48, 60)
+
+    drawn = [source.sample(np.random.default_rng(i), (7, 2, 0, i)) for i in range(80)]
+
+    assert len({celsius.tobytes() for celsius, _ in drawn}) == 11
+    assert len(built) == 2
 
 
 def test_the_examples_of_the_documents_are_valid() -> None:
