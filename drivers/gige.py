@@ -28,6 +28,7 @@ from drivers.gige_nodes import (
     Nodes,
     Scale,
     read_parameters,
+    set_modes,
     set_parameters,
     set_rate,
     set_scale,
@@ -62,8 +63,12 @@ BUFFER_BYTES: Final = 64 * 2**20
 """Of all buffers together, at most."""
 LARGEST_PAYLOAD: Final = 64 * 2**20
 """Bytes of a picture; a camera that announces more is not one of ours."""
-FIRST_S: Final = 1.5
-"""Patience for the first whole picture."""
+SOCKET_PICTURES: Final = 8
+"""So many fit into the socket's buffer, if the system allows; its own holds a fifth of one."""
+LARGEST_SOCKET_BUFFER: Final = 64 * 2**20
+"""Bytes."""
+FIRST_S: Final = 3.0
+"""Patience for the first whole picture; a correction may come before it."""
 QUIET_S: Final = 0.5
 """Without a picture for so long, it is asked whether the camera is there."""
 QUIET_FRAMES: Final = 3
@@ -349,7 +354,9 @@ class GigeCamera:
         pulse = library.pulse(ip)
         try:
             if not pulse.answers():
-                raise CameraError(f"no GigE camera answers at {ip}; check cable and power")
+                raise CameraError(
+                    f"no GigE camera answers at {ip}; check cable and power, {FIREWALL}"
+                )
         finally:
             pulse.close()
         return _Found(ip, self._target, "", "", ip)
@@ -364,6 +371,7 @@ class GigeCamera:
                 f"{self._target}; leave the serial number or ?ip= away"
             )
         vendor, model = nodes.text("DeviceVendorName"), nodes.text("DeviceModelName")
+        set_modes(nodes)
         pixels = _set_pixels(nodes, self._name)
         scale = set_scale(nodes, options.resolution)
         set_parameters(nodes, options.parameters)
@@ -532,6 +540,11 @@ class _Link:
                 f"{self._name} announces pictures of {payload} bytes; choose a smaller region in "
                 "its own program"
             )
+        # Without root Aravis has no ring of packets, and leaves the socket as the system makes it.
+        held.stream.set_property("socket-buffer", aravis.GvStreamSocketBuffer.FIXED)
+        held.stream.set_property(
+            "socket-buffer-size", min(SOCKET_PICTURES * payload, LARGEST_SOCKET_BUFFER)
+        )
         wanted = max(int(np.ceil(rate_hz * BUFFERED_S)), FEWEST_BUFFERS)
         for _ in range(max(min(wanted, BUFFER_BYTES // payload), 3)):
             held.stream.push_buffer(aravis.Buffer.new_allocate(payload))
@@ -624,7 +637,10 @@ class _Link:
         if quiet and self._pulse is not None and not self._pulse.beats():
             self._lost.set()
         if self._lost.is_set():
-            raise CameraLostError(f"{self._name} does not answer any more; check cable and power")
+            raise CameraLostError(
+                f"{self._name} does not answer any more; check cable and power, and that no other "
+                "program uses it"
+            )
 
     def _image(self, buffer: Any) -> _Image:  # noqa: ANN401 - of Aravis
         number = int(buffer.get_frame_id())

@@ -45,6 +45,14 @@ TAKEN: Final = 0.005
 NUC_COMMANDS: Final = ("NUCAction", "NUCStart", "ShutterNUC")
 SHUTTER_MODES: Final = {"auto": ("Automatic", "Auto", "On"), "manual": ("Off", "Manual")}
 
+MODES: Final = (
+    ("AcquisitionMode", "Continuous"),
+    ("TriggerMode", "Off"),
+    ("ImageMode", "Thermal"),
+    ("CMOSBitDepth", "bit14bit"),
+)
+"""What else has to hold for a stream of temperatures: nodes of all cameras, A-series, Ax5."""
+
 _RATE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*hz", re.IGNORECASE)
 
 
@@ -165,6 +173,16 @@ class Scale:
     """Which node said so, or why there is none."""
 
 
+def set_modes(nodes: Nodes) -> None:
+    """Undo what another program may have left: single pictures, a trigger, the visual image.
+
+    Which pixel formats there are depends on it.
+    """
+    for name, value in MODES:
+        if value in nodes.choices(name):
+            nodes.write(name, value)
+
+
 def set_scale(nodes: Nodes, wanted: str) -> Scale:
     """Ask for counts that are temperatures; return what the camera says they are then.
 
@@ -173,9 +191,6 @@ def set_scale(nodes: Nodes, wanted: str) -> Scale:
     wanted
         fine, coarse, off, or keep.
     """
-    for name, value in (("ImageMode", "Thermal"), ("CMOSBitDepth", "bit14bit")):
-        if value in nodes.choices(name):
-            nodes.write(name, value)
     if nodes.has("IRFormat"):
         if wanted != "keep":
             nodes.write("IRFormat", IR_FORMATS.get(wanted, "Radiometric"))

@@ -25,10 +25,10 @@ class GvcpPulse:
     """Feels the pulse of the camera at one address; used by one thread."""
 
     def __init__(self, ip: str) -> None:
-        """Open a socket to the camera; sends nothing yet."""
+        """Open a socket for the camera; sends nothing yet."""
+        self._address = ip, PORT
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.connect((ip, PORT))
         self._asked_s = -BEAT_S
         self._unanswered = 0
 
@@ -64,6 +64,7 @@ class GvcpPulse:
 
     def _ask(self) -> None:
         try:
+            self._socket.connect(self._address)
             self._socket.send(DISCOVERY)
         except OSError:  # no route, or nobody at that port: no answer either
             return

@@ -4,9 +4,9 @@ Run as a program, because it can be killed then, as a cable is pulled:
 `python fake_gige_camera.py SERIAL FAMILY [SETTING=VALUE …]`.  It says “ready” and lives until its
 input ends.  FAMILY is `a700`, `ax5` or `plain`.
 
-The picture is 22.01 °C with an ellipse of 34.49 °C; its first two pixels hold the number of the
-frame, the third how often a NUC was asked for.  What the counts mean follows the registers, as in
-a real camera.
+The picture is 22.01 °C with an ellipse of 34.49 °C; its first two pixels tell how many were sent
+before, the third how often a NUC was asked for, the next two the number that travels with it.  What
+the counts mean follows the registers, as in a real camera.
 """
 
 import ctypes
@@ -26,7 +26,13 @@ MONO14 = 0x01100025
 NUC, NUC_COUNT, NUC_MODE = 0x3000, 0x3004, 0x3008
 MODE, RESOLUTION, FORMAT, RATE, IMAGE, BITS = 0x3010, 0x3014, 0x3018, 0x301C, 0x3020, 0x3024
 FLOATS = 0x3100
-SETTINGS = {"width": 0x100, "height": 0x104, "period_us": 0x138, "mode": MODE, "format": FORMAT}
+SETTINGS = {
+    "width": 0x100,
+    "height": 0x104,
+    "period_us": 0x138,
+    "acquisition": 0x12C,
+    "trigger": 0x300,
+}
 
 
 def register(name: str, address: int, kind: str = "IntReg") -> str:
@@ -106,6 +112,8 @@ def xml_of(family: str) -> str:
         text = text.replace('"AcquisitionFrameRate"', '"HiddenFrameRate"')
     if family == "a700":
         text = text.replace('"AcquisitionFrameRate"', '"HiddenFrameRate"')
+        thermal_only = f"<Value>{0x01100007}</Value><pIsAvailable>ImageModeRegister</pIsAvailable>"
+        text = text.replace(f"<Value>{0x01100007}</Value>", thermal_only)
     return text.replace("</RegisterDescription>", NODES[family] + "</RegisterDescription>")
 
 
@@ -118,6 +126,7 @@ class Scene:
         library.arv_buffer_get_frame_id.restype = ctypes.c_uint64
         self.camera = ctypes.c_void_p(hash(camera))
         self.family = family
+        self.sent = 0
         self.pictures: dict[tuple[float, int, int], np.ndarray] = {}
         kind = ctypes.CFUNCTYPE(
             None,
@@ -163,7 +172,9 @@ class Scene:
             self.poke(NUC, 0)
             self.poke(NUC_COUNT, self.peek(NUC_COUNT) + 1)
         frame = self.library.arv_buffer_get_frame_id(pointer)
-        picture[0, :3] = frame & 0x3FFF, frame >> 14, self.peek(NUC_COUNT)
+        picture[0, :2] = self.sent & 0x3FFF, self.sent >> 14
+        picture[0, 2:5] = self.peek(NUC_COUNT), frame & 0x3FFF, frame >> 14
+        self.sent += 1
         ctypes.memmove(start, picture.ctypes.data, picture.nbytes)
 
     def picture(self, per_k: float, width: int, height: int) -> np.ndarray:

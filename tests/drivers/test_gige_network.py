@@ -33,6 +33,7 @@ from thermoseg.session import Session
 
 PROGRAM = Path(__file__).with_name("fake_gige_camera.py")
 CLONE_NEWNET = 0x40000000
+CAPABILITIES_3, CAP_NET_RAW = 0x20080522, 13
 SIOCSIFFLAGS, UP_AND_RUNNING = 0x8914, 0x41
 WALL_C, FACE_C = 22.01, 34.49
 SIXTY_HZ = ("width=640", "height=512", "period_us=16667")
@@ -92,9 +93,16 @@ def plug(wait_for: Callable[..., None]) -> Iterator[Callable[..., Plugged]]:
         return plugged[-1]
 
     yield start
-    for camera in plugged:
-        camera.unplug()
-    wait_for(lambda: not any(thread.name == FAREWELL for thread in threading.enumerate()), 30)
+    try:
+        wait_for(is_freed, 30)  # which is sooner while somebody answers
+    finally:
+        for camera in plugged:
+            camera.unplug()
+
+
+def is_freed() -> bool:
+    """Whether no thread is busy any more with a camera that was closed."""
+    return not any(thread.name == FAREWELL for thread in threading.enumerate())
 
 
 @pytest.fixture
@@ -112,9 +120,14 @@ def open_camera() -> Iterator[Callable[[str], GigeCamera]]:
         camera.close()
 
 
-def number_in(frame: Frame) -> int:
-    """Return the number that the fake camera wrote into the picture."""
+def sent_before(frame: Frame) -> int:
+    """Return how many pictures the fake camera had sent before this one, by its own count."""
     return int(frame.counts[0, 0]) + (int(frame.counts[0, 1]) << 14)
+
+
+def block_of(frame: Frame) -> int:
+    """Return the number of 16 bits that travelled with the picture."""
+    return int(frame.counts[0, 3]) + (int(frame.counts[0, 4]) << 14)
 
 
 def test_an_a700_is_listed_and_streams_known_temperatures_at_60_hz_without_a_loss(
@@ -124,29 +137,82 @@ def test_an_a700_is_listed_and_streams_known_temperatures_at_60_hz_without_a_los
     (listing,) = GigeCamera.discover()
     camera = open_camera(listing.address)
     info = camera.open()
-    began_s = time.monotonic()
-    numbers, steps_s, last_s, hot_c, cold_c, indices = [], [], None, set(), set(), []
-    for _ in range(600):
+    sent, blocks, indices, times_s, hot_c, cold_c = [], [], [], [], set(), set()
+    for _ in range(260):
         frame = camera.read(timeout_s=0.5)
-        numbers.append(number_in(frame))
+        sent.append(sent_before(frame))
+        blocks.append(block_of(frame))
         indices.append(frame.index)
+        times_s.append(frame.time_s)
         hot_c.add(round(float(frame.celsius[256, 320]), 3))
         cold_c.add(round(float(frame.celsius[500, 10]), 3))
-        steps_s += [] if last_s is None else [frame.time_s - last_s]
-        last_s = frame.time_s
-    took_s = time.monotonic() - began_s
     told = camera.telemetry()
 
     assert (listing.address, listing.model) == ("gige:A7", "FLIR A700")
     assert (info.width, info.height, info.rate_hz, info.serial) == (640, 512, 60, "A7")
     assert (hot_c, cold_c) == ({FACE_C}, {WALL_C})
-    assert set(np.diff(numbers)) == {1}, "a picture is missing, or came twice"
-    assert indices == list(range(600)), "the camera's 16-bit numbers begin anew on the way"
-    assert numbers[0] < 65536 <= numbers[-1] + 600
-    assert np.median(steps_s) == pytest.approx(1 / 60, rel=0.02)
-    assert 9 < took_s < 12
+    assert set(np.diff(sent)) == {1}, "a picture is missing, or came twice"
+    assert indices == list(range(260))
+    # The numbers of GigE Vision 1.x have 16 bits and leave 0 out; the fake camera begins near the
+    # end of them.
+    last = blocks.index(65535)
+    assert blocks[last + 1] == 1, "they began anew on the way"
+    assert np.median(np.diff(times_s)) == pytest.approx(1 / 60, rel=0.05)
     assert told["incomplete"] == told["frames_missing"] == told["underruns"] == 0
-    assert float(told["packets"]) > 600 * 400
+    assert float(told["packets"]) > 260 * 400
+
+
+@pytest.fixture
+def no_raw_sockets() -> Iterator[None]:
+    """Take this thread's right to raw sockets, which users without root lack; it comes back."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0)
+    rights = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, rights) == 0
+    effective = rights[0]
+    rights[0] = effective & ~(1 << CAP_NET_RAW)
+    assert libc.capset(header, rights) == 0
+    yield
+    rights[0] = effective
+    assert libc.capset(header, rights) == 0
+
+
+def test_a_user_without_root_gets_whole_pictures_as_well(
+    plug: Callable[..., Plugged],
+    open_camera: Callable[[str], GigeCamera],
+    no_raw_sockets: None,
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
+        if trial.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < 1 << 21:
+            pytest.skip("net.core.rmem_max of this machine lets no socket hold a whole picture")
+    plug("A7", "a700", *SIXTY_HZ)
+    camera = open_camera("gige:A7?ip=127.0.0.1")
+    camera.open()
+    delivered, refused = 0, 0
+    while delivered < 60 and refused < 6:
+        try:
+            camera.read(timeout_s=0.5)
+        except FrameRefusedError:  # a busy machine may let even this buffer run over
+            refused += 1
+        else:
+            delivered += 1
+
+    assert delivered == 60
+
+
+def test_what_another_program_left_is_undone(
+    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+) -> None:
+    """The fake A700 begins with its visual image, and offers 16 bits for the thermal one only."""
+    plug("A7", "a700", "acquisition=2", "trigger=1")
+    camera = open_camera("gige:A7?ip=127.0.0.1")
+    info = camera.open()
+    left = {name: camera._link.nodes.text(name) for name in ("AcquisitionMode", "TriggerMode")}
+
+    assert info.radiometry.scale_k == 0.01
+    assert left == {"AcquisitionMode": "Continuous", "TriggerMode": "Off"}
+    assert camera.read(timeout_s=0.5).celsius[256, 256] == pytest.approx(FACE_C, abs=0.01)
 
 
 def test_object_parameters_are_set_read_back_and_told(
@@ -154,7 +220,8 @@ def test_object_parameters_are_set_read_back_and_told(
 ) -> None:
     plug("A7", "a700")
     camera = open_camera(
-        "gige:A7?resolution=coarse&emissivity=0.98&reflected_c=24.5&humidity=0.6&shutter=manual"
+        "gige:A7?ip=127.0.0.1&resolution=coarse&shutter=manual"
+        "&emissivity=0.98&reflected_c=24.5&humidity=0.6"
     )
     info = camera.open()
     frame = camera.read(timeout_s=0.5)
@@ -204,7 +271,7 @@ def test_a_nuc_reaches_the_camera_and_flags_the_frames(
     wait_for: Callable[..., None],
 ) -> None:
     plug("A7", "a700")
-    camera = open_camera("gige:A7")
+    camera = open_camera("gige:A7?ip=127.0.0.1")
     camera.open()
     before = camera.read(timeout_s=0.5)
     camera.actions["Flat-field correction"]()
@@ -218,12 +285,12 @@ def test_a_nuc_reaches_the_camera_and_flags_the_frames(
 def test_incomplete_pictures_are_refused_and_none_is_delivered(
     plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
 ) -> None:
-    plug("A7", "a700", "lost=0.004", *SIXTY_HZ)
-    camera = open_camera("gige:A7")
+    plug("A7", "a700", "lost=0.002", *SIXTY_HZ)
+    camera = open_camera("gige:A7?ip=127.0.0.1")
     camera.open()
     delivered, refused, indices = 0, list[str](), list[int]()
-    until_s = time.monotonic() + 3
-    while time.monotonic() < until_s:
+    until_s = time.monotonic() + 20
+    while (delivered < 10 or len(refused) < 10) and time.monotonic() < until_s:
         try:
             frame = camera.read(timeout_s=0.25)
         except FrameRefusedError as error:
@@ -237,10 +304,10 @@ def test_incomplete_pictures_are_refused_and_none_is_delivered(
             assert set(np.unique(frame.counts[1:])) == {29516, 30764}
     told = camera.telemetry()
 
-    assert delivered > 0
-    assert float(told["packets_missing"]) > 0 or float(told["packets_resent"]) > 0
+    assert delivered >= 10
+    assert len(refused) >= 10
     assert all("came in pieces" in reason for reason in refused)
-    assert len(refused) <= float(told["incomplete"])
+    assert len(refused) <= float(told["incomplete"]) <= float(told["packets_missing"])
     assert np.all(np.diff(indices) >= 1)
 
 
@@ -248,11 +315,11 @@ def test_a_camera_that_another_program_controls_is_named_so(
     plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("A7", "a700")
-    first = open_camera("gige:A7")
+    first = open_camera("gige:A7?ip=127.0.0.1")
     first.open()
 
     with pytest.raises(CameraError, match="in use by another program"):
-        open_camera("gige:A7").open()
+        open_camera("gige:A7?ip=127.0.0.1").open()
     assert first.read(timeout_s=0.5).radiometric
 
 
@@ -266,14 +333,18 @@ def test_the_wrong_camera_at_an_address_is_refused(
     with pytest.raises(CameraError, match=r"does not answer \(there: gige:A7\)"):
         open_camera("gige:B8").open()
     with pytest.raises(CameraError, match=r"cannot send 50 frames.* one of 15, 30, 60"):
-        open_camera("gige:A7?rate_hz=50").open()
+        open_camera("gige:A7?ip=127.0.0.1&rate_hz=50").open()
+    with pytest.raises(CameraError, match=r"no GigE camera answers at 10\.1\.2\.3; .*same subnet"):
+        open_camera("gige:?ip=10.1.2.3").open()
 
 
-def test_a_lost_camera_is_noticed_in_time_and_neither_read_nor_close_hang(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+def test_a_lost_camera_is_noticed_without_hanging_and_can_be_opened_again(
+    plug: Callable[..., Plugged],
+    open_camera: Callable[[str], GigeCamera],
+    wait_for: Callable[..., None],
 ) -> None:
     plugged = plug("A7", "a700")
-    camera = open_camera("gige:A7")
+    camera = open_camera("gige:A7?ip=127.0.0.1")
     camera.open()
     camera.read(timeout_s=0.5)
     plugged.unplug()
@@ -291,31 +362,42 @@ def test_a_lost_camera_is_noticed_in_time_and_neither_read_nor_close_hang(
     noticed_s = time.monotonic() - gone_s
     camera.close()
     closed_s = time.monotonic() - gone_s - noticed_s
+    plugged.plug()
+    wait_for(is_freed, 30)
+    camera.open()
 
+    assert camera.read(timeout_s=0.5).celsius[256, 256] == pytest.approx(FACE_C, abs=0.01)
     assert "does not answer any more" in str(lost)
-    assert noticed_s < 2
-    assert longest_s < 0.5
-    assert closed_s < 0.2
+    # On a quiet machine 1.4, 0.25 and 0.01 s.  Aravis alone notices after 5 s, waits 2.5 s for each
+    # answer of a camera that is gone, and up to 10 s to free it.
+    assert noticed_s < 4
+    assert longest_s < 1.5
+    assert closed_s < 1.5
 
 
 def test_a_session_survives_a_restart_of_its_camera_and_records_the_gap(
-    plug: Callable[..., Plugged], wait_for: Callable[..., None], tmp_path: Path
+    plug: Callable[..., Plugged], wait_for: Callable[..., None]
 ) -> None:
     plugged = plug("A7", "a700")
-    session = Session(make_camera("gige:A7"), None, address="gige:A7")
+    address = "gige:A7?ip=127.0.0.1"
+    session = Session(make_camera(address), None, address=address)
     with session:
-        session.wait_opened(10)
-        wait_for(lambda: session.counts().captured > 20)
+        session.wait_opened(20)
+        wait_for(lambda: session.counts().captured > 20, 20)
+        running_s = time.monotonic()
         plugged.unplug()
-        wait_for(lambda: session.lost)
+        gone_s = time.monotonic()
+        wait_for(lambda: session.lost, 20)
         plugged.plug()
-        wait_for(lambda: session.counts().reopened == 1 and not session.lost)
+        back_s = time.monotonic()
+        wait_for(lambda: session.counts().reopened == 1 and not session.lost, 20)
         captured = session.counts().captured
-        wait_for(lambda: session.counts().captured > captured + 20)
+        wait_for(lambda: session.counts().captured > captured + 20, 20)
+        streaming_s = time.monotonic()
     counts = session.counts()
     texts = [event.text for event in session.events]
 
-    assert (counts.gaps, counts.reopened, counts.refused) == (1, 1, 0)
-    assert 1 < counts.gap_seconds < 10
+    assert (counts.gaps, counts.reopened) == (1, 1)
+    assert counts.refused <= 1, "the one that was on its way when the camera went"
+    assert back_s - gone_s - 0.5 < counts.gap_seconds < streaming_s - running_s + 0.5
     assert any(text.startswith("gap of") for text in texts)
-    assert not any("kept a read waiting" in text for text in texts)
