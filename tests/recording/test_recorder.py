@@ -17,9 +17,10 @@ from thermoseg.errors import RecordingError
 from thermoseg.frames import FrameFlag
 from thermoseg.recording import recorder as recorder_module
 from thermoseg.recording import writer
-from thermoseg.recording.layout import REGIONS
+from thermoseg.recording.layout import REGIONS, create_datasets
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import DiskLimits, Recorder
+from thermoseg.recording.ring import MESSAGE, Kind, SharedMemory
 from thermoseg.rois import ROI_NAMES
 
 
@@ -209,15 +210,16 @@ def test_offering_a_frame_costs_little_more_than_copying_it(made, make_recorder)
     assert statistics.median(offering) < 0.05
 
 
-def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder, wait_for):
+def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder, monkeypatch):
+    """With more frames than wait in memory, and more patience than a busy machine needs."""
+    monkeypatch.setattr(recorder_module, "FILE_WAIT_S", 60.0)
     info = made.made_info(live=False)
     recorder = make_recorder(info=info)
-    recorder.offer(made.made_frame(0, info))
-    wait_for(lambda: recorder.status().recorded == 1)
-    for index in range(1, 600):
+    frames = 2 * len(recorder._memory.frames.slots)
+    for index in range(frames):
         recorder.offer(made.made_frame(index, info))
     summary = recorder.stop()
-    assert (summary.recorded, summary.dropped) == (600, 0)
+    assert (summary.recorded, summary.dropped) == (frames, 0)
 
 
 def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
@@ -228,10 +230,10 @@ def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
     for index in range(10):
         recorder.offer(made.made_frame(index, info))
     wait_for(lambda: recorder._memory.control["flushed"] == 10)
-    writer_of(recorder).kill()
-    began = time.monotonic()
-    wait_for(lambda: recorder.status().failed, 2.0)
-    assert time.monotonic() - began < 2
+    process = writer_of(recorder)
+    process.kill()
+    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE)
+    assert recorder.status().failed, "the first look tells"
     for index in range(10, 30):
         recorder.offer(made.made_frame(index, info))
     assert "ended unexpectedly" in recorder.status().failed
@@ -299,20 +301,74 @@ def test_nothing_is_left_behind(made, recorded, make_recorder, wait_for):
     assert not psutil.Process().children()
 
 
-def test_every_flush_reaches_the_disk(made, tmp_path, monkeypatch):
+@pytest.fixture
+def job(made, tmp_path):
+    """A job of the writer in this process, and its memory."""
+    geometry = recorder_module._geometry(made.made_info())
+    memory = SharedMemory.create(geometry)
+    attributes = recorder_module._attributes(made.made_info(), "made:", made.MODEL)
+    path = str(tmp_path / "s.h5")
+    yield writer.WriterJob(path, attributes, geometry, memory.token, os.getppid(), 0), memory
+    if isinstance(memory.token, int):
+        os.close(memory.token)
+
+
+def test_every_flush_reaches_the_disk(job, monkeypatch):
     synced = []
     monkeypatch.setattr(writer.os, "fsync", lambda descriptor: synced.append(descriptor))
-    geometry = recorder_module._geometry(made.made_info())
-    memory = recorder_module.SharedMemory.create(geometry)
-    job = writer.WriterJob(str(tmp_path / "s.h5"), {}, geometry, memory.token, os.getpid(), 0)
-    session = writer.SessionWriter(job, memory)
+    session = writer.SessionWriter(*job)
     before = len(synced)
     session.flush()
     session.flush()
     assert len(synced) == before + 2
     session.finish("stopped")
-    os.close(memory.token)
     assert writer.FLUSH_INTERVAL_S <= 0.5
+
+
+def test_the_file_gets_its_name_when_it_is_whole(monkeypatch, job):
+    path = Path(job[0].path)
+    seen = []
+
+    def create(file, height, width):
+        seen.append(path.exists())
+        create_datasets(file, height, width)
+
+    monkeypatch.setattr(writer, "create_datasets", create)
+    session = writer.SessionWriter(*job)
+    as_killed = path.read_bytes()
+    session.finish("stopped")
+    assert [entry.name for entry in path.parent.iterdir()] == ["s.h5"]
+
+    path.write_bytes(as_killed)
+    with Recording(path) as recording:
+        assert (len(recording), recording.complete) == (0, False)
+    assert seen == [False]
+
+
+def test_a_file_that_is_there_is_not_overwritten(job):
+    path = Path(job[0].path)
+    path.write_bytes(b"somebody's")
+    with pytest.raises(FileExistsError):
+        writer.SessionWriter(*job)
+    assert path.read_bytes() == b"somebody's"
+
+
+def test_the_first_frame_is_safe_at_once(monkeypatch, made, job):
+    """What waits while the writer starts is not lost with it half a second later."""
+    monkeypatch.setattr(writer, "FLUSH_INTERVAL_S", 3600.0)
+    memory = job[1]
+    slot = memory.frames.claim()
+    memory.frames.slots[slot]["index"] = 7
+    messages = [MESSAGE.pack(Kind.FRAME, slot), MESSAGE.pack(Kind.STOP, 0)]
+    flushed = []
+
+    class Inbox:
+        def get(self, timeout):
+            flushed.append(int(memory.control["flushed"]))
+            return messages.pop(0)
+
+    assert writer._write(*job, Inbox()) == ""
+    assert flushed == [0, 1]
 
 
 class TestRefusals:

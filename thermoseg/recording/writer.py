@@ -96,11 +96,7 @@ class SessionWriter:
         """
         self._names = SessionNames(Path(job.path))
         self._memory = memory
-        self._file = h5py.File(job.path, "x", libver=LIBVER)
-        for name, value in job.attributes.items():
-            self._file.attrs[name] = value
-        create_datasets(self._file, job.geometry.height, job.geometry.width)
-        append(self._file["reasons"], [b""])
+        self._file = _new_file(job)
         self._file.swmr_mode = True
         self._events_file = self._names.events.open("xb")
         self._counts: h5py.Dataset = self._file["frames/counts"]
@@ -256,6 +252,22 @@ def main() -> None:
     os._exit(0)
 
 
+def _new_file(job: WriterJob) -> h5py.File:
+    """Create the session, which gets its name when it is whole: no kill leaves half a header."""
+    path = Path(job.path)
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), job.path)
+    nameless = path.with_name(f"{path.name}.new")
+    file = h5py.File(nameless, "w", libver=LIBVER)
+    for name, value in job.attributes.items():
+        file.attrs[name] = value
+    create_datasets(file, job.geometry.height, job.geometry.width)
+    append(file["reasons"], [b""])
+    file.close()
+    nameless.rename(path)
+    return h5py.File(path, "r+", libver=LIBVER)
+
+
 def _listen(inbox: queue.SimpleQueue[bytes]) -> None:
     """Pass on the messages that come through the pipe; an empty one is its end."""
     while len(message := sys.stdin.buffer.read(MESSAGE.size)) == MESSAGE.size:
@@ -284,7 +296,8 @@ def _write(job: WriterJob, memory: SharedMemory, inbox: queue.SimpleQueue[bytes]
         since_s = time.monotonic() - last_flush
         soon_s = max(MIN_FLUSH_INTERVAL_S, flush_s / MAX_FLUSH_SHARE)
         behind = since_s >= soon_s and writer.unflushed_s >= FLUSH_INTERVAL_S
-        if since_s < FLUSH_INTERVAL_S and not behind:
+        first = memory.control["written"] and not memory.control["flushed"]
+        if since_s < FLUSH_INTERVAL_S and not (behind or first):
             continue
         last_flush = time.monotonic()
         writer.flush()
