@@ -16,7 +16,7 @@ from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
 from thermoseg.frames import Frame
 from thermoseg.inference.choose import DEFAULT_MODEL, choose_segmenter
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 from thermoseg.silent_openvino import openvino
 
 HEIGHT, WIDTH = 512, 640

@@ -89,10 +89,13 @@ def test_the_folders_that_hide_a_purpose_do_not_exist() -> None:
 
 
 def test_packages_re_export_nothing() -> None:
+    """What `thermoseg.networks` imports, its table of networks uses; ruff sees to unused ones."""
     packages = [
         path
         for room in ("thermoseg", "trainer", "ui", "drivers")
         for path in (ROOT / room).rglob("__init__.py")
     ]
 
-    assert [path for path in packages if "import " in path.read_text(encoding="utf-8")] == []
+    assert [
+        path.parent.name for path in packages if "import " in path.read_text(encoding="utf-8")
+    ] == ["networks"]

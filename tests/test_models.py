@@ -29,7 +29,7 @@ from thermoseg.models import (
     save_model,
     user_models_folder,
 )
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 
 PICTURE = torch.linspace(-1, 1, 64 * 64).reshape(1, 1, 64, 64)
 

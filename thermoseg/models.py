@@ -83,7 +83,7 @@ class ModelHeader(BaseModel):
     name: str = Field(pattern=rf"^{_NAME.pattern}$")
     """Such as `face-compact`."""
     network: str
-    """Name in `thermoseg.networks.build`; `own` in an ONNX file of a network of the user's."""
+    """What `thermoseg.networks.build` calls it; `own` in the ONNX file of a user's own."""
     width: int = Field(ge=2, le=512)
     """Channels of the network's first level."""
     num_classes: int = Field(default=len(Region), ge=1, le=255)
@@ -464,7 +464,7 @@ def _filled_network(
     """Build the network without memory, compare shapes, then give it the file's arrays."""
     import torch
 
-    from thermoseg.networks.build import build
+    from thermoseg.networks import build
 
     try:
         with torch.device("meta"):

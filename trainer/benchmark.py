@@ -27,7 +27,7 @@ from pydantic import Field
 
 from thermoseg.errors import ConfigError, ThermoSegError, TrainingError
 from thermoseg.labels import NUM_CLASSES
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 from trainer.benchmark_report import Result, write_report
 from trainer.checkpoint import load_checkpoint
 from trainer.config import (

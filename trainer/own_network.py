@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from thermoseg.errors import ConfigError
 from thermoseg.labels import NUM_CLASSES
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 from trainer.config import NetworkConfig
 
 KEY: Final = "network.name"

@@ -15,7 +15,7 @@ from thermoseg.inference.choose import choose_segmenter
 from thermoseg.inference.openvino_backend import OpenVinoRunner, converted
 from thermoseg.inference.torch_backend import TorchCpuRunner, TorchCudaRunner
 from thermoseg.models import ModelHeader, load_model, save_model, user_models_folder
-from thermoseg.networks.build import NETWORKS, build
+from thermoseg.networks import NETWORKS, build
 
 SIZE = (64, 96)
 

@@ -31,7 +31,7 @@ from thermoseg.models import (
     save_onnx,
     user_models_folder,
 )
-from thermoseg.networks.build import NETWORKS, build
+from thermoseg.networks import NETWORKS, build
 from thermoseg.onnx_file import read_content, with_metadata
 
 SIZE = (72, 100)

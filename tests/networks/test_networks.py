@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+import thermoseg.networks
 from thermoseg.models import ModelHeader, load_model, save_model
-from thermoseg.networks.build import NETWORKS, build
+from thermoseg.networks import NETWORKS, build
 
 
 def parameters(network: nn.Module) -> int:
@@ -27,7 +28,9 @@ def full_size(name: str, num_classes: int, in_channels: int) -> Any:
         # 34,878,573 for 3 channels in and 1 out in the public LeeJunHyun/Image_Segmentation code,
         # whose layout the SAM-CL authors' checkpoints have; 34,877,746 is 1 in and 6 out
         ("attention_unet", 34_877_746),
-        # "31 M" in Ronneberger et al. 2015 as counted by Joshi et al. 2022
+        # 31,037,633 for 3 channels in and 1 out is what U-Net with batch normalisation is commonly
+        # listed with, and 7,763,041 at width 32 (mateuszbuda/brain-segmentation-pytorch); 1 in and
+        # 6 out takes 2 * 576 weights off the first layer and adds 5 * 65 to the last
         ("unet", 31_036_806),
     ],
 )
@@ -104,8 +107,14 @@ def test_a_batch_of_one_picture_can_be_trained(name: str) -> None:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-def test_attention_unet_counts_34878573_parameters_for_colour_to_one_class() -> None:
-    assert parameters(build("attention_unet", num_classes=1, in_channels=3)) == 34_878_573
+@pytest.mark.parametrize(
+    ("name", "width", "expected"),
+    [("attention_unet", 64, 34_878_573), ("unet", 64, 31_037_633), ("unet", 32, 7_763_041)],
+)
+def test_for_colour_to_one_class_the_parameters_are_those_of_public_code(
+    name: str, width: int, expected: int
+) -> None:
+    assert parameters(build(name, num_classes=1, width=width, in_channels=3)) == expected
 
 
 def test_the_compact_network_fits_into_ten_megabytes_of_half_precision() -> None:
@@ -198,6 +207,13 @@ def test_the_compact_network_sees_single_pixels_and_the_whole_picture() -> None:
     assert difference[65, 81] > 1e-3
     assert difference[0, 0] > 0
     assert difference[-1, -1] > 0
+
+
+def test_the_package_builds_a_network_of_full_size_unless_told_otherwise() -> None:
+    with torch.device("meta"):
+        network = thermoseg.networks.build("attention_unet")
+
+    assert parameters(network) == 34_877_746
 
 
 def test_a_network_that_does_not_exist_is_named_with_those_that_do() -> None:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from thermoseg.errors import ConfigError
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 from trainer.contrastive import FeatureTap, PixelContrast, Queue, draw_anchors, pixel_contrast
 
 

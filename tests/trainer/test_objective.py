@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from thermoseg.errors import ConfigError
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 from trainer.checkpoint import load_checkpoint
 from trainer.config import ObjectiveConfig, TrainingConfig, check_config
 from trainer.loop import Progress, Training

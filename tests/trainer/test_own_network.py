@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from thermoseg.errors import ConfigError
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 from thermoseg.networks.unet import UNet
 from trainer.config import NetworkConfig
 from trainer.own_network import build_network

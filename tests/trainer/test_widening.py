@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from thermoseg.networks.build import build
+from thermoseg.networks import build
 from trainer.widening import widen
 
 

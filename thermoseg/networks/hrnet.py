@@ -74,7 +74,7 @@ class HRNetV2W48(nn.Module):
     """Four branches that keep the resolution, all of them joined for the classifier.
 
     `width` counts the channels of the stem, 64 as published, and the finest branch has three
-    quarters of them: at the default width this is W48, with 65.9 million parameters.
+    quarters of them: at the default width this is W48, with 65.8 million parameters.
     """
 
     multiple = 32
