@@ -868,16 +868,16 @@ SCRIPT = """
     LeptonCamera.system = replace(LeptonCamera.system, nodes=lambda: [node])
     camera = make_camera("lepton:A1")
     (listing,) = camera.discover()
-    told = {"size": listing.size, "problem": listing.problem, "frames": [], "late": 0}
+    told = {"size": listing.size, "problem": listing.problem, "frames": [], "late_s": []}
     began = time.monotonic()
     try:
         told["model"] = camera.open().model
-        while told["late"] < 2:
+        while len(told["late_s"]) < 3:
             began = time.monotonic()
             try:
                 frame = camera.read(0.25)
             except CameraTimeoutError:
-                told["late"] += 1
+                told["late_s"].append(time.monotonic() - began)
             else:
                 told["frames"].append((frame.index, float(frame.celsius[0, 0]), frame.time_s))
     except CameraError as error:
@@ -934,8 +934,8 @@ def test_opencv_streams_from_v4l2_and_a_stall_ends_each_read_in_time(see: Any) -
     # OpenCV throws the first picture of a stream away.
     assert [index for index, _, _ in told["frames"]] == list(range(8))
     assert all(corner == pytest.approx(20, abs=0.3) for _, corner, _ in told["frames"])
-    assert told["late"] == 2
-    assert 0.2 < told["seconds"] < 0.5
+    # The quickest, as a busy machine may hold one up; OpenCV by itself would wait a whole second.
+    assert 0.2 < min(told["late_s"]) < 0.5
 
 
 def test_opencv_notices_that_the_camera_is_unplugged(see: Any) -> None:
