@@ -1,0 +1,495 @@
+"""The GigE driver over a stand-in for Aravis: what its fake camera cannot do, and without root."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from drivers import gige, gvcp_pulse
+from drivers.gige import GigeCamera, GigeLibrary, load_aravis
+from drivers.gvcp_pulse import GvcpPulse
+from thermoseg.cameras import make_camera
+from thermoseg.errors import (
+    CameraError,
+    CameraLostError,
+    CameraTimeoutError,
+    DriverMissingError,
+    FrameRefusedError,
+)
+from thermoseg.frames import FrameFlag
+from thermoseg.radiometry import LinearRadiometry, ObjectParameters
+
+MONO8, MONO14, MONO16 = 0x01080001, 0x01100025, 0x01100007
+WARM = np.array([[29516, 30764, 29516], [29516, 30764, 29516]], np.uint16)
+"""22.01 and 34.49 °C in hundredths of a kelvin."""
+
+
+class GenicamError(Exception):
+    """What the stand-in raises as GLib's error."""
+
+
+@dataclass
+class Node:
+    """One feature: text in, text out."""
+
+    value: str
+    choices: tuple[str, ...] = ()
+    unit: str | None = None
+    largest: float | None = None
+    takes: Callable[[str], str] = str
+    """What becomes of a value that is written."""
+
+    def get_value_as_string(self) -> str:
+        if self.value == "silent":
+            raise GenicamError("arv-device-error-quark: read timeout (5)")
+        return self.value
+
+    def set_value_from_string(self, value: str) -> None:
+        if self.choices and value not in self.choices:
+            raise GenicamError(f"{value} is no choice")
+        self.value = self.takes(value)
+
+    def get_unit(self) -> str | None:
+        return self.unit
+
+
+def a700() -> dict[str, Node]:
+    formats = ("Radiometric", "TemperatureLinear100mK", "TemperatureLinear10mK")
+    return {
+        "DeviceVendorName": Node("FLIR Systems AB"),
+        "DeviceModelName": Node("FLIR A700"),
+        "DeviceSerialNumber": Node("A7"),
+        "PixelFormat": Node("Mono16", ("Mono8", "Mono16")),
+        "IRFormat": Node("Radiometric", formats),
+        "IRFrameRate": Node("Rate30Hz", ("Rate30Hz", "Rate15Hz")),
+    }
+
+
+@dataclass
+class Buffer:
+    """One picture as Aravis hands it over."""
+
+    data: bytes
+    number: int
+    pixels: int = MONO16
+    shape: tuple[int, int] = WARM.shape
+    ns: int = 0
+    status: str = "success"
+
+    def get_frame_id(self) -> int:
+        return self.number
+
+    def get_status(self) -> str:
+        return self.status
+
+    def get_image_pixel_format(self) -> int:
+        return self.pixels
+
+    def get_image_height(self) -> int:
+        return self.shape[0]
+
+    def get_image_width(self) -> int:
+        return self.shape[1]
+
+    def get_data(self) -> bytes:
+        return self.data
+
+    def get_timestamp(self) -> int:
+        return self.ns
+
+    def get_system_timestamp(self) -> int:
+        return 1_700_000_000_000_000_000
+
+
+def pictures(counts: np.ndarray, *numbers: int, order: str = "<") -> list[Buffer]:
+    data = counts.astype(counts.dtype.newbyteorder(order)).tobytes()
+    pixels = MONO8 if counts.dtype == np.uint8 else MONO16
+    return [Buffer(data, number, pixels) for number in numbers]
+
+
+@dataclass
+class Aravis:
+    """The library, its only camera, that camera's device and its stream in one."""
+
+    nodes: dict[str, Node] = field(default_factory=a700)
+    buffers: list[Buffer] = field(default_factory=lambda: pictures(WARM, 1, 2, 3))
+    payload: int = WARM.nbytes
+    found: list[tuple[str, str, str]] = field(default_factory=lambda: [("A7", "aa:bb", "10.0.0.7")])
+    """Serial number, hardware address and address of each camera of the network."""
+    beats: bool = True
+    returned: int = 0
+    ran: list[str] = field(default_factory=list)
+    lose: Callable[[Any], None] = id
+
+    def __post_init__(self) -> None:
+        self.Camera = self.Buffer = self
+        self.BufferStatus = SimpleNamespace(SUCCESS="success")
+        self.GvPacketSizeAdjustment = SimpleNamespace(ALWAYS=1, NEVER=2)
+        self.GvStreamSocketBuffer = SimpleNamespace(FIXED=0)
+
+    def new(self, device: str) -> "Aravis":
+        return self
+
+    def new_allocate(self, size: int) -> None:
+        return None
+
+    def update_device_list(self) -> None: ...
+
+    def get_n_devices(self) -> int:
+        return len(self.found)
+
+    def get_device_protocol(self, place: int) -> str:
+        return "GigEVision"
+
+    def get_device_id(self, place: int) -> str:
+        return f"device {place}"
+
+    def get_device_serial_nbr(self, place: int) -> str:
+        return self.found[place][0]
+
+    def get_device_physical_id(self, place: int) -> str:
+        return self.found[place][1]
+
+    def get_device_address(self, place: int) -> str:
+        return self.found[place][2]
+
+    def get_device_vendor(self, place: int) -> str:
+        return "FLIR Systems AB"
+
+    def get_device_model(self, place: int) -> str:
+        return "FLIR A700"
+
+    def get_device(self) -> "Aravis":
+        return self
+
+    def connect(self, signal: str, handler: Callable[[Any], None]) -> int:
+        assert signal == "control-lost"
+        self.lose = handler
+        return 1
+
+    def handler_disconnect(self, handler: int) -> None: ...
+
+    def is_controller(self) -> bool:
+        return True
+
+    def get_feature(self, name: str) -> Node | None:
+        return self.nodes.get(name)
+
+    def is_feature_available(self, name: str) -> bool:
+        return True
+
+    def dup_available_enumeration_feature_values_as_strings(self, name: str) -> tuple[str, ...]:
+        if not self.nodes[name].choices:
+            raise GenicamError("not an enumeration")
+        return self.nodes[name].choices
+
+    def get_float_feature_bounds(self, name: str) -> tuple[float, float]:
+        largest = self.nodes[name].largest
+        if largest is None:
+            raise GenicamError("no bounds")
+        return 0.0, largest
+
+    def execute_command(self, name: str) -> None:
+        self.ran.append(name)
+
+    def gv_set_packet_size_adjustment(self, adjustment: int) -> None: ...
+
+    def gv_get_packet_size(self) -> int:
+        return 1400
+
+    def create_stream(self, *nothing: None) -> "Aravis":
+        return self
+
+    def set_property(self, name: str, value: int) -> None: ...
+
+    def get_payload(self) -> int:
+        return self.payload
+
+    def start_acquisition(self) -> None: ...
+
+    def stop_acquisition(self) -> None: ...
+
+    def timeout_pop_buffer(self, wait_us: int) -> Buffer | None:
+        return self.buffers.pop(0) if self.buffers else None
+
+    def push_buffer(self, buffer: Buffer | None) -> None:
+        self.returned += buffer is not None
+
+
+@pytest.fixture
+def aravis(monkeypatch: pytest.MonkeyPatch) -> Aravis:
+    """Put the stand-in in the place of Aravis."""
+    library = Aravis()
+
+    def pulse(ip: str) -> SimpleNamespace:
+        def feel() -> bool:
+            return library.beats
+
+        return SimpleNamespace(beats=feel, answers=feel, close=lambda: None)
+
+    monkeypatch.setattr(
+        GigeCamera, "library", staticmethod(lambda: GigeLibrary(library, GenicamError, pulse))
+    )
+    return library
+
+
+@pytest.fixture
+def open_camera() -> Iterator[Callable[[str], GigeCamera]]:
+    cameras: list[GigeCamera] = []
+
+    def make(address: str) -> GigeCamera:
+        camera = make_camera(address)
+        assert isinstance(camera, GigeCamera)
+        cameras.append(camera)
+        return camera
+
+    yield make
+    for camera in cameras:
+        camera.close()
+
+
+def test_what_is_missing_is_named_as_the_makefile_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(f"No module named '{name}'")
+
+    monkeypatch.setattr(gige, "import_module", missing)
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+    packages = re.search(r"^GIGE_PACKAGES := (.*)$", makefile, re.MULTILINE)
+    assert packages is not None
+    with pytest.raises(DriverMissingError) as caught:
+        load_aravis()
+
+    if gige.sys.platform == "linux":
+        assert f"sudo apt-get install {packages[1]}”" in str(caught.value)
+    assert "No module named 'gi'" in str(caught.value)
+    for platform, said in (("linux", "make gige"), ("darwin", "brew install"), ("win32", "Linux")):
+        assert said in gige._remedy(platform)
+
+
+def test_swapped_bytes_are_put_right(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.buffers = pictures(WARM, 1, 2, order=">")
+    camera = open_camera("gige:A7")
+    info = camera.open()
+    both = [camera.read(timeout_s=0.1), camera.read(timeout_s=0.1)]
+
+    assert info.radiometry == LinearRadiometry(0.01)
+    assert [frame.counts.tolist() for frame in both] == [WARM.tolist()] * 2
+    assert aravis.returned == 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        (np.array([[9, 8, 9], [9, 8, 9]], np.uint16), "a median of -273 °C cannot be"),
+        (np.array([[90, 80, 9], [9, 8, 9]], np.uint8), "8 bits"),
+    ],
+)
+def test_counts_that_cannot_be_temperatures_are_none(
+    aravis: Aravis,
+    open_camera: Callable[[str], GigeCamera],
+    counts: np.ndarray,
+    reason: str,
+) -> None:
+    aravis.buffers = pictures(counts, 1)
+    if counts.dtype == np.uint8:
+        aravis.nodes["PixelFormat"] = Node("Mono8", ("Mono8",))
+    camera = open_camera("gige:A7")
+    info = camera.open()
+
+    assert reason in info.radiometry.reason
+    assert camera.read(timeout_s=0.1).flags & FrameFlag.UNCALIBRATED
+
+
+def test_a_scale_that_the_camera_does_not_take_is_never_assumed(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.nodes["IRFormat"].takes = lambda value: "Radiometric"
+    info = open_camera("gige:A7").open()
+
+    assert info.radiometry.reason == "the camera sends no temperatures: IRFormat is Radiometric"
+    with pytest.raises(CameraError, match=r"cannot send coarse temperatures \(IRFormat is Radio"):
+        open_camera("gige:A7?resolution=coarse").open()
+
+
+def test_an_ax5_says_its_mode_as_a_truth_value_and_its_rate_by_a_video_standard(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    """The mode may be a choice or a truth value; 7379 × 0.04 K is 22.01 °C."""
+    aravis.nodes = {
+        "DeviceSerialNumber": Node("A7"),
+        "PixelFormat": Node("Mono8", ("Mono8", "Mono14")),
+        "TemperatureLinearMode": Node("false"),
+        "TemperatureLinearResolution": Node("Low", ("Low", "High")),
+        "SensorVideoStandard": Node("NTSC30HZ", ("NTSC30HZ", "NTSC60HZ")),
+    }
+    aravis.buffers = [Buffer((WARM // 4).tobytes(), 1, MONO14)]
+    camera = open_camera("gige:A7?rate_hz=60")
+    info = camera.open()
+
+    assert (info.radiometry, info.rate_hz) == (LinearRadiometry(0.04), 60)
+    assert camera.read(timeout_s=0.1).celsius[0, 0] == pytest.approx(22.01, abs=0.005)
+
+
+def test_units_of_object_parameters_are_the_cameras(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.nodes |= {
+        "ObjectEmissivity": Node("0.95"),
+        "RelativeHumidity": Node("40", largest=100.0),
+        "ReflectedTemperature": Node("293.15"),
+        "AtmosphericTemperature": Node("21.5", unit="°C"),
+        "WindowTemperature": Node("300.15", unit="K"),
+        "ObjectDistance": Node("1"),
+    }
+    info = open_camera("gige:A7?humidity=0.6&reflected_c=24.5&emissivity=0.98").open()
+
+    scene = ObjectParameters(
+        emissivity=0.98,
+        humidity=0.6,
+        reflected_c=24.5,
+        atmosphere_c=21.5,
+        window_c=27.0,
+        distance_m=1.0,
+    )
+    assert info.radiometry == LinearRadiometry(0.01, scene=scene)
+    assert aravis.nodes["RelativeHumidity"].value == "60"
+    assert aravis.nodes["ReflectedTemperature"].value == "297.65"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("emissivity=0.98", "did not take emissivity=0.98 but has 0.9; give a value"),
+        ("distance_m=2", r"no node for distance_m \(ObjectDistance\); leave the option away"),
+        ("shutter=manual", "cannot be told shutter=manual; leave the option away"),
+        ("rate_hz=25", "cannot send 25 frames per second; give rate_hz one of 15, 30"),
+    ],
+)
+def test_a_setting_that_the_camera_does_not_take_is_refused(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera], options: str, complaint: str
+) -> None:
+    aravis.nodes["ObjectEmissivity"] = Node("0.9", takes=lambda value: "0.9")
+
+    with pytest.raises(CameraError, match=complaint):
+        open_camera(f"gige:A7?{options}").open()
+
+
+def test_a_camera_that_falls_silent_is_asked_no_further_question(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.nodes["IRFormat"].value = "silent"
+    aravis.nodes["IRFormat"].takes = lambda value: "silent"
+
+    with pytest.raises(CameraError, match=r"does not answer .*timeout.*check its cable"):
+        open_camera("gige:A7").open()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"status": "missing-packets"}, r"came in pieces \(missing packets\)"),
+        ({"pixels": MONO8}, "sent the pixel format 0x1080001 instead of Mono16"),
+        ({"data": bytes(11)}, "sent 11 bytes for 3×2 pixels"),
+    ],
+)
+def test_a_broken_picture_is_refused_and_the_next_one_read(
+    aravis: Aravis,
+    open_camera: Callable[[str], GigeCamera],
+    change: dict[str, Any],
+    complaint: str,
+) -> None:
+    for name, value in change.items():
+        setattr(aravis.buffers[1], name, value)
+    camera = open_camera("gige:A7")
+    camera.open()
+    first = camera.read(timeout_s=0.1)
+    with pytest.raises(FrameRefusedError, match=complaint):
+        camera.read(timeout_s=0.1)
+    third = camera.read(timeout_s=0.1)
+
+    assert (first.index, third.index) == (0, 2)
+    assert aravis.returned == 3, "the broken picture's buffer is used again"
+
+
+def test_numbers_leave_zero_out_when_they_begin_anew_and_show_what_was_lost(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.buffers = pictures(WARM, 65534, 65535, 1, 4)
+    for buffer, ms in zip(aravis.buffers, (1000, 1016, 1033, 1083), strict=True):
+        buffer.ns = ms * 1_000_000
+    camera = open_camera("gige:A7")
+    camera.open()
+    frames = [camera.read(timeout_s=0.1) for _ in range(4)]
+
+    assert [frame.index for frame in frames] == [0, 1, 2, 5]
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.016, 0.033, 0.083])
+
+
+def test_a_picture_of_no_sensible_size_is_refused_before_memory_is_taken(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.payload = 1 << 40
+
+    with pytest.raises(CameraError, match="announces pictures of 1099511627776 bytes"):
+        open_camera("gige:A7").open()
+
+
+def test_of_several_cameras_one_must_be_named(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.found = [("A7", "aa:bb", "10.0.0.7"), ("", "aa:cc", "10.0.0.8")]
+
+    assert [listing.address for listing in GigeCamera.discover()] == ["gige:A7", "gige:aa-cc"]
+    with pytest.raises(CameraError, match=r"2 GigE cameras .*gige:A7\?ip=10.0.0.7, gige:aa-cc\?"):
+        open_camera("gige:").open()
+    assert open_camera("gige:aa-cc").open().model == "FLIR A700"
+
+
+def test_control_that_was_lost_ends_the_reading_of_a_camera_that_answers_no_pulse(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    aravis.beats = False
+    camera = open_camera("gige:A7")
+    camera.open()
+    for _ in range(3):
+        camera.read(timeout_s=0.1)
+    with pytest.raises(CameraTimeoutError):
+        camera.read(timeout_s=0.01)
+    aravis.lose(None)
+
+    with pytest.raises(CameraLostError, match="no other program uses it"):
+        camera.read(timeout_s=0.01)
+
+
+def test_the_pulse_stops_after_three_questions_without_an_answer(
+    monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., None]
+) -> None:
+    now = SimpleNamespace(s=0.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as camera:
+        camera.bind(("127.0.0.1", 0))
+        camera.settimeout(5)
+        monkeypatch.setattr(gvcp_pulse, "PORT", camera.getsockname()[1])
+        monkeypatch.setattr(gvcp_pulse, "time", SimpleNamespace(monotonic=lambda: now.s))
+        pulse = GvcpPulse("127.0.0.1")
+        alive = [pulse.beats()]
+        question, asker = camera.recvfrom(100)
+        camera.sendto(bytes.fromhex("0000 0003 00f8 0001"), asker)  # DISCOVERY_ACK
+        wait_for(lambda: pulse.beats() and pulse._unanswered == 0)
+        for _ in range(4):
+            now.s += 0.26
+            alive.append(pulse.beats())
+        pulse.close()
+
+    # Key, “acknowledge, by broadcast too”, DISCOVERY_CMD, no payload, number of the question.
+    assert question == bytes.fromhex("42 11 0002 0000 0001")
+    assert alive == [True, True, True, True, False]
