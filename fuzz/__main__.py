@@ -6,6 +6,7 @@ reach more; without it sound inputs are broken at random.
 
 import argparse
 import importlib.util
+import logging
 import resource
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--plain", action="store_true", help="without atheris")
     arguments = parser.parse_args()
     names = arguments.targets or list(TARGETS)
+    logging.disable(logging.ERROR)  # a parser warns of what it leaves out, here of thousands
     guided = not arguments.plain and importlib.util.find_spec("atheris") is not None
     print("with atheris" if guided else "at random, atheris is not used", flush=True)
     failed = 0
@@ -72,8 +74,9 @@ def limit_memory() -> None:
 
 def _guided(name: str, seconds: float) -> int:
     """Let atheris feed one target, in a process of its own: libFuzzer ends the one it runs in."""
+    seeds = TARGETS[name].seeds()
     with tempfile.TemporaryDirectory() as corpus:
-        for number, sound in enumerate(TARGETS[name].seeds()):
+        for number, sound in enumerate(seeds):
             (Path(corpus) / f"{number}").write_bytes(sound)
         done = subprocess.run(
             [
@@ -81,7 +84,8 @@ def _guided(name: str, seconds: float) -> int:
                 f"-max_total_time={seconds:.0f}",
                 f"-timeout={MAX_SECONDS:.0f}",
                 f"-rss_limit_mb={(MAX_BYTES >> 20) + 512}",
-                "-max_len=65536",
+                # A sound input that is cut off is none.
+                f"-max_len={max(65536, 2 * max(map(len, seeds)))}",
                 f"-artifact_prefix={tempfile.gettempdir()}/fuzz-{name}-",
                 "-print_final_stats=1",
                 "-verbosity=0",

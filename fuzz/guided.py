@@ -1,5 +1,6 @@
 """One target under atheris: `python -m fuzz.guided TARGET CORPUS [libFuzzer options]`."""
 
+import logging
 import sys
 
 import atheris
@@ -8,6 +9,7 @@ with atheris.instrument_imports(include=["drivers", "thermoseg"]):
     from fuzz.targets import TARGETS
 
 if __name__ == "__main__":
+    logging.disable(logging.ERROR)
     target = TARGETS[sys.argv[1]]
     atheris.Setup([sys.argv[0], *sys.argv[2:]], target.feed)
     atheris.Fuzz()

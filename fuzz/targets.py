@@ -16,8 +16,15 @@ from typing import Final
 import numpy as np
 
 from drivers.flir_files import FlirFile, fff_of_jpeg
-from drivers.flir_one_stream import MessageParser, PictureParser, size_of, thermal_counts
+from drivers.flir_one_stream import (
+    MessageParser,
+    PictureParser,
+    message_bytes,
+    size_of,
+    thermal_counts,
+)
 from drivers.lepton_telemetry import Telemetry
+from drivers.teax_stream import TeaxParser
 from thermoseg.errors import ThermoSegError
 from thermoseg.recording.reader import Recording
 
@@ -89,6 +96,12 @@ def _feed_flir_one(data: bytes) -> None:
         messages.feed(data[start : start + 4096])
 
 
+def _feed_teax(data: bytes) -> None:
+    parser = TeaxParser()
+    for start in range(0, len(data), 4096):
+        parser.feed(data[start : start + 4096])
+
+
 def _feed_lepton(data: bytes) -> None:
     words = np.frombuffer(data[: len(data) // 2 * 2], np.uint16)
     for rows in (words[: 2 * 160].reshape(-1, 160) if len(words) >= 320 else words[None],):
@@ -121,8 +134,17 @@ def _session_seeds() -> list[bytes]:
 
 
 def _flir_one_seeds() -> list[bytes]:
-    header = np.array([0xBEEF, 1, 96, 64, 16, 16, 0], "<u4").tobytes()
-    return [header + bytes(96), header * 3, bytes(100) + header + bytes(96)]
+    sent = _tests("drivers/test_flir_one_stream.py")
+    large = sent.packets(sent.counts_of(160, 120), telemetry=0)
+    pictures = [bytes(each) for each in (sent.of_seed(1), sent.Sent(thermal=large))]
+    messages = message_bytes("sledInformation", {"thermalWidth": "80", "bigEndianThermal": "0"})
+    return [pictures[0], pictures[1], pictures[0][-99:] + pictures[0], messages * 3]
+
+
+def _teax_seeds() -> list[bytes]:
+    sent = _tests("drivers/test_teax_stream.py")
+    small = sent.picture(sent.counts_of(1))
+    return [small, sent.reply(b"\x6e\0") + small[:500] + small]
 
 
 def _lepton_seeds() -> list[bytes]:
@@ -148,4 +170,5 @@ TARGETS: Final = {
     "session": Target(_feed_session, _session_seeds),
     "flir-one": Target(_feed_flir_one, _flir_one_seeds),
     "lepton": Target(_feed_lepton, _lepton_seeds),
+    "teax": Target(_feed_teax, _teax_seeds),
 }

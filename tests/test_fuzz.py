@@ -50,6 +50,15 @@ def test_sound_bytes_are_read_without_complaint(
         TARGETS[name].feed(sound)
 
 
+def test_the_seeds_of_a_flir_one_reach_behind_its_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    monkeypatch.setattr("fuzz.targets.thermal_counts", lambda *parts: taken.append(parts[1:]))
+    for sound in TARGETS["flir-one"].seeds():
+        TARGETS["flir-one"].feed(sound)
+
+    assert taken == [(80, 60), (160, 120), (80, 60)]
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("bounded")
 @given(number=st.integers(0, 2**32 - 1))
