@@ -21,6 +21,7 @@ from trainer.config import (
 )
 from trainer.contact_sheet import overlay_labels, save_sheet
 from trainer.datasets import PICTURES_PER_SITTER, UPRIGHT, open_sources, training_side
+from trainer.metrics import NO_LABEL
 from trainer.sources import Picture
 from trainer.tiaug import TiAug, TiAugConfig
 
@@ -121,17 +122,18 @@ def face_contrast(celsius: NDArray[np.float32], labels: NDArray[np.uint8]) -> fl
     celsius
         (h, w), °C; stretched from its minimum to its maximum to 0-1 first.
     labels
-        (h, w); everything but the background is face.
+        (h, w); everything but the background is face, and 255 is neither.
 
     Returns
     -------
     -1 to 1, negative when the face is colder; NaN without a face or without a background.
     """
-    face = labels > 0
-    if face.all() or not face.any():
+    background = labels == 0
+    face = ~background & (labels != NO_LABEL)
+    if not face.any() or not background.any():
         return float("nan")
     picture = normalise(celsius, "minmax") / 2
-    return float(picture[face].mean(dtype=np.float64) - picture[~face].mean(dtype=np.float64))
+    return float(picture[face].mean(dtype=np.float64) - picture[background].mean(dtype=np.float64))
 
 
 def compare(pairs: Sequence[tuple[Picture, Picture]]) -> Contrasts:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from thermoseg.labels import FACE_REGIONS, NUM_CLASSES
 
 NO_LABEL: Final = 255
-"""Label of pixels that count for nothing."""
+"""Label of pixels that count for nothing: of no region, not of the background."""
 
 
 class Confusion:

@@ -5,7 +5,7 @@ README.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +14,9 @@ from torch import Tensor, nn
 
 from thermoseg.preprocess import Normalisation, normalise
 from trainer.losses import Regions, rmi_loss
+from trainer.metrics import NO_LABEL
 from trainer.samcl import SamClLoss, Triplets
 from trainer.tiaug import TiAug, TiAugConfig
-
-IGNORED: Final = 255
-"""Label of pixels that count for nothing, once labels are 8-bit."""
 
 
 class SamClOptimizer:
@@ -104,7 +102,7 @@ class SamClOptimizer:
             raise ValueError(f"pictures and labels must be of the same shapes, got {shapes}")
         images, targets = [], []
         for picture, mask in zip(pictures, masks, strict=True):
-            known = np.where((mask < 0) | (mask > IGNORED), IGNORED, mask).astype(np.uint8)
+            known = np.where((mask < 0) | (mask > NO_LABEL), NO_LABEL, mask).astype(np.uint8)
             augmented, target = self._tiaug(picture.astype(np.float32), known, self._rng)
             images.append(normalise(augmented, self.normalisation))
             targets.append(target)

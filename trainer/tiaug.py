@@ -35,12 +35,16 @@ objects, blur, noise: lenses blur objects and sensors add noise last, as eq. (4)
 
 from dataclasses import dataclass
 from math import cos, pi, radians, sin, sqrt
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from trainer.metrics import NO_LABEL
+
+Pair = TypeVar("Pair", tuple[float, float], tuple[int, int])
 
 FACELESS_SHARE: Final = 0.15
 """Share of the picture taken as face area when it shows no face, so that objects have a size."""
@@ -52,15 +56,9 @@ SUBPIXEL_BITS: Final = 4
 """Fractional bits of polygon corners; OpenCV then draws to a sixteenth of a pixel."""
 
 
-def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
+def _ascending(pair: Pair) -> Pair:
     if pair[0] > pair[1]:
-        raise ValueError(f"the first value must not exceed the second, got {pair}")
-    return pair
-
-
-def _ascending_counts(pair: tuple[int, int]) -> tuple[int, int]:
-    if pair[0] > pair[1]:
-        raise ValueError(f"the first value must not exceed the second, got {pair}")
+        raise ValueError(f"the first value must not exceed the second, got {pair}; swap them")
     return pair
 
 
@@ -111,12 +109,8 @@ class TiAugConfig(BaseModel):
 
     occlude: Probability = 0.5
     """Chance of synthetic objects."""
-    configurations: tuple[
-        Annotated[float, Field(ge=0)],
-        Annotated[float, Field(ge=0)],
-        Annotated[float, Field(ge=0)],
-    ] = (0.34, 0.33, 0.33)
-    """Weights of one object, two anywhere, and two that touch."""
+    configurations: tuple[Share, Share, Share] = (0.34, 0.33, 0.33)
+    """Shares of one object, two anywhere, and two that touch; only their ratio counts."""
     same_temperature: Probability = 0.5
     """Chance that the second object is as warm as the first."""
     size: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.01, 0.40)
@@ -127,7 +121,7 @@ class TiAugConfig(BaseModel):
     """How much the corners' distances from the centre vary, share of the mean distance."""
     vertices: Annotated[
         tuple[Annotated[int, Field(ge=2, le=100)], Annotated[int, Field(ge=2, le=100)]],
-        AfterValidator(_ascending_counts),
+        AfterValidator(_ascending),
     ] = (2, 30)
     """Corners of an object; 2 make a thick line."""
     line_thickness: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.05, 0.35)
@@ -260,9 +254,10 @@ class TiAug:
         Parameters
         ----------
         celsius
-            (height, width), °C, of any size; left untouched.
+            (height, width), °C, of any size; left untouched.  NaN stays, and spreads to what is
+            interpolated from it.
         labels
-            (height, width), same as `celsius`.
+            (height, width), same as `celsius`; 255 marks pixels without a label.
 
         Returns
         -------
@@ -271,11 +266,11 @@ class TiAug:
         Raises
         ------
         ValueError
-            If the shapes differ.
+            If the shapes differ, or there is no pixel.
         """
-        if celsius.shape != labels.shape or celsius.ndim != 2:
+        if celsius.shape != labels.shape or celsius.ndim != 2 or celsius.size == 0:
             raise ValueError(
-                f"picture and labels must have the same two-dimensional shape, "
+                f"picture and labels must have pixels and the same two-dimensional shape, "
                 f"got {celsius.shape} and {labels.shape}"
             )
         warped, mask = self._warp(celsius, labels, params)
@@ -363,16 +358,36 @@ class TiAug:
             low, high, _, _ = cv2.minMaxLoc(celsius)
             mode, fill = cv2.BORDER_CONSTANT, low + params.border * (high - low)
         size = (out_width, out_height)
+        picture, placed = _shrink(np.asarray(celsius, np.float32), matrix)
         warped = cv2.warpAffine(
-            np.asarray(celsius, np.float32),
-            matrix,
-            size,
-            flags=cv2.INTER_LINEAR,
-            borderMode=mode,
-            borderValue=fill,
+            picture, placed, size, flags=cv2.INTER_LINEAR, borderMode=mode, borderValue=fill
         )
-        mask = cv2.warpAffine(labels, matrix, size, flags=cv2.INTER_NEAREST)
+        mask = cv2.warpAffine(np.asarray(labels, np.uint8), matrix, size, flags=cv2.INTER_NEAREST)
         return np.asarray(warped, np.float32), np.asarray(mask, np.uint8)
+
+
+def _shrink(
+    celsius: NDArray[np.float32], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Average pixels that share one of the output, as `thermoseg.preprocess.cut` does.
+
+    Bilinear interpolation looks at four pixels and would drop all others, so that large pictures
+    came out with more noise and thinner lines than those that the trained network will see.
+
+    Returns
+    -------
+    The picture, smaller by a whole factor if `matrix` makes it so much smaller, and the matrix
+    that maps it to where `matrix` maps `celsius`.
+    """
+    factor = int(1 / np.linalg.norm(matrix[:, :2], axis=0).max())
+    if factor < 2:
+        return celsius, matrix
+    height, width = celsius.shape
+    sides = max(1, width // factor), max(1, height // factor)
+    small = np.asarray(cv2.resize(celsius, sides, interpolation=cv2.INTER_AREA), np.float32)
+    step = np.array([width, height]) / sides
+    shifted = matrix[:, 2] + matrix[:, :2] @ (step - 1) / 2
+    return small, np.column_stack([matrix[:, :2] * step, shifted])
 
 
 def _paint_occluders(
@@ -381,7 +396,8 @@ def _paint_occluders(
     """Replace pixels of `celsius` (height, width), in place, by objects of one temperature."""
     height, width = celsius.shape
     low, high, _, _ = cv2.minMaxLoc(celsius)
-    face_px = cv2.countNonZero(labels) or FACELESS_SHARE * height * width
+    face = cv2.inRange(labels, 1, NO_LABEL - 1)
+    face_px = cv2.countNonZero(face) or FACELESS_SHARE * height * width
     corner = (0.0, 0.0)
     for occluder in occluders:
         x, y = occluder.column * width, occluder.row * height

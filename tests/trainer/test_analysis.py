@@ -42,6 +42,10 @@ def test_contrast_is_what_the_eye_sees_of_the_picture() -> None:
     assert face_contrast(celsius, labels) == pytest.approx(0.5 - 0.2)
     assert face_contrast(60 - celsius, labels) == pytest.approx(-0.3)
 
+    labels[9] = 255
+    # Without a label the hot row is neither; it still sets the range.
+    assert face_contrast(celsius, labels) == pytest.approx(0.5)
+
 
 def test_without_face_or_background_there_is_no_contrast() -> None:
     celsius = np.ones((4, 4), np.float32)

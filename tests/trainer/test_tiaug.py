@@ -114,6 +114,48 @@ def test_any_size_comes_out_at_the_configured_one() -> None:
     assert warm.shape == mask.shape == (64, 96)
 
 
+def test_pixels_of_a_large_picture_are_averaged_and_not_dropped() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, (1024, 1280)).astype(np.float32)
+    labels = np.zeros((1026, 1291), np.uint8)
+    labels[400:600, 700:1000] = 1
+
+    small, _ = only()(noise, np.zeros(noise.shape, np.uint8), rng)
+    warm, mask = only(horizontal_flip=1.0, rotate=1.0)(labels.astype(np.float32), labels, rng)
+
+    # Means of 4 x 4 pixels; bilinear interpolation alone would leave twice as much.
+    assert small.std() == pytest.approx(1 / 4, rel=0.02)
+    rows, columns = np.nonzero(mask)
+    weights = warm / warm.sum()
+    assert (weights.sum(1) @ np.arange(256)) == pytest.approx(rows.mean(), abs=0.1)
+    assert (weights.sum(0) @ np.arange(320)) == pytest.approx(columns.mean(), abs=0.1)
+
+
+def test_labels_of_any_integer_type_are_understood() -> None:
+    celsius, labels = a_face()
+    expected = TiAug(TiAugConfig(occlude=1.0))(celsius, labels > 0, np.random.default_rng(2))
+
+    for kind in (np.uint8, np.int32, np.int64):
+        face = (labels > 0).astype(kind)
+        given = TiAug(TiAugConfig(occlude=1.0))(celsius, face, np.random.default_rng(2))
+        assert given[1].dtype == np.uint8
+        assert np.array_equal(given[0], expected[0])
+        assert np.array_equal(given[1], expected[1])
+
+
+def test_pixels_that_are_not_finite_stay_few_and_set_no_temperature() -> None:
+    celsius, labels = a_face()
+    celsius[10, 20] = np.nan
+    augment = only(occlude=1.0, blur=1.0, noise=1.0, hard_border=1.0, rotate=1.0)
+
+    for seed in range(20):
+        warm, _ = augment(celsius, labels, np.random.default_rng(seed))
+        assert np.count_nonzero(np.isnan(warm)) <= 64
+        # From one span of 10 K below to one above, and the noise.
+        assert np.nanmin(warm) > 13.9
+        assert np.nanmax(warm) < 44.1
+
+
 def test_objects_hide_pixels_but_never_labels() -> None:
     celsius, labels = a_face()
     hidden = 0
@@ -181,9 +223,11 @@ def test_connected_objects_touch() -> None:
     assert joined >= 36
 
 
+@pytest.mark.parametrize("elsewhere", [0, 255])
 @pytest.mark.parametrize("corners", [2, 3, 5, 30])
-def test_an_object_has_the_area_that_was_asked_for(corners: int) -> None:
+def test_an_object_has_the_area_that_was_asked_for(corners: int, elsewhere: int) -> None:
     celsius, labels = a_face()
+    labels[labels == 0] = elsewhere
     augment = only(
         occlude=1.0,
         configurations=(1.0, 0.0, 0.0),
@@ -317,11 +361,22 @@ def test_shapes_that_differ_are_refused() -> None:
         TiAug(TiAugConfig())(
             np.zeros((10, 10), np.float32), np.zeros((10, 11), np.uint8), np.random.default_rng(0)
         )
+    with pytest.raises(ValueError, match="must have pixels"):
+        TiAug(TiAugConfig())(
+            np.zeros((0, 10), np.float32), np.zeros((0, 10), np.uint8), np.random.default_rng(0)
+        )
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("scale", (2.0, 0.5)), ("vertices", (1, 5)), ("occlude", 1.5), ("unknown", 1)],
+    [
+        ("scale", (2.0, 0.5)),
+        ("vertices", (1, 5)),
+        ("vertices", (5, 3)),
+        ("occlude", 1.5),
+        ("configurations", (float("inf"), 1.0, 1.0)),
+        ("unknown", 1),
+    ],
 )
 def test_settings_out_of_range_are_refused(key: str, value: object) -> None:
     with pytest.raises(ValidationError, match=key):
