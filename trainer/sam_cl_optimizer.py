@@ -98,8 +98,10 @@ class SamClOptimizer:
         """
         pictures, masks = _pictures(celsius), _pictures(labels)
         shapes = [picture.shape for picture in pictures], [mask.shape for mask in masks]
-        if shapes[0] != shapes[1] or not pictures:
+        if shapes[0] != shapes[1]:
             raise ValueError(f"pictures and labels must be of the same shapes, got {shapes}")
+        if not pictures:
+            raise ValueError("a batch must have at least one picture, got none")
         images, targets = [], []
         for picture, mask in zip(pictures, masks, strict=True):
             known = np.where((mask < 0) | (mask > NO_LABEL), NO_LABEL, mask).astype(np.uint8)
@@ -124,8 +126,10 @@ class SamClOptimizer:
         Raises
         ------
         ValueError
-            If the shapes do not match.
+            If the shapes do not match, or the pictures are smaller than 7×7.
         """
+        if not isinstance(targets, Tensor):
+            targets = np.ascontiguousarray(targets)
         labels = torch.as_tensor(targets, device=predictions.device)
         regions = Regions(predictions, labels)
         rmi = rmi_loss(predictions, labels, regions)
@@ -172,6 +176,7 @@ def _pictures(batch: ArrayLike | Tensor | Sequence[ArrayLike]) -> list[NDArray[A
     pictures = [
         picture[0] if picture.ndim == 3 and len(picture) == 1 else picture for picture in pictures
     ]
-    if any(picture.ndim != 2 for picture in pictures):
-        raise ValueError(f"pictures must be (h, w), got {[picture.shape for picture in pictures]}")
+    for picture in pictures:
+        if picture.ndim != 2:
+            raise ValueError(f"each picture of a batch must be (h, w), got {picture.shape}")
     return pictures

@@ -208,10 +208,14 @@ class SamClLoss(nn.Module):
         Raises
         ------
         ValueError
-            If the shapes do not match.
+            If the shapes do not match, or the picture is smaller than 7×7.
         """
         if regions is None:
             regions = Regions(logits, labels)
+        if logits.shape[1] != self.num_classes:
+            raise ValueError(
+                f"logits must have {self.num_classes} classes, got {tuple(logits.shape)}"
+            )
         truth, known = known_labels(labels, self.num_classes)
         swap = derangements(len(logits), self.num_classes, self.generator).to(logits.device)
         swapped = swap.gather(1, truth.flatten(1)).view_as(truth)
@@ -220,7 +224,7 @@ class SamClLoss(nn.Module):
         apart = (regions.bounds - regions.swapped_bounds(swap)).sum(1)
         total = self._finest_term(both[:, 1] - both[:, 0], apart, known)
 
-        anchor = torch.where(known[:, None], logits.softmax(1), 0)
+        anchor = torch.where(known[:, None], logits.float().softmax(1), 0)
         count = len(logits)
         for features in self.auxiliary(anchor, torch.stack((truth, swapped)), known):
             with torch.autocast(logits.device.type, enabled=False):

@@ -147,13 +147,24 @@ def test_without_its_weight_the_loss_is_rmi() -> None:
     assert float(loss) == float(rmi_loss(logits, labels))
 
 
+def test_truth_may_be_an_array_seen_from_any_side() -> None:
+    helper = SamClOptimizer(a_network(), an_optimiser(), weight=0.0)
+    logits, labels = torch.randn(2, 6, 32, 40), np.random.default_rng(0).integers(0, 6, (2, 32, 40))
+
+    loss = helper.sam_cl_loss(logits, labels[:, ::-1]).detach()
+
+    assert float(loss) == float(rmi_loss(logits, torch.from_numpy(labels[:, ::-1].copy())))
+
+
 def test_labels_of_another_shape_are_refused() -> None:
     helper = SamClOptimizer(a_network(), an_optimiser(), tiaug=SMALL)
 
     with pytest.raises(ValueError, match="same shapes"):
         helper.tiaug(np.zeros((2, 40, 50)), np.zeros((2, 40, 51), int))
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match=r"must be \(h, w\), got \(3, 40, 50\)"):
         helper.tiaug(np.zeros((2, 3, 40, 50)), np.zeros((2, 3, 40, 50), int))
+    with pytest.raises(ValueError, match="at least one picture"):
+        helper.tiaug([], [])
 
 
 def an_optimiser() -> torch.optim.Optimizer:

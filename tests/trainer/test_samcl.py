@@ -241,6 +241,28 @@ def test_gradients_are_finite_in_half_precision(triplets: str) -> None:
     assert float(value.detach()) == pytest.approx(float(whole), rel=0.2)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_logits_of_any_precision_are_taken_without_autocast(kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    labels = some_labels()
+    logits = torch.randn(2, 6, 32, 32).to(kind).requires_grad_()
+    loss = SamClLoss(6, generator=seeded())
+
+    value = loss(logits, labels)
+    value.backward()
+
+    loss.generator = seeded()
+    with torch.no_grad():
+        assert float(value.detach()) == pytest.approx(float(loss(logits.float(), labels)), rel=1e-5)
+    assert logits.grad is not None
+    assert logits.grad.abs().max() > 0
+
+
+def test_logits_of_other_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"must have 6 classes, got \(1, 5, 32, 32\)"):
+        SamClLoss(6)(torch.zeros(1, 5, 32, 32), torch.zeros(1, 32, 32, dtype=torch.int64))
+
+
 def test_a_seeded_generator_repeats_the_swaps() -> None:
     torch.manual_seed(0)
     labels = some_labels()
