@@ -20,7 +20,7 @@ from trainer.config import (
     load_config,
 )
 from trainer.contact_sheet import overlay_labels, save_sheet
-from trainer.datasets import PICTURES_PER_SITTER, UPRIGHT, open_sources, training_side
+from trainer.datasets import PICTURES_PER_SITTER, open_sources, training_side, upright
 from trainer.metrics import NO_LABEL
 from trainer.sources import Picture
 from trainer.tiaug import TiAug, TiAugConfig
@@ -264,8 +264,7 @@ def plot_histograms(path: Path, contrasts: Contrasts) -> None:
 def _transforms(data: TiAugData) -> tuple[TiAug, TiAug]:
     """Return what only brings a picture to size, and TiAug at the same size."""
     size = {"height": data.stream.height, "width": data.stream.width}
-    upright = TiAugConfig.model_validate({**UPRIGHT, **size})
-    return TiAug(upright), TiAug(data.tiaug.model_copy(update=size))
+    return upright(data.stream), TiAug(data.tiaug.model_copy(update=size))
 
 
 def _shares(

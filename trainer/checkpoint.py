@@ -75,7 +75,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     TrainingError
         If there is none or none can be read.
     """
-    candidates = [path / LAST, path / PREVIOUS] if path.is_dir() else [path]
+    is_run = path.is_dir()
+    candidates = [path / LAST, path / PREVIOUS] if is_run else [path]
     reasons = []
     for candidate in candidates:
         try:
@@ -103,9 +104,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             if isinstance(state, dict) and "network" in state:
                 return state
             reasons.append(f"{candidate.name} is no checkpoint of this program")
-    raise TrainingError(
-        f"{path}: no checkpoint can be loaded: {'; '.join(reasons)}; start the run anew"
-    )
+    remedy = "start the run anew" if is_run else "give a run's folder or one of its checkpoints"
+    raise TrainingError(f"{path}: no checkpoint can be loaded: {'; '.join(reasons)}; {remedy}")
 
 
 def _flush_folder(folder: Path) -> None:

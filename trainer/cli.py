@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from thermoseg.errors import ThermoSegError, TrainingError
-from trainer.config import TrainingConfig, check_config, load_config, shown
+from trainer.config import TrainingConfig, changed_config, check_config, load_config, shown
 
 if TYPE_CHECKING:
     from trainer.loop import Progress
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> int:
     settings, first = tuple(options.set), _is_first_process()
+    undo = ExitStack()
     if options.resume is not None:
         folder, about = options.resume, _read_about(options.resume)
         if settings or options.config is not None:
@@ -119,6 +121,7 @@ def _train(options: argparse.Namespace) -> int:
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         folder = options.out or Path("runs") / f"{options.config.stem}-{stamp}"
         if first:
+            undo.callback(_forget_run, folder, _present(folder))
             _begin_run(folder, config, ["train", str(options.config), *_as_flags(settings)])
 
     from trainer.checkpoint import has_checkpoint
@@ -126,7 +129,9 @@ def _train(options: argparse.Namespace) -> int:
 
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with _Reporter(first) as report:
-        training = Training(config, folder, report)
+        with undo:  # what is refused leaves nothing behind, so that the corrected one may begin
+            training = Training(config, folder, report)
+            undo.pop_all()
         if options.resume is not None and has_checkpoint(folder):
             training.resume()
         elif options.resume is not None:
@@ -217,27 +222,40 @@ class _Reporter:
 def _evaluate(options: argparse.Namespace) -> int:
     import torch
 
-    from thermoseg.models import load_model
+    from thermoseg.models import ONNX_SUFFIX, SUFFIX, load_model
     from trainer.datasets import to_tensors, validation_sets
     from trainer.metrics import Confusion
 
-    settings = tuple(options.set)
-    if options.model.suffix in (".safetensors", ".onnx"):
+    model, settings = options.model, tuple(options.set)
+    if model.suffix == ONNX_SUFFIX:
+        raise TrainingError(
+            f"{shown(model)}: ONNX files cannot be evaluated; give the run or its {SUFFIX} file"
+        )
+    if model.suffix == SUFFIX:
         if options.config is None:
-            raise TrainingError(f"{options.model}: holds no settings; give --config as well")
-        network = load_model(options.model)[0]
+            raise TrainingError(f"{shown(model)}: holds no settings; give --config as well")
+        network, header = load_model(model)
+        normalisation = header.normalisation
         config = load_config(options.config, settings)
     else:
-        network, config, _ = _network_of(options.model)
+        network, config, _ = _network_of(model)
+        normalisation = config.stream.normalisations[0]
         if options.config is not None:
             config = load_config(options.config, settings)
-    network.eval()
+        elif settings:
+            config = changed_config(config, settings)
+    # Other data are seen as the network has learnt to see.
+    stream = config.stream.model_copy(update={"normalisations": (normalisation,)})
+    config = config.model_copy(update={"stream": stream})
+    has_gpu = torch.cuda.is_available() and config.run.accelerator != "cpu"
+    device = torch.device("cuda" if has_gpu else "cpu")
+    network.to(device).eval()
     with torch.inference_mode():
         for name, pictures in validation_sets(config).items():
             confusion = Confusion()
             for first in range(0, len(pictures), config.run.batch):
                 images, labels = to_tensors(pictures[first : first + config.run.batch])
-                predicted = network(images).argmax(1).to(torch.uint8)
+                predicted = network(images.to(device)).argmax(1).to("cpu", torch.uint8)
                 confusion.add(labels.numpy(), predicted.numpy())
             print(f"{name}: {confusion.scores()}")
     return 0
@@ -383,17 +401,37 @@ def _begin_run(folder: Path, config: TrainingConfig, arguments: list[str]) -> No
         "phantom_version": _phantom_version(config),
         "config": config.model_dump(mode="json"),
     }
+    kept = _present(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Whole or not there at all, so that whatever is there can be resumed.
-        fresh = folder / f"{ABOUT}.tmp"
+        fresh = _first_files(folder)[0]
         fresh.write_text(json.dumps(about, indent=1), encoding="utf-8")
         fresh.replace(folder / ABOUT)
     except (OSError, ValueError) as error:
+        _forget_run(folder, kept)
         said = error.strerror if isinstance(error, OSError) else error
         raise TrainingError(
             f"{shown(folder)}: cannot be written ({said}); choose another --out"
         ) from error
+
+
+def _present(folder: Path) -> set[Path]:
+    """Return which of `folder`, what it lies in and what a run begins with are there already."""
+    return {path for path in (*_first_files(folder), folder, *folder.parents) if path.exists()}
+
+
+def _forget_run(folder: Path, kept: set[Path]) -> None:
+    """Remove what a run that never began has made, and empty folders it has made for it."""
+    for path in (*_first_files(folder), folder, *folder.parents):
+        if path in kept:
+            continue
+        with suppress(OSError):  # not there, or holds what somebody else has put there
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _first_files(folder: Path) -> tuple[Path, ...]:
+    return folder / f"{ABOUT}.tmp", folder / ABOUT, folder / "sheets"
 
 
 def _read_about(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from thermoseg.errors import ConfigError
 from thermoseg.preprocess import Normalisation
@@ -88,11 +89,13 @@ class FolderConfig(Section):
             try:
                 groups = re.compile(self.subject).groups
             except re.error as error:
-                raise ValueError(f"subject is no regular expression ({error})") from error
+                raise ValueError(
+                    f"subject is no regular expression ({error}); correct it"
+                ) from error
             if groups != 1:
-                raise ValueError(f"subject needs exactly one group ( ), has {groups}")
+                raise ValueError(f"subject needs exactly one group ( ), has {groups}; correct it")
         elif self.validation_subjects:
-            raise ValueError("validation_subjects needs subject, which tells people apart")
+            raise ValueError("validation_subjects needs subject, which tells people apart; add it")
         if self.validation_subjects and self.validation_path is not None:
             raise ValueError("give either validation_subjects or validation_path")
         return self
@@ -182,7 +185,9 @@ class ObjectiveConfig(Section):
         if not (pixelwise or self.sam_cl or self.contrastive or self.seg_an or self.seg_gan):
             raise ValueError("all losses have weight 0; give at least one a weight")
         if self.class_weights and len(self.class_weights) != 6:
-            raise ValueError(f"class_weights needs 6 numbers, got {len(self.class_weights)}")
+            raise ValueError(
+                f"class_weights needs 6 numbers, got {len(self.class_weights)}; correct it"
+            )
         return self
 
 
@@ -246,7 +251,7 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _one_length(self) -> "RunConfig":
         if (self.iterations is None) == (self.minutes is None):
-            raise ValueError("give either iterations or minutes")
+            raise ValueError("give either iterations or minutes, and not both")
         return self
 
 
@@ -309,6 +314,20 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
     return check_config(tree, str(path))
 
 
+def changed_config(config: TrainingConfig, settings: tuple[str, ...]) -> TrainingConfig:
+    """Return `config` with changes such as "run.batch=4".
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or has a value it may not have.
+    """
+    tree = config.model_dump(mode="json")
+    for setting in settings:
+        apply_setting(tree, setting)
+    return check_config(tree, "--set")
+
+
 def check_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
     """Check a configuration that is already a tree of dictionaries.
 
@@ -354,20 +373,48 @@ def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Check
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        said = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "json_invalid":
+        faults = error.errors()
+        if faults[0]["type"] == "json_invalid":
             raise ConfigError(
                 f"{shown(origin)}: is nested too deeply; no setting needs that"
             ) from error
-        if first["type"] == "extra_forbidden":
-            said = "is not a setting; remove it or correct its name"
-        elif first["type"] == "missing":
-            said = "is missing; add it"
-        else:
-            said = f"{said}, got {_short(first['input'])}; correct it"
-        raise ConfigError(f"{shown(origin)}: {_key(first['loc'])}: {said}{more}") from error
+        # Of a list with a fault inside, pydantic says as well that it has become too short.
+        inside = [fault["loc"] for fault in faults]
+        own = [
+            fault
+            for fault in faults
+            if not any(
+                loc != fault["loc"] and loc[: len(fault["loc"])] == fault["loc"] for loc in inside
+            )
+        ]
+        more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+        raise ConfigError(f"{shown(origin)}: {_complaint(own[0])}{more}") from error
+
+
+def _complaint(fault: ErrorDetails) -> str:
+    """Say in words what pydantic found, with the key."""
+    key = _key(fault["loc"])
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"{key}: is not a setting; remove it or correct its name"
+        case "missing":
+            return f"{key}: is missing; add it"
+        case "union_tag_not_found":
+            return f"{key}.{_discriminator(fault)}: is missing; add it"
+        case "union_tag_invalid":
+            context = fault["ctx"]
+            return (
+                f"{key}.{_discriminator(fault)}: must be one of {context['expected_tags']}, got "
+                f"{_short(context['tag'])}; correct it"
+            )
+        case "value_error":  # of a validator of ours, which names keys and remedy itself
+            said = fault["msg"].removeprefix("Value error, ")
+            return f"{key}: {said}" if key else said
+    return f"{key}: {fault['msg']}, got {_short(fault['input'])}; correct it"
+
+
+def _discriminator(fault: ErrorDetails) -> str:
+    return str(fault["ctx"]["discriminator"]).strip("'")
 
 
 def shown(text: object) -> str:
@@ -380,7 +427,7 @@ def _key(loc: tuple[int | str, ...]) -> str:
     parts = [str(part) for part in loc]
     if parts[:1] == ["sources"] and len(parts) > 2:
         del parts[2]  # pydantic puts the kind of the source there
-    return shown(".".join(parts)) or "run"
+    return shown(".".join(parts))
 
 
 def _short(value: object) -> str:

@@ -58,4 +58,6 @@ def save_sheet(path: Path, tiles: list[NDArray[np.uint8]], columns: int) -> None
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:
-        raise TrainingError(f"{path}: cannot be written ({error.strerror}); free space") from error
+        raise TrainingError(
+            f"{path}: cannot be written ({error.strerror}); free disk space or rights"
+        ) from error

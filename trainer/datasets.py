@@ -28,7 +28,7 @@ from trainer.tiaug import TiAug, TiAugConfig
 WORKER_TIMEOUT_S: Final = 300
 """A worker that gives no batch for so long is taken for dead."""
 
-UPRIGHT: Final = {
+_UPRIGHT: Final = {
     "horizontal_flip": 0.0,
     "vertical_flip": 0.0,
     "rotate": 0.0,
@@ -118,8 +118,11 @@ def open_sources(configs: tuple[SourceConfig, ...], stream: StreamConfig) -> tup
         of the split.
     """
     opened: list[OpenSource] = []
-    for config in configs:
-        source = _open_source(config, stream)
+    for number, config in enumerate(configs):
+        try:
+            source = _open_source(config, stream)
+        except ConfigError as error:
+            raise ConfigError(f"sources.{number}: {error}") from error
         name = config.kind if config.kind == "phantom" else f"{config.kind} {config.path.name}"
         same = sum(one.name.partition(" #")[0] == name for one in opened)
         name = f"{name} #{same + 1}" if same else name
@@ -181,7 +184,7 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
         stream = config.stream
         self._side = side or training_side(open_sources(config.sources, stream))
         size = {"height": stream.height, "width": stream.width}
-        self._upright = _upright(stream)
+        self._upright = upright(stream)
         self._tiaug = (
             self._upright if config.tiaug is None else TiAug(config.tiaug.model_copy(update=size))
         )
@@ -283,12 +286,12 @@ def validation_sets(
 def _plain_pictures(config: TrainingConfig, kept: PictureSet) -> list[Picture]:
     """Bring the pictures of a set to the network's size, or evenly spaced ones of too many."""
     stream = config.stream
-    upright = _upright(stream)
+    fit = upright(stream)
     count = min(len(kept), config.validation.most)
     chosen = np.linspace(0, len(kept) - 1, count).round().astype(int)
     pictures: list[Picture] = []
     for index in chosen.tolist():
-        celsius, labels = upright(*kept[index], np.random.default_rng(0))
+        celsius, labels = fit(*kept[index], np.random.default_rng(0))
         pictures.append((normalise(celsius, stream.normalisations[0]), labels))
     return pictures
 
@@ -314,10 +317,10 @@ def _draw_pictures(
     return [(image[0].numpy(), truth.numpy()) for image, truth in zip(images, labels, strict=True)]
 
 
-def _upright(stream: StreamConfig) -> TiAug:
-    """Make what only brings a picture to the network's size."""
+def upright(stream: StreamConfig) -> TiAug:
+    """Return what only brings a picture to the network's size."""
     size = {"height": stream.height, "width": stream.width}
-    return TiAug(TiAugConfig.model_validate({**UPRIGHT, **size}))
+    return TiAug(TiAugConfig.model_validate({**_UPRIGHT, **size}))
 
 
 def to_tensors(pictures: list[Picture]) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,9 @@ class LabelledFolder:
         if config.validation_path is not None:
             pairs += _pairs(config.validation_path, None, config, faults)
         if not pairs and not faults:
-            raise ConfigError(f"{config.path}: holds no pictures with labels; see its settings")
+            raise ConfigError(
+                f"{config.path}: holds no pictures with labels; correct its path or labels"
+            )
         contents, faceless = list[bytes](), list[str]()
         for pair in pairs:
             try:
@@ -107,9 +109,9 @@ def _pairs(
 ) -> Iterator[_Pair]:
     """Find the truth and the person of every picture by their names; note what is wrong."""
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: is no folder; correct the source's path")
+        raise ConfigError(f"{folder}: is no folder; correct its path")
     if labels is not None and not labels.is_dir():
-        raise ConfigError(f"{labels}: is no folder; correct the source's labels")
+        raise ConfigError(f"{labels}: is no folder; correct its labels")
     taken: dict[Path, Path] = {}
     elsewhere = [path.resolve() for path in (labels, config.validation_path) if path is not None]
     for picture in _pictures(folder, elsewhere):
@@ -185,7 +187,7 @@ def _choose_unseen(config: FolderConfig, pairs: list[_Pair], ours: int) -> list[
         chosen = [number >= ours for number in range(len(pairs))]
         for place, unseen in ((config.path, False), (config.validation_path, True)):
             if unseen not in chosen:
-                raise ConfigError(f"{place}: holds no pictures with labels; correct the source")
+                raise ConfigError(f"{place}: holds no pictures with labels; correct its path")
         return chosen
     units = [pair.subject or pair.picture.relative_to(config.path).as_posix() for pair in pairs]
     if config.validation_subjects:

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
-from thermoseg.errors import ConfigError, ThermoSegError, TrainingError
+from thermoseg.errors import ConfigError, FormatError, ThermoSegError, TrainingError
 from thermoseg.labels import NUM_CLASSES
 from thermoseg.models import load_model
 from thermoseg.preprocess import normalise
@@ -28,12 +28,12 @@ from trainer.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from trainer.config import OptimiserConfig, TrainingConfig
 from trainer.contact_sheet import overlay_labels, save_sheet
 from trainer.datasets import (
-    UPRIGHT,
     BatchStream,
     open_loader,
     open_sources,
     to_tensors,
     training_side,
+    upright,
     validation_sets,
 )
 from trainer.journal import Journal
@@ -52,7 +52,6 @@ from trainer.parallel import (
 )
 from trainer.sources import Picture
 from trainer.thermal_pictures import PICTURE_ENDINGS, read_picture
-from trainer.tiaug import TiAug, TiAugConfig
 from trainer.widening import widen
 
 HEARTBEAT_S: Final = 1.0
@@ -106,6 +105,9 @@ class _Pulse:
     """What has happened since the last heartbeat, and what is shown of it."""
 
     beat_s: float
+    """When the last heartbeat was."""
+    since_s: float
+    """Since when rates are measured."""
     losses: dict[str, float] = field(default_factory=dict)
     rate: float = 0.0
     iterations: int = 0
@@ -124,7 +126,7 @@ class _Pulse:
 
     def restart(self) -> None:
         """Begin to measure rates again, after something that is not training."""
-        self.beat_s, self.iterations, self.waited_s = time.monotonic(), 0, 0.0
+        self.since_s, self.iterations, self.waited_s = time.monotonic(), 0, 0.0
 
 
 @dataclass(slots=True)
@@ -186,7 +188,8 @@ class Training:
         ConfigError
             If a source, the network or the device does not fit.
         TrainingError
-            If the start weights do not fit or memory runs out.
+            If the start weights or the batch do not fit, memory runs out, or the folder cannot be
+            written.
         """
         self._config = config
         self._report = report
@@ -199,7 +202,7 @@ class Training:
         self._scores: dict[str, Scores] = {}
         self._fraction = 0.0
         self._began_s = time.monotonic()
-        self._pulse = _Pulse(time.monotonic())
+        self._pulse = _Pulse(time.monotonic(), time.monotonic())
 
         run = config.run
         if run.threads:
@@ -243,6 +246,7 @@ class Training:
         self._validation = validation_sets(config, sources)
         with _under_key("validation.look_at"):
             self._looked_at = _pictures_to_look_at(config)
+        self._refuse_too_large_a_batch()
         self._journal = Journal(self._folder, tensorboard=run.tensorboard)
         if self._fabric.is_global_zero:
             try:
@@ -288,28 +292,34 @@ class Training:
         Raises
         ------
         TrainingError
-            If the batch does not fit into memory, the loss is no longer finite, or nothing can be
-            saved.
+            If memory runs out, the loss is no longer finite, or nothing can be saved.
         """
-        plain_words = in_plain_words(self._config.run.batch, self._folder)
-        with self._journal, _signals(self._ask_to_stop), plain_words:
-            self._note(self._facts())
-            self._refuse_too_large_a_batch()
-            if self.iteration == 0:
-                for pictures in list(self._validation.values())[:2]:
-                    self._judge(pictures[: self._config.run.batch * self._fabric.world_size])
-            self._fit()
+        with self._journal:
+            try:
+                with (
+                    _signals(self._ask_to_stop),
+                    in_plain_words(self._config.run.batch, self._folder),
+                ):
+                    self._begin_and_end()
+            except ThermoSegError as error:
+                with suppress(TrainingError):  # a full disk is told of by `error` itself
+                    self._note({"ended": "failed", "reason": str(error)})
+                raise
+            early = self._has_lost_patience()
+            ended = "stopped" if self._stop else "early" if early else "finished"
+            self._note({"ended": ended})
+        return Outcome(self.iteration, not self._stop, self._scores, self._best_score, early=early)
+
+    def _begin_and_end(self) -> None:
+        self._note(self._facts())
+        if self.iteration == 0:
+            for pictures in list(self._validation.values())[:2]:
+                self._judge(pictures[: self._config.run.batch * self._fabric.world_size])
+        self._fit()
+        self.save()
+        if not self._stop and self._validated_at != self.iteration:
+            self._validate()
             self.save()
-            if not self._stop and self._validated_at != self.iteration:
-                self._validate()
-                self.save()
-        return Outcome(
-            self.iteration,
-            not self._stop,
-            self._scores,
-            self._best_score,
-            early=self._has_lost_patience(),
-        )
 
     def close(self) -> None:
         """Part from the other processes; nothing can be trained afterwards."""
@@ -325,7 +335,11 @@ class Training:
         batches = iter(open_loader(self._stream, self._config, self.iteration))
         while not self._is_over():
             asked_s = time.monotonic()
-            images, labels = _next_batch(batches)
+            try:
+                images, labels = _next_batch(batches)
+            except (ThermoSegError, RuntimeError):  # a picture or a worker that has gone
+                self.save()
+                raise
             waited_s = time.monotonic() - asked_s
             rate = optimiser.learning_rate * learning_rate_share(optimiser, self._fraction)
             losses = self._step(images, labels, rate)
@@ -335,6 +349,8 @@ class Training:
             self._beat_if_due("training")
             judge, save = self._agree(judging, saving)
             if judge and not self._is_over():
+                # Who stops the run may not wait until a long validation is over.
+                self.save()
                 self._validate()
                 judging.done_s = time.monotonic()
                 self._pulse.restart()
@@ -447,9 +463,10 @@ class Training:
     def _beat_if_due(self, phase: str) -> None:
         """Tell how it goes, about once a second."""
         pulse, run = self._pulse, self._config.run
-        elapsed_s = time.monotonic() - pulse.beat_s
-        if elapsed_s < HEARTBEAT_S or not self._fabric.is_global_zero:
+        now_s = time.monotonic()
+        if now_s - pulse.beat_s < HEARTBEAT_S or not self._fabric.is_global_zero:
             return
+        pulse.beat_s, elapsed_s = now_s, max(now_s - pulse.since_s, 1e-9)
         if pulse.iterations:
             speed = pulse.iterations / elapsed_s
             pulse.speed = 0.8 * pulse.speed + 0.2 * speed if pulse.speed else speed
@@ -738,7 +755,9 @@ def _under_key(key: str) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except (ThermoSegError, ValueError) as error:
+    except ThermoSegError as error:  # which says itself what to do
+        raise ConfigError(f"{key}: {error}") from error
+    except ValueError as error:
         raise ConfigError(f"{key}: {error}; correct it") from error
 
 
@@ -771,15 +790,8 @@ def _load_start(network: nn.Module, path: Path) -> None:
 def _pictures_to_look_at(config: TrainingConfig) -> list[Picture]:
     """Read the unlabelled pictures, brought to the network's size; labels are all background."""
     stream = config.stream
-    fit = TiAug(
-        TiAugConfig.model_validate({**UPRIGHT, "height": stream.height, "width": stream.width})
-    )
-    paths = [
-        path
-        for place in config.validation.look_at
-        for path in (sorted(place.rglob("*")) if place.is_dir() else [place])
-        if path.suffix.lower() in PICTURE_ENDINGS
-    ]
+    fit = upright(stream)
+    paths = [path for place in config.validation.look_at for path in _pictures_at(place)]
     step = max(1, math.ceil(len(paths) / MOST_LOOKED_AT))
     pictures: list[Picture] = []
     for path in paths[::step]:
@@ -788,6 +800,16 @@ def _pictures_to_look_at(config: TrainingConfig) -> list[Picture]:
         fitted, labels = fit(celsius, none, np.random.default_rng(0))
         pictures.append((normalise(fitted, stream.normalisations[0]), labels))
     return pictures
+
+
+def _pictures_at(place: Path) -> list[Path]:
+    """List the pictures of a folder and its subfolders, or the one that `place` is."""
+    if not place.is_dir():
+        return [place]
+    found = sorted(path for path in place.rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
+    if not found:
+        raise FormatError(f"{place}: holds no pictures; give another folder")
+    return found
 
 
 @contextmanager

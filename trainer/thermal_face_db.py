@@ -148,7 +148,7 @@ def _list_raw(folder: Path) -> tuple[list[_Raw], list[str]]:
         files = {path.name: path for path in folder.iterdir() if not path.name.startswith(".")}
     except OSError as error:
         raise ConfigError(
-            f"{folder}: is no folder that can be read ({error.strerror}); correct the source's path"
+            f"{folder}: is no folder that can be read ({error.strerror}); correct its path"
         ) from error
     matrices = sorted(name for name in files if name.lower().endswith(".npy"))
     if not matrices:
@@ -288,7 +288,7 @@ def _prepare(
     except OSError as error:
         raise ConfigError(
             f"{cache}: the prepared pictures cannot be written ({error.strerror}); free "
-            f"{len(raw) * SIZE[0] * SIZE[1] * 5 / 1e9:.1f} GB there or set the source's cache to "
+            f"{len(raw) * SIZE[0] * SIZE[1] * 5 / 1e9:.1f} GB there or set its cache to "
             f"a folder that can be written"
         ) from error
     finally:

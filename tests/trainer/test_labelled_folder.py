@@ -152,7 +152,7 @@ def test_everything_that_does_not_fit_is_listed_at_once(tmp_path: Path) -> None:
 def test_an_empty_or_missing_folder_is_named(tmp_path: Path) -> None:
     assert "holds no pictures with labels" in refusal(tmp_path)
     assert f"{tmp_path / 'none'}: is no folder" in refusal(tmp_path / "none")
-    assert "correct the source's labels" in refusal(tmp_path, labels=tmp_path / "none")
+    assert "correct its labels" in refusal(tmp_path, labels=tmp_path / "none")
 
 
 def test_pictures_without_any_face_are_refused_only_if_all_are(

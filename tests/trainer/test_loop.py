@@ -11,7 +11,7 @@ import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.precision import MixedPrecision
 
-from thermoseg.errors import ConfigError, TrainingError
+from thermoseg.errors import ConfigError, FormatError, TrainingError
 from trainer.checkpoint import load_checkpoint
 from trainer.config import OptimiserConfig, TrainingConfig, check_config
 from trainer.loop import Progress, Training, learning_rate_share
@@ -123,9 +123,10 @@ def test_a_run_leaves_its_scores_and_sheets(tmp_path: Path) -> None:
     )
     assert facts["parameters"] == 30_730
     assert facts["validation_pictures"] == {"plain": 2, "augmented": 2}
-    assert lines[-1]["iteration"] == 6
-    assert set(lines[-1]["validation"]) == {"plain", "augmented"}
-    assert lines[-1]["validation"]["plain"]["mean_iou"] == outcome.scores["plain"].mean_iou
+    assert lines[-1]["ended"] == "finished"
+    assert lines[-2]["iteration"] == 6
+    assert set(lines[-2]["validation"]) == {"plain", "augmented"}
+    assert lines[-2]["validation"]["plain"]["mean_iou"] == outcome.scores["plain"].mean_iou
     assert told[-1].scores == outcome.scores
     assert (tmp_path / "sheets" / "0000006.png").stat().st_size > 1000
 
@@ -232,14 +233,83 @@ def test_a_batch_that_cannot_fit_is_refused_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trainer.loop.free_bytes", lambda _device: 1_000_000)
-    training = Training(a_config(), tmp_path, nobody)
 
     with pytest.raises(
         TrainingError, match=r"run\.batch: 2 pictures of 64 x 64 need about 0\.\d GB"
     ):
+        Training(a_config(), tmp_path / "run", nobody)
+
+    assert not (tmp_path / "run").exists()
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_the_heart_beats_however_often_is_validated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(step=0.05)
+    monkeypatch.setattr("trainer.loop.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+
+    Training(a_config(iterations=20, validate_every=1), tmp_path, nobody).fit()
+
+    told = [line for line in lines_of(tmp_path) if "phase" in line and line["losses"]]
+    assert len(told) >= 3
+    assert all(line["images_per_s"] > 0 for line in told if line["phase"] == "training")
+
+
+def test_a_run_says_how_it_ended(tmp_path: Path) -> None:
+    stopped_after(Training(a_config(), tmp_path, nobody), 2).fit()
+    early = a_config(iterations=50, validate_every=1, patience=1)
+    scored(Training(early, tmp_path, nobody), [0.5, 0.4]).fit()
+    failing = Training(a_config(), tmp_path, nobody)
+    with torch.no_grad():
+        next(iter(failing._network.parameters())).fill_(math.nan)
+    with pytest.raises(TrainingError) as caught:
+        failing.fit()
+
+    ends = [line for line in lines_of(tmp_path) if "ended" in line]
+    assert [line["ended"] for line in ends] == ["stopped", "early", "failed"]
+    assert ends[-1]["reason"] == str(caught.value)
+
+
+def test_a_kill_while_validating_costs_nothing(tmp_path: Path) -> None:
+    training = Training(a_config(validate_every=3), tmp_path, nobody)
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    training._validate = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
         training.fit()
 
-    assert training.iteration == 0
+    assert load_checkpoint(tmp_path)["iteration"] == 3
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (FormatError("a.npy: cannot be read; replace it"), "a.npy: cannot be read; replace it"),
+        (RuntimeError("DataLoader worker (pid 3) exited unexpectedly"), "go on with --resume"),
+    ],
+)
+def test_a_batch_that_cannot_be_made_costs_nothing(
+    tmp_path: Path, raised: Exception, said: str
+) -> None:
+    training = Training(a_config(), tmp_path, nobody)
+    make, gone = training._stream._item, iter([False] * 6 + [True])
+
+    def failing(lane: int, item: int) -> Any:
+        if next(gone):
+            raise raised
+        return make(lane, item)
+
+    training._stream._item = failing  # type: ignore[method-assign]
+    with pytest.raises((FormatError, TrainingError), match=said):
+        training.fit()
+
+    assert load_checkpoint(tmp_path)["iteration"] == 3
 
 
 def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:

@@ -291,7 +291,7 @@ def test_a_cache_that_cannot_be_written_is_named(fake_database: Any, tmp_path: P
 
     assert f"{tmp_path}/file/thermal_face_db-" in said
     assert "cannot be written (Not a directory)" in said
-    assert "set the source's cache" in said
+    assert "set its cache" in said
 
 
 @contextmanager

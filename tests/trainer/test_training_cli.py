@@ -169,7 +169,13 @@ def test_a_run_keeps_its_settings_and_its_folder(
         (["train", "--resume", "nowhere"], "holds no run"),
         (["train", "{recipe}", "--set", "run.init_from='no.ckpt'"], "run.init_from: no.ckpt"),
         (["train", "{recipe}", "--set", "validation.look_at=['no.png']"], "validation.look_at: "),
+        (["train", "{recipe}", "--set", "validation.look_at=['none']"], "validation.look_at: none"),
         (["train", "{recipe}", "--set", "network.name='nonet'"], "network.name: no network"),
+        (
+            ["train", "{recipe}", "--set", "sources=[{kind='folder', path='none'}]"],
+            "sources.0: none: is no folder",
+        ),
+        (["evaluate", "run.onnx"], "ONNX files cannot be evaluated"),
         (["train", "{recipe}", "--set", "run.batch=x"], "run.batch: Input should be"),
         (["train", "{recipe}", "--out", "/proc/no/run"], "cannot be written"),
         (["evaluate", "nowhere.ckpt"], "is missing"),
@@ -188,3 +194,43 @@ def test_what_is_wrong_is_said_in_one_sentence(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_was_refused_may_be_corrected_and_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, recipe = tmp_path / "run", str(a_recipe(tmp_path, 1))
+    run.mkdir()
+    (run / "notes.txt").write_text("mine")
+    train = ["train", recipe, "--out", str(run)]
+    with monkeypatch.context() as crowded:
+        crowded.setattr("trainer.loop.free_bytes", lambda _: 1)
+        assert main(train) == 1
+    assert "run.batch: 2 pictures" in capsys.readouterr().err
+    assert [path.name for path in run.iterdir()] == ["notes.txt"]
+
+    assert main(train) == 0
+    assert load_checkpoint(run)["iteration"] == 1
+
+
+def test_evaluate_judges_on_other_data_as_the_network_sees(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, recipe = tmp_path / "run", str(a_recipe(tmp_path, 1))
+    assert main(["train", recipe, "--out", str(run)]) == 0
+    other = ["--set", "sources.0.scene=wild"]
+    capsys.readouterr()
+
+    printed = []
+    for arguments in (
+        [],
+        other,
+        ["--config", recipe, *other],
+        ["--config", recipe, *other, "--set", "stream.normalisations=['minmax']"],
+    ):
+        assert main(["evaluate", str(run), *arguments]) == 0
+        printed.append(capsys.readouterr().out)
+
+    assert printed[0] != printed[1]
+    assert printed[1] == printed[2] == printed[3]
