@@ -33,7 +33,7 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    commands = re.findall(r"`thermoseg ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    commands = re.findall(r"`thermoseg ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
 
     assert set(commands) >= {"segment", "record", "info", "recover", "cameras", "models"}
     for command in commands:
