@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.teax_stream import TeaxParser, TeaxPicture
+from drivers.usb_identity import identity
 from drivers.uvc_capture import (
-    FROZEN_REPEATS,
     Capture,
     Picture,
     PictureHistory,
@@ -44,11 +44,10 @@ from thermoseg.errors import (
 )
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import KELVIN, LinearRadiometry, Radiometry, RelativeCounts
+from thermoseg.timeline import AFTER_SHUTTER_S
 
 log = logging.getLogger(__name__)
 
-AFTER_SHUTTER_S: Final = 2.0
-"""For how long after the shutter opened temperatures may step."""
 PLAUSIBLE_K: Final = (233.0, 423.0)
 """Medians of a picture in kelvin; anything else was not kelvin."""
 OPEN_S: Final = 0.7
@@ -177,7 +176,7 @@ class BosonCamera:
         (counts, picture), self._waiting = self._waiting or self._take(timeout_s), None
         self._index += 1
         time_s = self._clock.place(picture.taken_s, picture.came_s)
-        flags = self._flags(counts, time_s)
+        flags = self._history.flags(counts, time_s, closed=self._shutter_closed() or None)
         return Frame.from_counts(counts, self._radiometry, self._index, time_s, time.time(), flags)
 
     def close(self) -> None:
@@ -214,6 +213,7 @@ class BosonCamera:
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
         """List those that are plugged in."""
+        _load("flirpy.camera.boson")
         if cls.system.platform != "linux":
             return [CameraListing("boson:", "FLIR Boson", _NOT_LISTED)]
         return [
@@ -257,7 +257,7 @@ class BosonCamera:
         video.set(cv2.CAP_PROP_FRAME_HEIGHT, BOSON_SIZES[1][0])
         self._index = -1
         self._clock, self._history = StreamClock(), PictureHistory()
-        self._closed_s, self._asked_s = -np.inf, -np.inf
+        self._asked_s = -np.inf
         self._waiting = first_good(self._take, self._name, OPEN_S)
         counts = self._waiting[0]
         self._radiometry = _boson_radiometry(counts, tlinear)
@@ -300,19 +300,6 @@ class BosonCamera:
         picture = self._capture.next(timeout_s)
         shapes = {rows * columns: (rows, columns) for rows, columns in BOSON_SIZES}
         return words_of(picture.array, shapes, self._name), picture
-
-    def _flags(self, counts: NDArray[np.uint16], time_s: float) -> FrameFlag:
-        self._history.add(counts)
-        repeats = self._history.repeats
-        flags = FrameFlag.DUPLICATE if repeats else FrameFlag.NONE
-        if self._history.torn or int(counts.min()) == int(counts.max()):
-            flags |= FrameFlag.DAMAGED
-        if repeats >= FROZEN_REPEATS or self._shutter_closed():
-            self._closed_s = time_s
-            flags |= FrameFlag.SHUTTER
-        elif time_s - self._closed_s < AFTER_SHUTTER_S:
-            flags |= FrameFlag.AFTER_SHUTTER
-        return flags
 
     def _shutter_closed(self) -> bool:
         """Ask for the state of the shutter now and then, and remember it in between."""
@@ -615,9 +602,11 @@ class TauCamera:
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
         """List the chips that such a grabber has; other devices have them as well."""
+        for library in ("flirpy.camera.tau", "pyftdi.ftdi"):
+            _load(library)
         listings = []
         for device in _grabbers(cls.backend):
-            name, serial, error = _identity(device)
+            name, serial, error = identity(device)
             problem = "" if error is None else f"{error}; run “thermoseg install-udev”"
             listings.append(
                 CameraListing(
@@ -633,7 +622,7 @@ class TauCamera:
     def _find(self) -> tuple[Any, str, str]:
         found = []
         for device in _grabbers(self.backend):
-            name, serial, error = _identity(device)
+            name, serial, error = identity(device)
             if self._target in ("", name, serial):
                 found.append((device, name, serial, error))
         if len(found) == 1:
@@ -704,18 +693,3 @@ def _grabbers(backend: Any) -> list[Any]:  # noqa: ANN401
             "the grabber of a Tau needs libusb, which is not installed; on Debian and Ubuntu “sudo "
             "apt install libusb-1.0-0”, on macOS “brew install libusb”"
         ) from error
-
-
-def _identity(device: Any) -> tuple[str, str, OSError | None]:  # noqa: ANN401
-    """Return the name in addresses, the serial number, and why neither can be asked for."""
-    port = f"usb-{device.bus}-{'.'.join(map(str, device.port_numbers or (device.address,)))}"
-    serial = ""
-    try:
-        device.get_active_configuration()  # opens it; asking for texts would hide the error
-        serial = device.serial_number or ""
-    except _load("usb.core").USBError as error:
-        return port, "", error
-    except ValueError:
-        log.debug("an FTDI chip without texts")
-    serial = "".join(letter for letter in serial if letter.isalnum() or letter in "-_.")
-    return serial or port, serial, None

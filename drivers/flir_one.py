@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,7 @@ from drivers.flir_one_stream import (
     thermal_counts,
 )
 from drivers.frame_source import humidity_of_option
+from drivers.usb_identity import identity, port_of
 from thermoseg.cameras import CameraListing, CameraOptions
 from thermoseg.errors import (
     CameraError,
@@ -41,6 +42,7 @@ from thermoseg.errors import (
 )
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import KELVIN, PlanckRadiometry, Radiometry, RelativeCounts
+from thermoseg.timeline import AFTER_SHUTTER_S
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +68,6 @@ STALL_S: Final = 3.0
 """Without a whole picture for so long, the streaming interface is set up anew, once."""
 FAULTS_IN_A_ROW: Final = 10
 """Transfers that may fail one after the other before the camera counts as lost."""
-AFTER_SHUTTER_S: Final = 2.0
-"""For how long after a shutter event frames are flagged."""
 TRANSFER_BYTES: Final = 64 << 10
 
 _CONFIGURATION: Final = 3
@@ -247,7 +247,7 @@ class FlirOneCamera:
         usb = _load_usb()
         listings = []
         for device in _devices(usb, backend):
-            name, serial, error = _identity(usb, device)
+            name, serial, error = identity(device)
             _dispose(usb, device)
             listings.append(
                 CameraListing(
@@ -289,8 +289,8 @@ class FlirOneCamera:
             names = []
             fault: CameraError | None = None
             for device in _devices(usb, self._backend):
-                name, serial, error = _identity(usb, device)
-                if self._target in ("", name, serial, _port_of(device)):
+                name, serial, error = identity(device)
+                if self._target in ("", name, serial, port_of(device)):
                     names.append(name)
                     if error is not None:
                         fault = CameraError(_explain(error, f"FLIR ONE {name}"))
@@ -532,26 +532,6 @@ def _devices(usb: Any, backend: Any) -> list[Any]:  # noqa: ANN401  # pyusb has 
         ) from error
     except usb.core.USBError as error:
         raise CameraError(f"USB cannot be searched ({error}); restart the computer") from error
-
-
-def _identity(usb: Any, device: Any) -> tuple[str, str, OSError | None]:  # noqa: ANN401
-    """Return the name in addresses, the serial number, and why neither can be asked for."""
-    serial = ""
-    try:
-        device.get_active_configuration()  # opens it; asking for texts would hide the error
-        with suppress(ValueError):  # it has no texts
-            serial = usb.util.get_string(device, device.iSerialNumber) or ""
-    except usb.core.USBError as error:
-        return _port_of(device), "", error
-    except ValueError:
-        log.debug("a FLIR ONE without an active configuration")
-    serial = "".join(letter for letter in serial if letter.isalnum() or letter in "-_.")
-    return serial or _port_of(device), serial, None
-
-
-def _port_of(device: Any) -> str:  # noqa: ANN401
-    """Name the socket a device is plugged into."""
-    return f"usb-{device.bus}-{'.'.join(map(str, device.port_numbers or (device.address,)))}"
 
 
 def _dispose(usb: Any, device: Any) -> None:  # noqa: ANN401

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from drivers.lepton_telemetry import FfcState, Telemetry
 from drivers.uvc_capture import (
-    FROZEN_REPEATS,
     Capture,
     Picture,
     PictureHistory,
@@ -62,8 +61,6 @@ ask for first in front."""
 
 OPEN_S: Final = 0.7
 """After the first picture, until one shows the setting that was made; `Session.stop` gives 2 s."""
-AFTER_SHUTTER_S: Final = 2.0
-"""For how long after a flat-field correction temperatures may step."""
 HELD_FRAMES: Final = 1
 """Frames after the shutter opened that still show what was frozen."""
 MOST_MISSED: Final = 10_000
@@ -423,8 +420,6 @@ class _Follower:
         self._index = -1
         self._held = 0
         """Frames that still show what was frozen, yet to come."""
-        self._closed_s = -np.inf
-        """When the shutter was last seen closed."""
         self._warned = False
 
     def again(self, telemetry: Telemetry | None) -> bool:
@@ -434,26 +429,22 @@ class _Follower:
     def place(self, taken: _Taken) -> tuple[int, float, FrameFlag]:
         """Return index, seconds since the first frame, and flags of a frame."""
         telemetry, picture = taken.telemetry, taken.picture
-        self._history.add(taken.counts)
-        repeats = self._history.repeats
-        flags = FrameFlag.DUPLICATE if repeats else FrameFlag.NONE
-        if taken.blank or self._history.torn:
-            flags |= FrameFlag.DAMAGED
         if telemetry is None:
             self._index += 1
             time_s = self._clock.place(picture.taken_s, picture.came_s)
-            closed, since_s = repeats >= FROZEN_REPEATS, np.inf
-        else:
-            flags |= self._count(telemetry.frame_counter)
-            time_s = self._clock.place(telemetry.uptime_ms / 1000, picture.came_s)
-            closed, since_s = self._frozen(telemetry), _since_ffc_s(telemetry)
-            self._warn(telemetry)
-        if closed:
-            self._closed_s = time_s
-            flags |= FrameFlag.SHUTTER
-        elif min(since_s, time_s - self._closed_s) < AFTER_SHUTTER_S:
-            flags |= FrameFlag.AFTER_SHUTTER
-        return self._index, time_s, flags
+            return (
+                self._index,
+                time_s,
+                self._history.flags(taken.counts, time_s),
+            )
+        gap = self._count(telemetry.frame_counter)
+        time_s = self._clock.place(telemetry.uptime_ms / 1000, picture.came_s)
+        closed = self._frozen(telemetry)
+        self._warn(telemetry)
+        seen = self._history.flags(
+            taken.counts, time_s, closed=closed, since_s=_since_ffc_s(telemetry)
+        )
+        return self._index, time_s, gap | seen
 
     def _count(self, counter: int) -> FrameFlag:
         """Advance the index by the camera's own numbers.

@@ -28,11 +28,10 @@ from thermoseg.phantom.people import Climate
 from thermoseg.phantom.physiology import Physiology
 from thermoseg.phantom.render import Pose
 from thermoseg.phantom.sensor import Sensor, ThermalCamera
+from thermoseg.timeline import AFTER_SHUTTER_S
 
 _BUFFERED_FRAMES: Final = 8
 """Frames kept for a late reader; GigE drivers keep about ten."""
-_AFTER_SHUTTER_S: Final = 2.0
-"""For how long after a shutter event frames are flagged."""
 _FINEST_WIDTH: Final = 160
 """Cameras with fewer columns are drawn this wide and averaged down, as their pixels would."""
 _TELEMETRY_ROWS: Final = 2
@@ -176,7 +175,7 @@ class SimulatedCamera:
         flags = FrameFlag.NONE
         if exposure.shutter:
             flags |= FrameFlag.SHUTTER
-        elif exposure.after_shutter_s < _AFTER_SHUTTER_S:
+        elif exposure.after_shutter_s < AFTER_SHUTTER_S:
             flags |= FrameFlag.AFTER_SHUTTER
         counts, fault_flags = self._spoil(exposure.counts, index)
         self._shown = exposure.counts if counts.shape != exposure.counts.shape else counts

@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from drivers.uvc_controls import ExtensionUnits
 from drivers.uvc_nodes import NO_PERMISSION, VideoMode, VideoNode, list_modes, list_video_nodes
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError, FrameRefusedError
+from thermoseg.frames import FrameFlag
+from thermoseg.timeline import AFTER_SHUTTER_S
 
 log = logging.getLogger(__name__)
 
@@ -396,9 +398,11 @@ class StreamClock:
 
 
 class PictureHistory:
-    """Knows pictures again, as a whole or in part."""
+    """Knows pictures again, as a whole or in part, and so what is wrong with them."""
 
     def __init__(self) -> None:
+        self._closed_s = -np.inf
+        """When the shutter was last seen closed."""
         self._last: NDArray[np.uint16] | None = None
         self._bottoms: deque[NDArray[np.uint16]] = deque(maxlen=KEPT_BOTTOMS)
         """The last row of each of the last pictures."""
@@ -407,6 +411,34 @@ class PictureHistory:
         self.torn = False
         """Whether the last one ends as an earlier one did, and begins otherwise: when the end of a
         picture is lost on the way, what was in the buffer before it shows there."""
+
+    def flags(
+        self,
+        counts: NDArray[np.uint16],
+        time_s: float,
+        *,
+        closed: bool | None = None,
+        since_s: float = np.inf,
+    ) -> FrameFlag:
+        """Compare a picture with those before; return what that says of it.
+
+        Parameters
+        ----------
+        closed
+            Whether the camera says that its shutter is; None if only still pictures tell.
+        since_s
+            Since the last flat-field correction, as the camera says.
+        """
+        self.add(counts)
+        flags = FrameFlag.DUPLICATE if self.repeats else FrameFlag.NONE
+        if self.torn or int(counts.min()) == int(counts.max()):
+            flags |= FrameFlag.DAMAGED
+        if self.repeats >= FROZEN_REPEATS if closed is None else closed:
+            self._closed_s = time_s
+            flags |= FrameFlag.SHUTTER
+        elif min(since_s, time_s - self._closed_s) < AFTER_SHUTTER_S:
+            flags |= FrameFlag.AFTER_SHUTTER
+        return flags
 
     def add(self, counts: NDArray[np.uint16]) -> None:
         """Compare a picture with those before."""

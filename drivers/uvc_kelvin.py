@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.uvc_capture import (
-    FROZEN_REPEATS,
     Capture,
     Picture,
     PictureHistory,
@@ -30,7 +29,7 @@ from drivers.uvc_capture import (
 from drivers.uvc_nodes import VideoMode, VideoNode, find_node
 from thermoseg.cameras import CameraListing, CameraOptions
 from thermoseg.errors import CameraError
-from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import LinearRadiometry, Radiometry, RelativeCounts
 
 log = logging.getLogger(__name__)
@@ -45,8 +44,6 @@ PLAUSIBLE_MEDIAN_C: Final = (-40.0, 200.0)
 """A coloured picture in place of the thermal half reads 239 °C: grey has 128 in the high byte."""
 OPEN_S: Final = 0.7
 """After the first picture, until a good one; `Session.stop` gives 2 s."""
-AFTER_SHUTTER_S: Final = 2.0
-"""For how long after the shutter opened temperatures may step."""
 
 P2_PRO_IDS: Final = ((0x0BDA, 0x5830),)
 TC001_IDS: Final = ((0x0BDA, 0x5840), (0x0BDA, 0x3901), (0x0BDA, 0x5838), (0x3474, 0x4321))
@@ -122,7 +119,7 @@ class Tc001Camera:
         (counts, picture), self._waiting = self._waiting or self._take(timeout_s), None
         self._index += 1
         time_s = self._clock.place(picture.taken_s, picture.came_s)
-        flags = self._flags(counts, time_s)
+        flags = self._history.flags(counts, time_s)
         return Frame.from_counts(counts, self._radiometry, self._index, time_s, time.time(), flags)
 
     def close(self) -> None:
@@ -181,7 +178,6 @@ class Tc001Camera:
         self._ask_size(video)
         self._index = -1
         self._clock, self._history = StreamClock(), PictureHistory()
-        self._closed_s = -np.inf
         self._waiting = first_good(self._take, self._name, OPEN_S)
         self._radiometry = _judge(self._waiting[0])
         if isinstance(self._radiometry, RelativeCounts):
@@ -212,19 +208,6 @@ class Tc001Camera:
         picture = self._capture.next(timeout_s)
         words = words_of(picture.array, {2 * HEIGHT * WIDTH: (2 * HEIGHT, WIDTH)}, self._name)
         return words[HEIGHT:], picture
-
-    def _flags(self, counts: NDArray[np.uint16], time_s: float) -> FrameFlag:
-        self._history.add(counts)
-        repeats = self._history.repeats
-        flags = FrameFlag.DUPLICATE if repeats else FrameFlag.NONE
-        if self._history.torn or int(counts.min()) == int(counts.max()):
-            flags |= FrameFlag.DAMAGED
-        if repeats >= FROZEN_REPEATS:
-            self._closed_s = time_s
-            flags |= FrameFlag.SHUTTER
-        elif time_s - self._closed_s < AFTER_SHUTTER_S:
-            flags |= FrameFlag.AFTER_SHUTTER
-        return flags
 
 
 class P2ProCamera(Tc001Camera):

@@ -476,6 +476,9 @@ def test_a_missing_library_is_named(
     monkeypatch.setattr(boson_tau, "import_module", refuse)
     with pytest.raises(DriverMissingError, match="pip install flirpy"):
         camera.open()
+    for driver in (BosonCamera, TauCamera):
+        with pytest.raises(DriverMissingError, match="pip install flirpy"):
+            driver.discover()
 
 
 # Tau
