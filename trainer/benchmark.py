@@ -26,8 +26,7 @@ import torch
 from pydantic import Field
 
 from thermoseg.errors import ConfigError, ThermoSegError, TrainingError
-from thermoseg.labels import NUM_CLASSES
-from thermoseg.networks import build
+from thermoseg.networks import NETWORKS
 from trainer.benchmark_report import Result, write_report
 from trainer.checkpoint import load_checkpoint
 from trainer.config import (
@@ -42,6 +41,7 @@ from trainer.config import (
 )
 from trainer.datasets import to_tensors, validation_sets
 from trainer.metrics import Confusion
+from trainer.own_network import build_network, is_own
 from trainer.published import LOSS_WEIGHTS, TABLES, Row
 from trainer.sources import Picture
 
@@ -125,7 +125,8 @@ def choose_rows(table: int, wanted: Sequence[str], networks: Sequence[str]) -> l
         1 or 2.
     wanted
         Names or patterns such as `unet/*`; a name that is not in the table, such as
-        `unet/dice+tiaug`, is a row without a published figure.  Empty for all of `networks`.
+        `unet/dice+tiaug` or `my_networks:Mine/rmi`, is a row without a published figure.  Empty
+        for all of `networks`.
     networks
         Those meant when nothing is wanted in particular; empty for all.
 
@@ -145,6 +146,11 @@ def choose_rows(table: int, wanted: Sequence[str], networks: Sequence[str]) -> l
             if not slash or any(sign in pattern for sign in "*?["):
                 names = ", ".join(row.name for row in rows)
                 raise ConfigError(f"--rows {pattern}: fits no row of table {table}; it has {names}")
+            if network not in NETWORKS and not is_own(network):
+                raise ConfigError(
+                    f"--rows {pattern}: no network is called “{network}”; known are "
+                    f"{', '.join(sorted(NETWORKS))}, or name your own as module:attribute"
+                )
             fitting = [Row(network, learning)]
         chosen |= {row.name: row for row in fitting}
     return list(chosen.values())
@@ -202,7 +208,8 @@ def plan_runs(
     runs = []
     for seed in seeds:
         for row in rows:
-            folder = out / row.network / row.learning / f"seed-{seed}"
+            # No file system minds a dot.
+            folder = out / row.network.replace(":", ".") / row.learning / f"seed-{seed}"
             config = _recipe(table, data, row, seed, settings)
             begun = folder / "recipe.toml"
             if begun.exists() and check_config(read_toml(begun), str(begun)) != config:
@@ -380,7 +387,7 @@ class Benchmark:
         """Read what is known of a finished run; None if it is not, or was judged on other sets."""
         try:
             known = json.loads((run.folder / "scores.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise TrainingError(
@@ -458,7 +465,7 @@ def score(
     config: TrainingConfig, weights: dict[str, torch.Tensor], pictures: Sequence[Picture]
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Count pixels (truth, prediction) of a network with given weights over all pictures."""
-    network = build(config.network.name, NUM_CLASSES, config.network.width)
+    network = build_network(config.network, (config.stream.height, config.stream.width))
     network.load_state_dict(weights)
     cuda = torch.cuda.is_available() and config.run.accelerator != "cpu"
     device = torch.device("cuda" if cuda else "cpu")

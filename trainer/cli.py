@@ -339,10 +339,12 @@ def _tiaug(options: argparse.Namespace) -> int:
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    seeds = tuple(int(part) for part in text.split(","))
-    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise ValueError("seeds must differ and not be negative")
-    return seeds
+    parts = [part.strip() for part in text.split(",")]
+    if len(set(parts)) < len(parts) or not all(map(str.isdecimal, parts)):
+        raise argparse.ArgumentTypeError(
+            f"must be different whole numbers with commas between, such as 1,2,3, got “{text}”"
+        )
+    return tuple(map(int, parts))
 
 
 def _benchmark(options: argparse.Namespace) -> int:

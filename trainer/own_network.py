@@ -28,12 +28,15 @@ _FAULTS: Final = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    ImportError,
     LookupError,
+    NameError,
+    OSError,
     RuntimeError,
     TypeError,
     ValueError,
 )
-"""What a network that does not fit is known to raise."""
+"""What code of the user's that does not fit is known to raise."""
 
 
 def is_own(name: str) -> bool:
@@ -87,10 +90,15 @@ def _found(name: str) -> Callable[..., Any]:
     try:
         with torch.random.fork_rng(devices=[]):  # first weights depend on the seed alone
             module = importlib.import_module(module_name)
-    except (ImportError, SyntaxError) as error:
+    except (*_FAULTS, SyntaxError) as error:
+        # The module itself or one of the packages it lies in, and not what it imports.
+        absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(
+            f"{error.name}."
+        )
+        remedy = "start from the folder that holds it, or install it" if absent else "correct it"
         raise ConfigError(
-            f"{KEY}: the module “{module_name}” cannot be imported ({error}); start from the "
-            "folder that holds it, or install it"
+            f"{KEY}: the module “{module_name}” cannot be imported ({type(error).__name__}: "
+            f"{_one_line(error)}); {remedy}"
         ) from error
     try:
         found = attrgetter(attribute)(module)

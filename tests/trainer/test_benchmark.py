@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tomli_w
+import torch
 
 from thermoseg.assets import asset
 from thermoseg.errors import ConfigError
@@ -22,6 +23,7 @@ from trainer.benchmark import (
     choose_rows,
     load_table,
     plan_runs,
+    score,
 )
 from trainer.benchmark_report import Result, csv_text, markdown_text
 from trainer.checkpoint import load_checkpoint
@@ -122,10 +124,12 @@ def test_rows_are_chosen_by_name_and_pattern() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["*/dice+magic", "unet", "unet/magic", "unet/tiaug", "unet/rmi+rmi"]
+    "name",
+    ["*/dice+magic", "unet", "unet/magic", "unet/tiaug", "unet/rmi+rmi", "unett/rmi", "/rmi"],
 )
 def test_what_is_no_row_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"fits no row|is no learning strategy"):
+    said = r"fits no row|is no learning strategy|no network is called"
+    with pytest.raises(ConfigError, match=said):
         choose_rows(2, [name], [])
 
 
@@ -225,12 +229,12 @@ def test_a_run_is_stopped_goes_on_and_is_not_repeated_and_a_failure_stops_nobody
     # The rest of it would take minutes; nearly there is as good.
     shorten(folder, reached + 3)
 
-    rows, settings = ["nobody/rmi", "unet/rmi"], [f"run.iterations={reached + 3}", settings[1]]
-    second, said, _ = a_benchmark(tmp_path, rows, *settings)
+    settings[0] = f"run.iterations={reached + 3}"
+    second, said, _ = a_benchmark(tmp_path, ["nobody:Nothing/rmi", "unet/rmi"], *settings)
     ending = second.run()
 
     assert ending.finished == ("unet/rmi seed 1",)
-    assert "no network is called" in ending.failed["nobody/rmi seed 1"]
+    assert "“nobody” cannot be imported" in ending.failed["nobody:Nothing/rmi seed 1"]
     assert any("goes on" in one for one in said)
     assert load_checkpoint(folder)["iteration"] == reached + 3
     with (out / "table-2.csv").open(newline="") as file:
@@ -328,5 +332,40 @@ def test_the_command_lists_runs_and_refuses_what_it_does_not_know(
     assert capsys.readouterr().out == "unet/rmi seed 4\nunet/rmi seed 5\n"
     assert main([*command, "--rows", "unet/*x"]) == 1
     assert "fits no row of table 2" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main([*command, "--seeds", "1,1"])
+    for seeds in ("1,1", "-1", "one", "1,,2", ""):
+        with pytest.raises(SystemExit):
+            main([*command, f"--seeds={seeds}"])
+        assert "argument --seeds: must be different whole numbers" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_a_file_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").touch()
+    command = ["benchmark", "--table", "2", "--data", "phantom", "--out", str(tmp_path / "out")]
+
+    assert main([*command, "--seeds", "1", "--rows", "unet/rmi"]) == 1
+
+    assert "cannot be made (Not a directory); choose another --out" in capsys.readouterr().out
+
+
+def test_a_row_of_a_network_of_the_users_own_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "benchmarked_networks.py").write_text(
+        "from torch import nn\n\n\ndef mine(num_classes):\n"
+        "    return nn.Conv2d(1, num_classes, 1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    table = load_table(a_table(tmp_path))
+    rows = choose_rows(2, ["benchmarked_networks:mine/rmi"], [])
+    (run,) = plan_runs(table, table.phantom, rows, [1], tmp_path / "out")
+    weights = {"weight": torch.zeros(6, 1, 1, 1), "bias": torch.tensor([0.0, 0, 0, 1, 0, 0])}
+    labels = np.arange(6, dtype=np.uint8).repeat(171)[: 32 * 32].reshape(32, 32)
+
+    counts = score(run.config, weights, [(np.zeros((32, 32), np.float32), labels)])
+
+    # It calls everything eyes.
+    assert counts[:, 3].tolist() == [171, 171, 171, 171, 171, 169]
+    assert counts.sum() == 32 * 32
+    assert run.folder.parts[-3:] == ("benchmarked_networks.mine", "rmi", "seed-1")

@@ -57,6 +57,10 @@ def text():
     return "a network"
 
 
+def unsaid(width):
+    return forgotten
+
+
 def fixed():
     return nn.Sequential(nn.Identity())
 
@@ -71,6 +75,11 @@ def half_size():
 
 def colour():
     return Mine(6, 5, 3)
+
+
+class Imports(Mine):
+    def forward(self, images):
+        import a_package_nobody_has
 
 
 class Pair(Mine):
@@ -90,10 +99,12 @@ def _a_module_in_the_current_folder(
     (tmp_path / "my_networks.py").write_text(MODULE)
     (tmp_path / "unfinished.py").write_text("class Mine(:\n")
     (tmp_path / "wants_more.py").write_text("import a_package_nobody_has\n")
+    (tmp_path / "misspelt.py").write_text("numbr + 1\n")
+    (tmp_path / "reads_file.py").write_text("open('nowhere.pth')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     yield
-    for name in ("my_networks", "unfinished", "wants_more"):
+    for name in ("my_networks", "unfinished", "wants_more", "misspelt", "reads_file"):
         sys.modules.pop(name, None)
 
 
@@ -142,13 +153,17 @@ def test_a_seed_reproduces_the_weights() -> None:
         ("my_networks:Mine()", "is not of the form"),
         ("/home/me/net.py:Mine", "is not of the form"),
         ("nowhere.at_all:Mine", "“nowhere.at_all” cannot be imported.*install it"),
-        ("unfinished:Mine", "“unfinished” cannot be imported.*invalid syntax"),
-        ("wants_more:Mine", "cannot be imported.*a_package_nobody_has"),
+        ("unfinished:Mine", "“unfinished” cannot be imported.*invalid syntax.*correct it"),
+        ("wants_more:Mine", "cannot be imported.*a_package_nobody_has.*correct it"),
+        ("misspelt:Mine", "cannot be imported.*NameError.*numbr.*correct it"),
+        ("reads_file:Mine", r"cannot be imported.*nowhere\.pth.*correct it"),
         ("my_networks:Yours", r"my_networks \(.*my_networks\.py\) has no “Yours”"),
         ("my_networks:number", "is int and not a class or function"),
         ("my_networks:instance", "is Mine and not a class or function"),
         ("my_networks:hungry", "takes other arguments.*'path'"),
         ("my_networks:broken", r"cannot be built with \{'width': 5\}.*no weights on this machine"),
+        ("my_networks:unsaid", "cannot be built.*NameError.*forgotten"),
+        ("my_networks:Imports", "fails on a picture.*a_package_nobody_has"),
         ("my_networks:text", "gives str, not a torch.nn.Module"),
         ("my_networks:fixed", "has no weights to train"),
         ("my_networks:colour", r"fails on a picture of shape \(1, 1, 64, 64\).*3 channels"),
