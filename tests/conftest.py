@@ -26,7 +26,7 @@ LASTING_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor")
 def wait_for() -> Callable[..., None]:
     """Wait until a condition holds; fails the test if it does not within `timeout_s`."""
 
-    def wait(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    def wait(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
         pause, deadline = threading.Event(), time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:

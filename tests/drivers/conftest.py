@@ -403,6 +403,9 @@ class UvcCamera:
         """What comes as picture n: an array, or None for a read that fails."""
         self.platform = "linux"
         self.vendor, self.product, self.serial, self.name = 0x1E4E, 0x0100, "8003000b-5113", "Cam"
+        self.path = Path("/dev/video7")
+        self.plugged: list[str] = []
+        """Paths that were opened."""
         self.fourcc, self.sizes, self.rate_hz = "Y16 ", [(160, 120), (160, 122)], 9.0
         """Sizes are (columns, rows) on offer."""
         self.present, self.busy, self.buffers = True, False, 4
@@ -437,9 +440,7 @@ class UvcCamera:
     @property
     def node(self) -> VideoNode:
         port = "pci-0000:00:14.0-usb-0:2:1.0-video-index0"
-        return VideoNode(
-            Path("/dev/video7"), self.vendor, self.product, self.name, self.serial, port
-        )
+        return VideoNode(self.path, self.vendor, self.product, self.name, self.serial, port)
 
     def modes(self, path: Path) -> list[VideoMode]:
         if self.refusal is not None:
@@ -450,6 +451,7 @@ class UvcCamera:
 
     def plug(self, path: str) -> "UvcCamera":
         self.next, self.size = -1, (640, 480)
+        self.plugged.append(path)
         return self
 
     def isOpened(self) -> bool:  # noqa: N802  # OpenCV's name

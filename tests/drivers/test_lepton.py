@@ -586,6 +586,35 @@ def test_a_lepton_that_is_unplugged_is_lost_at_once(
     assert lepton.read(timeout_s=1).index == 0
 
 
+def test_a_lepton_that_comes_back_as_another_device_is_the_same_one(
+    plug_lepton: Any, open_lepton: Any
+) -> None:
+    camera, _ = plug_lepton()
+    lepton = open_lepton(target="8003000b-5113")
+    camera.path = Path("/dev/video2")
+
+    assert lepton.open() == lepton.info
+    assert camera.plugged == ["/dev/video7", "/dev/video2"]
+
+
+def test_a_lepton_that_is_unplugged_while_it_opens_is_left_closed(
+    plug_lepton: Any, open_lepton: Any
+) -> None:
+    camera, scene = plug_lepton()
+
+    def leave(number: int) -> Any:
+        camera.present = False
+        rows = scene.picture(number)
+        rows[:120] = 30_000  # nothing to begin with, so the next picture is waited for
+        return rows
+
+    camera.picture = leave
+    with pytest.raises(CameraLostError, match="does not answer any more"):
+        open_lepton()
+
+    assert camera.released == 1
+
+
 def test_a_read_that_fails_is_a_loss(plug_lepton: Any, open_lepton: Any) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton()
