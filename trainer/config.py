@@ -21,6 +21,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Checked = TypeVar("Checked", bound=BaseModel)
 
+DEEPEST_PX: Final = 32
+"""Side of what a network makes one place of, where batch normalisation needs two values."""
 MOST_BYTES: Final = 1_000_000
 """Of a TOML file; a recipe has some thousand."""
 MOST_SHOWN: Final = 80
@@ -289,6 +291,15 @@ class TrainingConfig(Section):
         if self.seed == self.validation.seed:
             raise ValueError(
                 "validation.seed must differ from seed, or a run is judged on what it learnt"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _enough_to_normalise_over(self) -> "TrainingConfig":
+        if self.run.batch == 1 and max(self.stream.height, self.stream.width) <= DEEPEST_PX:
+            raise ValueError(
+                f"run.batch must be at least 2 with pictures of {DEEPEST_PX} x {DEEPEST_PX}, which "
+                f"are a single place at the deepest level; raise it, or the size in stream"
             )
         return self
 

@@ -18,7 +18,8 @@ RMI_POOL: Final = 3
 RMI_LAMBDA: Final = 0.5
 """Share of binary cross-entropy; the rest is the region term."""
 RMI_DIAGONAL: Final = 1e-3
-"""Added to the diagonals of covariances, so that absent classes can be inverted."""
+"""Added to the diagonals of covariances, so that absent classes can be inverted; SAM-CL's setting,
+where the code of Zhao et al. has 5e-4."""
 RMI_LOWEST_PROBABILITY: Final = 1e-6
 """Added to every probability, as in the definition."""
 

@@ -54,6 +54,10 @@ def test_settings_from_the_command_line_win(tmp_path: Path) -> None:
         (MINIMAL + "[optimiser]\nlearning_rate = nan", "optimiser.learning_rate"),
         (MINIMAL + "[objective]\ncross_entropy = 0.0", "at least one a weight"),
         (MINIMAL + "[validation]\nseed = 1", "run.toml: validation.seed must differ"),
+        (
+            MINIMAL + "batch = 1\n[stream]\nheight = 32\nwidth = 32",
+            "run.toml: run.batch must be at least 2 with pictures of 32 x 32",
+        ),
         (MINIMAL + "[objective]\nclass_weights = [1.0]", "objective: class_weights needs 6"),
         ('[[sources]]\nkind = "phantom"', "run: is missing"),
         ("[run]\niterations = 10", "sources: is missing"),
