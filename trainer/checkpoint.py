@@ -54,7 +54,9 @@ def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None
     except (OSError, RuntimeError) as error:
         with suppress(OSError):  # a disk that takes nothing may not give up anything either
             fresh.unlink(missing_ok=True)
-        said = str(error).splitlines()[0]
+        # PyTorch wraps what the disk says into a complaint of its own about positions in a file.
+        cause = error if isinstance(error, OSError) else error.__context__
+        said = cause.strerror if isinstance(cause, OSError) else str(error).splitlines()[0]
         raise TrainingError(
             f"{last}: the checkpoint cannot be saved ({said}); free disk space or rights, then "
             f"resume from the one before"

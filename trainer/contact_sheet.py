@@ -13,6 +13,8 @@ from thermoseg.labels import colour_table
 
 OPACITY: Final = 0.45
 """Of labels over a picture."""
+GAP_PX: Final = 8
+"""Between pictures that do not belong together."""
 TILE_WIDTH_PX: Final = 240
 """Of each picture on the sheet."""
 
@@ -37,8 +39,13 @@ def overlay_labels(picture: NDArray[np.float32], labels: NDArray[np.uint8]) -> N
     return (grey * (1 - alpha) + colours[..., 2::-1] * alpha).astype(np.uint8)
 
 
-def save_sheet(path: Path, tiles: list[NDArray[np.uint8]], columns: int) -> None:
+def save_sheet(path: Path, tiles: list[NDArray[np.uint8]], columns: int, together: int = 1) -> None:
     """Lay tiles (h, w, 3) out in rows of `columns` and save them as a PNG.
+
+    Parameters
+    ----------
+    together
+        So many in a row belong together and have no gap between them; divides `columns`.
 
     Raises
     ------
@@ -53,8 +60,11 @@ def save_sheet(path: Path, tiles: list[NDArray[np.uint8]], columns: int) -> None
     ]
     blank = np.zeros_like(small[0])
     small += [blank] * (ceil(len(small) / columns) * columns - len(small))
-    rows = [np.hstack(small[row : row + columns]) for row in range(0, len(small), columns)]
-    encoded = cv2.imencode(".png", np.vstack(rows))[1]
+    groups = [np.hstack(small[one : one + together]) for one in range(0, len(small), together)]
+    spaced = [cv2.copyMakeBorder(one, 0, GAP_PX, 0, GAP_PX, cv2.BORDER_CONSTANT) for one in groups]
+    across = columns // together
+    rows = [np.hstack(spaced[row : row + across]) for row in range(0, len(spaced), across)]
+    encoded = cv2.imencode(".png", np.vstack(rows)[:-GAP_PX, :-GAP_PX])[1]
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:

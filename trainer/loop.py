@@ -603,11 +603,16 @@ class Training:
         scores, tiles = dict[str, Scores](), list[NDArray[np.uint8]]()
         for name, pictures in self._validation.items():
             scores[name], judged = self._judge(pictures)
-            for (picture, truth), labels in judged[:MOST_ON_SHEET]:
+            # Neighbours in a data set are alike.
+            for (picture, truth), labels in judged[
+                :: max(1, math.ceil(len(judged) / MOST_ON_SHEET))
+            ]:
                 tiles += [overlay_labels(picture, truth), overlay_labels(picture, labels)]
+            # Each set begins a row.
+            tiles += [np.zeros_like(tiles[0]) for _ in range(-len(tiles) % MOST_ON_SHEET)]
         if self._fabric.is_global_zero:
             sheets = self._folder / "sheets"
-            save_sheet(sheets / f"{self.iteration:07d}.png", tiles, MOST_ON_SHEET)
+            save_sheet(sheets / f"{self.iteration:07d}.png", tiles, MOST_ON_SHEET, together=2)
         self._look()
         self._scores, self._validated_at = scores, self.iteration
         self._keep_best(next(iter(scores.values())).mean_iou)

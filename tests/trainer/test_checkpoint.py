@@ -53,6 +53,13 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path: Path, monkeypatch: pytest.Mon
     assert load_checkpoint(tmp_path)["iteration"] == 1
 
 
+def test_a_disk_that_fills_up_while_writing_is_said_in_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt.tmp").symlink_to("/dev/full")
+
+    with pytest.raises(TrainingError, match=r"cannot be saved \(No space left on device\)"):
+        save_checkpoint(tmp_path, a_state(1))
+
+
 def test_the_best_is_replaced_beside_the_others(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, a_state(1))
     for number in (2, 3):
