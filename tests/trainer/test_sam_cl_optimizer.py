@@ -1,4 +1,5 @@
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +47,24 @@ def test_a_loop_with_it_learns() -> None:
     assert np.mean(values[-5:]) < np.mean(values[:5]) - 1
     right = network(images).argmax(1) == labels
     assert float(right[labels > 0].float().mean()) > 0.3
+
+
+def test_the_lines_of_the_readme_train() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = readme.partition("### In your own loop")[2].partition("```python\n")[2]
+    network = a_network()
+    before = [weight.detach().clone() for weight in network.parameters()]
+    celsius, labels = a_face()
+    mine = {
+        "network": network,
+        "optimiser": torch.optim.SGD(network.parameters(), 1e-2),
+        "batches": [(celsius[:1], labels[:1])],
+    }
+
+    exec(lines.partition("```")[0], mine)  # noqa: S102 - our own README
+
+    after = network.parameters()
+    assert not any(torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
 def test_both_network_and_auxiliary_network_are_trained() -> None:
