@@ -37,6 +37,7 @@ from trainer.datasets import (
     validation_sets,
 )
 from trainer.journal import Journal
+from trainer.labelled_folder import LABELS_SUFFIX
 from trainer.memory import free_bytes, in_plain_words, kept_bytes, used_bytes
 from trainer.metrics import Confusion, Scores
 from trainer.objective import Objective
@@ -811,7 +812,11 @@ def _pictures_at(place: Path) -> list[Path]:
     """List the pictures of a folder and its subfolders, or the one that `place` is."""
     if not place.is_dir():
         return [place]
-    found = sorted(path for path in place.rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
+    found = sorted(
+        path
+        for path in place.rglob("*")
+        if path.suffix.lower() in PICTURE_ENDINGS and not path.stem.endswith(LABELS_SUFFIX)
+    )
     if not found:
         raise FormatError(f"{place}: holds no pictures; give another folder")
     return found

@@ -332,6 +332,22 @@ def scored(training: Training, values: list[float]) -> Training:
     return training
 
 
+def test_pictures_without_labels_are_looked_at(tmp_path: Path) -> None:
+    places = tmp_path / "seen", tmp_path / "seen" / "deeper"
+    for place in places:
+        place.mkdir()
+        np.save(place / "a.npy", np.eye(30, dtype=np.float32))
+        np.save(place / "a_labels.npy", np.eye(30, dtype=np.float32))
+    tree = json.loads(a_config(iterations=1).model_dump_json())
+    tree["validation"]["look_at"] = [str(places[0])]
+
+    training = Training(check_config(tree, "test"), tmp_path / "run", nobody)
+    training.fit()
+
+    assert len(training._looked_at) == 2
+    assert (tmp_path / "run" / "sheets" / "0000001_unlabelled.png").stat().st_size > 500
+
+
 def test_the_best_weights_are_kept_and_their_score_told(tmp_path: Path) -> None:
     training = Training(a_config(validate_every=2, checkpoint_every=3), tmp_path, nobody)
 

@@ -174,7 +174,8 @@ def test_two_processes_stopped_and_resumed_make_the_model_of_one_with_the_double
     expected, found = load_checkpoint(one), load_checkpoint(two)
     for part in ("network", "averaged", "objective"):
         for name, value in expected[part].items():
-            torch.testing.assert_close(found[part][name], value, rtol=1e-4, atol=1e-5)
+            # Rounding alone was 7e-7 at most; how convolutions sum differs between processors.
+            torch.testing.assert_close(found[part][name], value, rtol=2e-5, atol=5e-6)
     facts = [line["run"] for line in lines_of(two) if "run" in line]
     assert [(fact["processes"], fact["batch"]) for fact in facts] == [(2, 4)] * 2
     assert [fact["resumed"] for fact in facts] == [False, True]
