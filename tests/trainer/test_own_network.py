@@ -99,7 +99,7 @@ def _a_module_in_the_current_folder(
     (tmp_path / "my_networks.py").write_text(MODULE)
     (tmp_path / "unfinished.py").write_text("class Mine(:\n")
     (tmp_path / "wants_more.py").write_text("import a_package_nobody_has\n")
-    (tmp_path / "misspelt.py").write_text("numbr + 1\n")
+    (tmp_path / "misspelt.py").write_text("undefined_name + 1\n")
     (tmp_path / "reads_file.py").write_text("open('nowhere.pth')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
@@ -155,7 +155,7 @@ def test_a_seed_reproduces_the_weights() -> None:
         ("nowhere.at_all:Mine", "“nowhere.at_all” cannot be imported.*install it"),
         ("unfinished:Mine", "“unfinished” cannot be imported.*invalid syntax.*correct it"),
         ("wants_more:Mine", "cannot be imported.*a_package_nobody_has.*correct it"),
-        ("misspelt:Mine", "cannot be imported.*NameError.*numbr.*correct it"),
+        ("misspelt:Mine", "cannot be imported.*NameError.*undefined_name.*correct it"),
         ("reads_file:Mine", r"cannot be imported.*nowhere\.pth.*correct it"),
         ("my_networks:Yours", r"my_networks \(.*my_networks\.py\) has no “Yours”"),
         ("my_networks:number", "is int and not a class or function"),
