@@ -108,8 +108,8 @@ def test_once_seggan_paints_true_pictures_wrong_masks_cost_more() -> None:
     assert right < wrong - 0.1
 
 
-@NAMES
-def test_training_against_them_leads_towards_the_truth(name: str) -> None:
+@pytest.mark.parametrize(("name", "gain"), [("seg_an", 0.2), ("seg_gan", 0.03)])
+def test_training_against_them_leads_towards_the_truth(name: str, gain: float) -> None:
     labels = some_labels()
     images = pictures_of(labels)
     rivals = critics(name)
@@ -127,7 +127,7 @@ def test_training_against_them_leads_towards_the_truth(name: str) -> None:
         rivals.learn(images, logits, labels)
 
     assert right_before < 0.25
-    assert float((logits.argmax(1) == labels).float().mean()) > right_before + 0.07
+    assert float((logits.argmax(1) == labels).float().mean()) > right_before + gain
 
 
 @NAMES
