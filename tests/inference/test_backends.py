@@ -57,6 +57,29 @@ def blank_frame() -> Frame:
     return Frame(np.zeros((120, 160), np.uint16), celsius, 0, 0.0, 0.0)
 
 
+FREED_ELSEWHERE = """
+import os, signal, threading
+import numpy as np
+from thermoseg.inference.openvino_backend import OpenVinoRunner
+from thermoseg.silent_openvino import openvino, opset13
+
+images = opset13.parameter([1, 1, 8, 8], np.float32)
+runners = [OpenVinoRunner(openvino.Model([opset13.softmax(images, 1)], [images]))]
+elsewhere = threading.Thread(target=runners.clear)
+elsewhere.start()
+elsewhere.join()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_signals_are_handled_after_a_network_was_freed_in_another_thread() -> None:
+    done = subprocess.run([sys.executable, "-c", FREED_ELSEWHERE], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "handled\n")
+
+
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_openvino_and_torch_give_the_same_labels(name: str, tmp_path: Path) -> None:
     network = random_network(name)

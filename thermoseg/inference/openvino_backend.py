@@ -5,6 +5,7 @@ made it, so that PyTorch is loaded once per model and not at every start.
 """
 
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Callable
@@ -28,6 +29,17 @@ Precision = Literal["f32", "bf16"]
 
 LAYOUT: Final = 1
 """Raised when the form of the cached network changes, so that old caches are left alone."""
+
+
+@functools.cache
+def _core() -> openvino.Core:
+    """Return the one core of this process, which lives as long as it.
+
+    Its CPU plugin replaces the stack on which the thread that first compiles handles signals.  If
+    the last network that needs the plugin dies in another thread, that stack is unmapped and not
+    given back, and the next Ctrl-C or SIGTERM is a segmentation fault.
+    """
+    return openvino.Core()
 
 
 class OpenVinoRunner:
@@ -57,7 +69,7 @@ class OpenVinoRunner:
             "INFERENCE_PRECISION_HINT": precision,
         }
         try:
-            compiled = openvino.Core().compile_model(model, "CPU", settings)
+            compiled = _core().compile_model(model, "CPU", settings)
             self._request = compiled.create_infer_request()
         except RuntimeError as error:
             raise ModelError(
@@ -138,7 +150,7 @@ def from_onnx(content: bytes, size: tuple[int, int], num_classes: int) -> openvi
     shape = [1, 1, *size]
     expected = [1, num_classes, *size]
     try:
-        model = openvino.Core().read_model(content)
+        model = _core().read_model(content)
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise ModelError(
                 f"the ONNX network has {len(model.inputs)} inputs and {len(model.outputs)} "
@@ -179,7 +191,7 @@ def _read(path: Path) -> openvino.Model | None:
     if not path.is_file():
         return None
     try:
-        return openvino.Core().read_model(path)
+        return _core().read_model(path)
     except RuntimeError as error:
         log.warning("the cached network %s is damaged and is made anew (%s)", path, error)
         return None
