@@ -5,11 +5,15 @@ import atexit
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Final
+
+from thermoseg.errors import ConfigError
 
 if TYPE_CHECKING:
     from PyQt6.QtCore import QSettings
@@ -19,6 +23,15 @@ if TYPE_CHECKING:
 
 FAILED: Final = 1
 
+SIGNALLED: Final = 128
+"""Added to the number of the signal that ended the program, as shells do."""
+
+LONGEST_WAIT_S: Final = 86_400.0
+"""A day; a timer of Qt counts no further than 24 of them."""
+
+HEARD_MS: Final = 200
+"""Python hears of Ctrl-C only when Qt calls it, so it is called this often."""
+
 NO_DISPLAY: Final = (
     "thermoseg-ui: there is no display to open a window on; run it on a desktop, use "
     "--screenshot FILE, or record without a window by “thermoseg record”"
@@ -26,8 +39,21 @@ NO_DISPLAY: Final = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open the window and return the exit code: 0, or 1 if the screenshot shows a failure."""
+    """Open the window and return the exit code.
+
+    0: closed; 1: the settings cannot be read, or the screenshot shows a failure; 128 and the
+    number of the signal: ended by Ctrl-C or SIGTERM.
+    """
     arguments = build_parser().parse_args(argv)
+    # Until there is something to complete, Ctrl-C ends the program at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from thermoseg.config import load_settings
+
+    try:
+        written = load_settings()
+    except ConfigError as error:
+        sys.stderr.write(f"thermoseg-ui: {error}\n")
+        return FAILED
     _choose_platform(bool(arguments.screenshot))
     from PyQt6.QtWidgets import QApplication
 
@@ -41,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     app.setOrganizationName("ThermoSeg")
     app.setDesktopFileName("thermoseg")
     settings = _settings(remembered=not arguments.screenshot)
-    opener = SessionOpener()
+    opener = SessionOpener(written.backend)
     controller = SessionController(opener)
     window = MainWindow(controller, settings)
     window.errors.catch_all()
@@ -54,8 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     window.show()
     controller.watch_cameras()
     controller.find_models()
-    if arguments.model:
-        window.choose_model(arguments.model)
+    wanted = arguments.model or (written.model if "model" in written.model_fields_set else "")
+    if wanted:
+        window.choose_model(wanted)
+    _close_on_signals(app, window)
     model = window.model
     if arguments.address:
         window.open_source(arguments.address, model, arguments.record)
@@ -91,7 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--after",
-        type=float,
+        type=_seconds,
         default=5.0,
         metavar="SECONDS",
         help="when to take it, seconds after the first picture (default 5)",
@@ -104,6 +132,37 @@ def _size(text: str) -> tuple[int, int]:
     if found is None:
         raise argparse.ArgumentTypeError(f"a size is written as 1280x720, not {text!r}")
     return int(found[1]), int(found[2])
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise argparse.ArgumentTypeError(
+            f"a time is 0 to {LONGEST_WAIT_S:.0f} seconds, not {text!r}"
+        )
+    return seconds
+
+
+def _close_on_signals(app: "QApplication", window: "MainWindow") -> None:
+    """Close the window as the user would on Ctrl-C and SIGTERM, so that recordings are whole."""
+    from PyQt6.QtCore import QTimer
+
+    def close(number: int) -> None:
+        window.close()
+        app.exit(SIGNALLED + number)
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        # Python calls this in the middle of anything; Qt calls what closes when it is done.
+        QTimer.singleShot(0, lambda: close(number))
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    heartbeat = QTimer(window)
+    heartbeat.timeout.connect(lambda: None)
+    heartbeat.start(HEARD_MS)
 
 
 def _settings(remembered: bool) -> "QSettings":
@@ -131,6 +190,7 @@ def _take_screenshot(app: "QApplication", window: "MainWindow", path: Path, afte
     """Save what the window shows `after_s` after the source opened, or at once if it failed."""
     from PyQt6.QtCore import QTimer
 
+    from ui.error_dialog import describe_error
     from ui.session_controller import SessionState
 
     timer = QTimer(window)
@@ -143,11 +203,14 @@ def _take_screenshot(app: "QApplication", window: "MainWindow", path: Path, afte
         elif state is not SessionState.OPENING and not timer.isActive():
             timer.start(round(1000 * after_s))
 
+    problems: list[BaseException] = []
+    window.controller.failed.connect(problems.append)
     window.controller.state_changed.connect(on_state)
     on_state(window.controller.state)
-    app.exec()
+    if ended_early := app.exec():
+        return ended_early
     saved = window.grab().save(str(path))
-    failure = window.failure
+    failure = window.failure or (describe_error(problems[0]) if problems else "")
     window.close()
     if not saved:
         failure = f"“{path}” cannot be written; choose another place or a name ending in .png"

@@ -8,10 +8,13 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from thermoseg.labels import COLOURS, FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
+from ui.elided_label import ElidedLabel
 from ui.theme import Theme, numerals, pad
 from ui.trace_view import describe_sample
 
 COLUMNS: Final = 2
+
+HEADING: Final = "Regions, mean °C"
 
 SAID: Final[dict[Region, str]] = {
     Region.CHIN: "Chin, cheeks",
@@ -28,17 +31,19 @@ class RegionLegend(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
-        heading = QLabel("Regions, mean °C")
-        heading.setProperty("role", "heading")
+        self._heading = QLabel(HEADING)
+        self._heading.setProperty("role", "heading")
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(3)
         self._chips: list[tuple[QLabel, Region]] = []
-        self._values: dict[str, QLabel] = {}
+        self._values: dict[str, ElidedLabel] = {}
         rows = -(-len(FACE_REGIONS) // COLUMNS)
         for place, region in enumerate(FACE_REGIONS):
             column, row = divmod(place, rows)
-            chip, name, value = QLabel(), QLabel(SAID[region]), QLabel("—")
+            chip, name = QLabel(), QLabel(SAID[region])
+            value = ElidedLabel(Qt.TextElideMode.ElideRight)
+            value.set_text("—")
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(chip, row, 4 * column)
             grid.addWidget(name, row, 4 * column + 1)
@@ -51,7 +56,7 @@ class RegionLegend(QFrame):
                 grid.setColumnMinimumWidth(4 * column - 1, 14)
         layout = QVBoxLayout(self)
         layout.setSpacing(6)
-        layout.addWidget(heading)
+        layout.addWidget(self._heading)
         layout.addLayout(grid)
 
     def set_theme(self, theme: Theme, scale: float) -> None:
@@ -70,13 +75,18 @@ class RegionLegend(QFrame):
             value.setMinimumWidth(round(44 * scale))
 
     def show_samples(self, samples: Mapping[str, RoiSample]) -> None:
-        """Write the mean of each region, or why there is none."""
-        for name, label in self._values.items():
-            sample = samples.get(name)
-            value, reason = ("—", "") if sample is None else describe_sample(sample)
-            text = value if value != "—" or not reason else f"— {reason}"
-            label.setText(text)
-            label.setToolTip(reason)
+        """Write the mean of each region, or why there is none; once, if all have one reason."""
+        said = {
+            name: describe_sample(samples[name]) if name in samples else ("—", "")
+            for name in self._values
+        }
+        reasons = {reason for value, reason in said.values() if value == "—"}
+        common = reasons.pop() if len(set(said.values())) == len(reasons) == 1 else ""
+        self._heading.setText(f"Regions: {common}" if common else HEADING)
+        for name, (value, reason) in said.items():
+            text = f"— {reason}" if value == "—" and reason and not common else value
+            self._values[name].set_text(text)
+            self._values[name].setToolTip(reason)
 
     def clear(self) -> None:
         """Show no values."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 
 from thermoseg.cameras import CameraListing, list_cameras, make_camera
-from thermoseg.errors import CameraTimeoutError, RecordingError
+from thermoseg.errors import CameraTimeoutError, RecordingError, ThermoSegError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.hotplug import CameraWatch
 from thermoseg.inference.segmenter import Segmenter
@@ -75,7 +75,9 @@ class SessionState(Enum):
 class SessionOpener:
     """Makes sessions for addresses, and keeps the last network: loading one takes seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: str = "auto") -> None:
+        """Remember what is to run the networks."""
+        self._backend = backend
         self._lock = threading.Lock()
         self._loaded: tuple[str, Segmenter] | None = None
 
@@ -105,7 +107,7 @@ class SessionOpener:
 
         with self._lock:
             if self._loaded is None or self._loaded[0] != model:
-                self._loaded = (model, choose_segmenter(model))
+                self._loaded = (model, choose_segmenter(model, backend=self._backend))
             return self._loaded[1]
 
 
@@ -459,7 +461,10 @@ class SessionController(QObject):
         if error is None:
             on_done(done.result())
         else:
-            log.warning("a job of the window failed", exc_info=error)
+            # What was to be expected is told in the window; a traceback would say nothing more.
+            expected = isinstance(error, ThermoSegError)
+            level = logging.INFO if expected else logging.WARNING
+            log.log(level, "a job of the window failed", exc_info=error)
             on_error(error)
 
 

@@ -1,13 +1,17 @@
 """`thermoseg-ui` answers quickly, says clearly that there is no display, and takes pictures."""
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PyQt6.QtGui import QImage
 
 from ui.app import build_parser
+
+WITHOUT_MODEL = ("simulated:?width=64&height=48", "--model", "none")
 
 MAIN = "import sys; from ui.app import main; sys.exit(main())"
 
@@ -71,3 +75,89 @@ def test_a_wrong_size_is_refused(capsys) -> None:
         build_parser().parse_args(["--size", "big"])
 
     assert "1280x720" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["-3", "nan", "soon", "1e9"])
+def test_a_wrong_time_is_refused(capsys, text: str) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["--after", text])
+
+    assert "seconds" in capsys.readouterr().err
+
+
+def test_what_was_to_be_expected_is_told_in_one_line(tmp_path) -> None:
+    done = run("lepton:nobody", "--screenshot", str(tmp_path / "a.png"), "--model", "none")
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_recording_that_cannot_begin_fails_a_screenshot(tmp_path) -> None:
+    taken = tmp_path / "taken.h5"
+    taken.touch()
+    done = run(
+        *(*WITHOUT_MODEL, "--record", str(taken)),
+        *("--screenshot", str(tmp_path / "a.png"), "--after", "1"),
+    )
+
+    assert done.returncode == 1
+    assert "exists already" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_settings_are_told_before_a_window_opens(tmp_path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('backend = "gpu"', encoding="utf-8")
+    done = run("--screenshot", str(tmp_path / "a.png"), THERMOSEG_SETTINGS=str(settings))
+
+    assert done.returncode == 1
+    assert "“backend”" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_window_takes_the_model_of_the_settings(tmp_path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('model = "nobody-s"', encoding="utf-8")
+    done = run(
+        *("simulated:?width=64&height=48", "--screenshot", str(tmp_path / "a.png")),
+        THERMOSEG_SETTINGS=str(settings),
+    )
+
+    assert done.returncode == 1
+    assert "nobody-s" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_window_and_completes_the_recording(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    import h5py
+
+    path = tmp_path / "a.h5"
+    # The program tells on its own that the recording has begun, so that nobody need wait.
+    program = (
+        "import os, signal, sys\n"
+        "from ui.record_panel import RecordPanel\n"
+        "shown = RecordPanel.show_started\n"
+        "def show_started(panel, path):\n"
+        "    shown(panel, path)\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "RecordPanel.show_started = show_started\n"
+        "from ui.app import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *WITHOUT_MODEL, "--record", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=os.environ
+        | {"QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(tmp_path / "configuration")},
+    )
+
+    assert done.returncode == 128 + number
+    assert "Traceback" not in done.stderr
+    with h5py.File(path, "r") as session:
+        assert session.attrs["complete"] == 1
+        assert session.attrs["ended"] == b"stopped"
