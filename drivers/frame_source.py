@@ -80,8 +80,8 @@ class FileOptions(CameraOptions):
         """
         if self.scene:
             raise ConfigError(
-                f"{name} holds finished temperatures, so {', '.join(self.scene)} cannot be "
-                "changed; leave the option away"
+                f"{name} holds finished temperatures or none, so {', '.join(self.scene)} cannot "
+                "be changed; leave the option away"
             )
 
 

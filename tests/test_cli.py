@@ -243,6 +243,18 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(
     complaint = capsys.readouterr().err
     assert complaint.count("\n") == 1
     assert str(tmp_path / "out") in complaint
+    assert "check that place" in complaint
+
+
+def test_what_could_not_be_read_is_counted(
+    segmenter: WarmIsNose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = write_face(tmp_path / "face.npy")
+
+    assert segment(face, tmp_path / "absent.fff", "--out", tmp_path / "out") == 1
+    assert capsys.readouterr().out.startswith("1 frame of 1 of 2 files segmented")
+    assert segment(face, "--out", tmp_path / "out") == 0
+    assert capsys.readouterr().out.startswith("1 frame of 1 file segmented")
 
 
 @pytest.mark.parametrize(
@@ -263,8 +275,10 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
 
+    complaint = capsys.readouterr().err
     assert ended.value.code == 2
-    assert "usage: thermoseg" in capsys.readouterr().err
+    assert "usage: thermoseg" in complaint
+    assert "_positive_seconds" not in complaint
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, segmenter: WarmIsNose) -> None:
@@ -446,6 +460,30 @@ def test_an_interrupted_recording_is_whole(
     assert complaints == ""
     assert counts["interrupted"] is True
     assert counts["recorded"] == counts["captured"] > 0
+
+
+def test_info_tells_gaps_by_their_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "session.h5"
+    address = "simulated:?width=80&height=60&rate_hz=20&fault=truncated@0.3s,size@0.6s"
+    cli.main(["record", address, "--out", str(path), "--duration", "1.2", "--model", "none"])
+    capsys.readouterr()
+
+    assert cli.main(["info", str(path)]) == 0
+    (told,) = [row for row in capsys.readouterr().out.splitlines() if row.startswith("gaps ")]
+    assert "2 refused" in told
+
+
+def test_a_session_is_recovered_into_another_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = tmp_path / "session.h5", tmp_path / "elsewhere"
+    folder.mkdir()
+    address = "simulated:?width=80&height=60&rate_hz=20"
+    cli.main(["record", address, "--out", str(path), "--duration", "0.3", "--model", "none"])
+    capsys.readouterr()
+
+    assert cli.main(["recover", str(path), "--out", str(folder)]) == 0
+    assert capsys.readouterr().out.strip() == str(folder / "session.recovered.h5")
 
 
 def test_a_session_can_be_looked_at_and_segmented_again(

@@ -275,6 +275,18 @@ def test_an_unknown_name_is_answered_with_the_known_ones(name: str, network: nn.
         find_model(name)
 
 
+@pytest.mark.parametrize("name", ["last.ckpt", "README.md", "notes"])
+def test_a_file_that_is_no_model_is_told_apart_from_an_unknown_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_text("no model", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    for given in (name, tmp_path / name):
+        with pytest.raises(ModelError, match=r"is no model file.*thermoseg-train export"):
+            find_model(given)
+
+
 @pytest.mark.parametrize("name", ["../small", "/etc/small.safetensors", "a/b"])
 def test_a_path_that_is_not_there_is_not_searched_as_a_name(name: str) -> None:
     with pytest.raises(ModelError, match="cannot be opened"):

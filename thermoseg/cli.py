@@ -11,6 +11,7 @@ import math
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from thermoseg.headless import RecordingReport
     from thermoseg.inference.face_segmenter import Mode
     from thermoseg.inference.segmenter import Segmenter
+    from thermoseg.recording.reader import Gap
 
 OK: Final = 0
 FAILED: Final = 1
@@ -65,7 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
     except OSError as error:
         _complain(
-            f"{error.strerror or error}: “{error.filename}”" if error.filename else str(error)
+            f"“{error.filename}”: {error.strerror or error}; check that place, its rights and its "
+            "free space"
+            if error.filename
+            else str(error)
         )
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -176,6 +181,9 @@ def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _add_recover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("recover", help="make a session readable after a crash")
     parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the copy; default: beside the session"
+    )
     parser.set_defaults(run=_run_recover)
 
 
@@ -237,9 +245,12 @@ def _option(text: str) -> tuple[str, str]:
 
 
 def _positive_seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be above 0 seconds, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
     return seconds
 
 
@@ -269,8 +280,10 @@ def _run_segment(arguments: argparse.Namespace) -> int:
                 progress.console.print(f"thermoseg: {error}", markup=False, soft_wrap=True)
             progress.remove_task(task)
             progress.advance(files_task)
+    files = _count(len(jobs), "file")
     print(
-        f"{_count(frames, 'frame')} of {_count(len(jobs) - failed, 'file')} segmented with "
+        f"{_count(frames, 'frame')} of {f'{len(jobs) - failed} of {files}' if failed else files} "
+        f"segmented with "
         f"{segmenter.model_name} ({segmenter.backend}) into {arguments.out}"
     )
     return FAILED if failed else OK
@@ -317,7 +330,7 @@ def _run_info(arguments: argparse.Namespace) -> int:
 def _run_recover(arguments: argparse.Namespace) -> int:
     from thermoseg.recording.recovery import recover
 
-    print(recover(arguments.file))
+    print(recover(arguments.file, arguments.out))
     return OK
 
 
@@ -499,9 +512,15 @@ def _print_session(path: Path) -> None:
                 else "none",
             }
             | asdict(recording.counts)
-            | {"gaps": len(recording.gaps), "events": len(recording.events)}
+            | {"gaps": _count_by_cause(recording.gaps), "events": len(recording.events)}
             | {"ended": recording.ended or f"never; try: thermoseg recover {path}"}
         )
+
+
+def _count_by_cause(gaps: "Sequence[Gap]") -> str:
+    causes = Counter(gap.cause for gap in gaps)
+    each = ", ".join(f"{number} {cause}" for cause, number in causes.most_common())
+    return f"{len(gaps)} ({each})" if gaps else "0"
 
 
 def _print_file(path: Path) -> None:

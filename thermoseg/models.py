@@ -379,19 +379,24 @@ def find_model(model: str | Path) -> Path:
         If there is none; the message lists the names that exist.
     """
     path = Path(model).expanduser()
-    if path.suffix in (SUFFIX, ONNX_SUFFIX, *CHECKPOINT_SUFFIXES) or len(path.parts) > 1:
+    known_suffix = path.suffix in (SUFFIX, ONNX_SUFFIX, *CHECKPOINT_SUFFIXES)
+    if known_suffix or len(path.parts) > 1:
         if not path.is_file():
             raise _missing(path)
+        if not known_suffix:
+            raise _foreign(path)
         return path
     name = str(model)
     if _NAME.fullmatch(name):
         for path in _model_files():
             if path.stem == name:
                 return path
+        if Path(name).is_file():
+            raise _foreign(Path(name))
     known = sorted({path.stem for path in _model_files()})
     raise ModelError(
         f"no model is called “{name}”; known are {', '.join(known) or 'none'}, or give the path "
-        f"of a {SUFFIX} file"
+        f"of a {SUFFIX} or {ONNX_SUFFIX} file"
     )
 
 
@@ -586,6 +591,13 @@ def _sha256(content: bytes) -> str:
 
 def _missing(path: Path) -> ModelError:
     return ModelError(f"the model file {path} cannot be opened; check its name and place")
+
+
+def _foreign(path: Path) -> ModelError:
+    return ModelError(
+        f"{path} is no model file; give one that ends in {SUFFIX} or {ONNX_SUFFIX}, as "
+        "“thermoseg-train export” makes of a run or its checkpoint"
+    )
 
 
 def _damaged(path: Path, reason: object) -> ModelError:

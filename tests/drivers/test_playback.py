@@ -544,7 +544,9 @@ def test_the_emissivity_of_finished_temperatures_cannot_be_changed(tmp_path: Pat
     path = tmp_path / "face.npy"
     np.save(path, np.full((6, 8), 30.0))
 
-    with pytest.raises(ConfigError, match=r"face\.npy holds finished temperatures, so emissivity"):
+    with pytest.raises(
+        ConfigError, match=r"face\.npy holds finished temperatures or none, so emissivity"
+    ):
         frames_of(path, emissivity=0.98)
 
 

@@ -423,6 +423,18 @@ class TestRefusals:
         assert recorder.status().recorded == 0
 
 
+def test_a_place_that_cannot_be_written_is_named(make_recorder, monkeypatch):
+    def open_others(path, *arguments, opened=Path.open, **options):
+        if path.suffix == ".RECORDING":
+            raise OSError(30, "Read-only file system")
+        return opened(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", open_others)
+        with pytest.raises(RecordingError, match=r"cannot be recorded \(Read-only.*another place"):
+            make_recorder()
+
+
 def test_a_disk_that_fills_up_is_warned_of_once(made, make_recorder, wait_for, caplog):
     recorder = make_recorder(limits=DiskLimits(0, 0, warn_bytes=10**18))
     recorder.offer(made.made_frame(0, made.made_info()))

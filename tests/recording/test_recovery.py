@@ -111,6 +111,16 @@ def test_a_folder_that_cannot_be_written_is_named(crashed, tmp_path):
         recover(crashed(), tmp_path / "absent")
 
 
+def test_a_full_disk_is_told_in_one_line(crashed, tmp_path, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(28, "Unable to create file\n (file write failed: buf = 0x55d1)")
+
+    path = crashed()
+    monkeypatch.setattr("thermoseg.recording.recovery._Copy.make", full)
+    with pytest.raises(RecordingError, match=r"\(No space left on device\); make space"):
+        recover(path, tmp_path)
+
+
 def test_damaged_frames_are_left_out_and_become_a_gap(made, recorded):
     path = recorded(20)
     for row in (4, 5, 19):

@@ -211,9 +211,7 @@ class Recorder:
             )
         except OSError as error:
             self._names.marker.unlink(missing_ok=True)
-            raise RecordingError(
-                f"{self.path} cannot be recorded ({error.strerror}); choose another place"
-            ) from error
+            raise self._unrecordable(error) from error
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -429,15 +427,22 @@ class Recorder:
                 raise RecordingError(
                     f"{name} exists already and is not overwritten; choose another name"
                 )
-        if self._names.marker.exists() and not is_being_recorded(self.path):
-            self._names.marker.unlink()
         try:
+            if self._names.marker.exists() and not is_being_recorded(self.path):
+                self._names.marker.unlink()
             with self._names.marker.open("x") as marker:
                 json.dump({"pid": os.getpid(), "started": time.time()}, marker)
         except FileExistsError as error:
             raise RecordingError(
                 f"{self.path} is being recorded already; choose another name"
             ) from error
+        except OSError as error:
+            raise self._unrecordable(error) from error
+
+    def _unrecordable(self, error: OSError) -> RecordingError:
+        return RecordingError(
+            f"{self.path} cannot be recorded ({error.strerror}); choose another place"
+        )
 
     def _started(self) -> SharedMemory:
         if self._memory is None:

@@ -90,9 +90,10 @@ def recover(path: Path, folder: Path | None = None) -> Path:
                 os.fsync(written.fileno())
             partial.replace(target)
         except OSError as error:
+            # What h5py says itself takes three lines.
+            reason = os.strerror(error.errno) if error.errno else error
             raise RecordingError(
-                f"{target} cannot be written ({error.strerror or error}); make space, "
-                "or recover into another folder"
+                f"{target} cannot be written ({reason}); make space, or recover into another folder"
             ) from error
     return target
 
