@@ -79,14 +79,16 @@ def _parser() -> argparse.ArgumentParser:
         "--data", required=True, help="phantom, a folder of labelled pictures, or a TOML file"
     )
     tiaug.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
-    tiaug.add_argument("--pictures", type=int, default=473, help="as many as in the paper")
+    tiaug.add_argument(
+        "--pictures", type=int, default=473, help="how many; default: 473, as in the paper"
+    )
     tiaug.add_argument("--seed", type=int, default=1)
     tiaug.set_defaults(run=_tiaug)
 
     benchmark = commands.add_parser("benchmark", help="train the paper's tables anew")
     benchmark.add_argument("--table", type=int, choices=(1, 2), required=True)
     benchmark.add_argument("--data", required=True, help="phantom, or the database's folder")
-    benchmark.add_argument("--out", type=Path, required=True, help="folder of all runs")
+    benchmark.add_argument("--out", type=Path, help="folder of all runs; --list needs none")
     benchmark.add_argument(
         "--rows", nargs="+", default=[], metavar="ROW", help="such as unet/rmi or 'unet/*'"
     )
@@ -99,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="such as run.iterations=99"
     )
     benchmark.add_argument("--list", action="store_true", help="name the runs and end")
-    benchmark.set_defaults(run=_benchmark)
+    benchmark.set_defaults(run=_benchmark, refuse=benchmark.error)
     return parser
 
 
@@ -348,6 +350,8 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
+    if options.out is None and not options.list:
+        options.refuse("the following arguments are required: --out")
     from thermoseg.assets import asset
     from trainer import benchmark
 
@@ -357,7 +361,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     data = benchmark.choose_data(table, options.data)
     rows = benchmark.choose_rows(options.table, options.rows, table.networks)
     seeds = options.seeds or table.seeds
-    runs = benchmark.plan_runs(table, data, rows, seeds, options.out, options.set)
+    runs = benchmark.plan_runs(table, data, rows, seeds, options.out or Path(), options.set)
     if options.list:
         print("\n".join(run.name for run in runs))
         return 0

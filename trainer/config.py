@@ -27,6 +27,9 @@ MOST_BYTES: Final = 1_000_000
 """Of a TOML file; a recipe has some thousand."""
 MOST_SHOWN: Final = 80
 """Characters of a wrong value in a message."""
+LENGTHS: Final = {("run", "iterations"), ("run", "minutes")}
+"""Keys of which a run has one."""
+
 SET_HINT: Final = "write KEY=VALUE, for example run.batch=4"
 
 
@@ -398,7 +401,9 @@ def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Check
                 loc != fault["loc"] and loc[: len(fault["loc"])] == fault["loc"] for loc in inside
             )
         ]
-        more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+        others = ", ".join(dict.fromkeys(_key(fault["loc"]) or "the whole" for fault in own[1:]))
+        cut = f"{others[:MOST_SHOWN]}…" if len(others) > MOST_SHOWN else others
+        more = f" (faults also in {shown(cut)})" if others else ""
         raise ConfigError(f"{shown(origin)}: {_complaint(own[0])}{more}") from error
 
 
@@ -475,6 +480,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def apply_setting(tree: dict[str, Any], setting: str) -> None:
     """Apply "a.b.0.c=value" to the tree, in place.
 
+    Of the two lengths of a run, the one that is set takes the place of the other.
+
     Raises
     ------
     ConfigError
@@ -499,3 +506,6 @@ def apply_setting(tree: dict[str, Any], setting: str) -> None:
         raise ConfigError(
             f"--set {shown(setting)}: has no place in the file; {SET_HINT}"
         ) from error
+    if tuple(parts) in LENGTHS:
+        for _, other in LENGTHS - {tuple(parts)}:
+            node.pop(other, None)

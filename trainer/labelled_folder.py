@@ -124,7 +124,10 @@ def _pairs(
         if config.subject is not None:
             found = re.search(config.subject, name.as_posix())
             if found is None or not found[1]:
-                faults.append(f"{picture}: the expression of subject finds nobody in its name")
+                faults.append(
+                    f"{picture}: the expression of subject finds nobody in “{name.as_posix()}”; "
+                    "correct the expression or move the picture"
+                )
                 continue
             subject = found[1]
         if len(truths) != 1:

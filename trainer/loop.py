@@ -378,7 +378,7 @@ class Training:
         if run.iterations is not None:
             self._fraction = self.iteration / run.iterations
         elif run.minutes is not None:
-            self._fraction = trained_s / (60 * run.minutes)
+            self._fraction = min(trained_s / (60 * run.minutes), 1.0)
         return bool(judge), bool(save)
 
     def _is_over(self) -> bool:

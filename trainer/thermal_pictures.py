@@ -95,7 +95,8 @@ def read_labels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         labels = np.asarray(image)
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= NUM_CLASSES:
-        raise FormatError(f"{path}: holds labels {low}-{high}; they must be 0-{NUM_CLASSES - 1}")
+        held = f"labels {low}-{high}" if low < high else f"the one label {low}"
+        raise FormatError(f"{path}: holds {held}; they must be 0-{NUM_CLASSES - 1}")
     return labels.astype(np.uint8)
 
 

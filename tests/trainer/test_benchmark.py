@@ -330,6 +330,11 @@ def test_the_command_lists_runs_and_refuses_what_it_does_not_know(
 
     assert main([*command, "--list", "--seeds", "4,5", "--rows", "unet/rmi"]) == 0
     assert capsys.readouterr().out == "unet/rmi seed 4\nunet/rmi seed 5\n"
+    assert main([*command[:-2], "--list", "--seeds", "4", "--rows", "unet/rmi"]) == 0
+    assert capsys.readouterr().out == "unet/rmi seed 4\n"
+    with pytest.raises(SystemExit, match="2"):
+        main(command[:-2])
+    assert "--out" in capsys.readouterr().err
     assert main([*command, "--rows", "unet/*x"]) == 1
     assert "fits no row of table 2" in capsys.readouterr().err
     for seeds in ("1,1", "-1", "one", "1,,2", ""):

@@ -138,7 +138,8 @@ def test_a_run_by_the_clock_ends_when_the_time_is_over(
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr("trainer.loop.time", clock)
     rates: list[float] = []
-    training = Training(a_config(iterations=None, minutes=0.1), tmp_path, nobody)
+    told: list[Progress] = []
+    training = Training(a_config(iterations=None, minutes=0.1), tmp_path, told.append)
     step = training._step
 
     def watched(images: torch.Tensor, labels: torch.Tensor, rate: float) -> dict[str, float]:
@@ -151,6 +152,8 @@ def test_a_run_by_the_clock_ends_when_the_time_is_over(
     assert outcome.finished
     assert 5 < outcome.iteration == len(rates) < 20
     assert rates[-1] < max(rates)
+    assert told[-1].fraction == 1.0
+    assert all(progress.fraction <= 1 and not progress.left_s < 0 for progress in told)
     assert 6 <= load_checkpoint(tmp_path)["progress"]["trained_s"] < 8
 
 

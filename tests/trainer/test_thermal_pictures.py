@@ -125,7 +125,7 @@ def test_labels_are_grey_values_or_palette_indices(tmp_path: Path) -> None:
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(np.full((6, 8), 6, np.uint8)).save(path)
-    with pytest.raises(FormatError, match=r"labels 6-6; they must be 0-5"):
+    with pytest.raises(FormatError, match=r"holds the one label 6; they must be 0-5"):
         read_labels(path, (6, 8))
     with pytest.raises(FormatError, match=r"is 8×6 and its picture 6×8"):
         read_labels(path, (8, 6))

@@ -89,6 +89,33 @@ def test_a_wrong_file_names_the_key(tmp_path: Path, text: str, named: str) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_all_keys_at_fault_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path, MINIMAL + "bach = 4\nminuts = 1\n[tiaug]\nscale = [2.0, 0.5]")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+
+    assert all(key in str(caught.value) for key in ("run.bach", "run.minuts", "tiaug.scale"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "length"),
+    [
+        ("[run]\nminutes = 8.0\n", "run.iterations=20", (20, None)),
+        ("[run]\niterations = 10\n", "run.minutes=1.5", (None, 1.5)),
+    ],
+)
+def test_a_length_that_is_set_takes_the_place_of_the_other(
+    tmp_path: Path, text: str, setting: str, length: tuple[int | None, float | None]
+) -> None:
+    path = written(tmp_path, text + "[[sources]]\nkind = 'phantom'\n")
+
+    run = load_config(path, (setting,)).run
+
+    assert (run.iterations, run.minutes) == length
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
 def test_text_is_utf_8_with_or_without_a_mark(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "run.toml"
