@@ -242,7 +242,8 @@ def test_rights_are_told_with_the_command_that_gives_them(
     monkeypatch.setattr(os, "getgroups", list)
     monkeypatch.setattr(os, "getegid", lambda: 1000)
     findings = page(tmp_path)
-    assert findings["Permissions/udev rules"].remedy == "run: sudo thermoseg install-udev"
+    remedy = f"run: sudo {sys.executable} -m thermoseg install-udev"  # root knows no .venv
+    assert findings["Permissions/udev rules"].remedy == remedy
     assert "usermod -aG video" in findings["Permissions/group video"].remedy
     (tmp_path / "70-thermoseg.rules").touch()
 

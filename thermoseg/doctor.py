@@ -131,7 +131,7 @@ def _permissions() -> Iterator[Finding]:
         "udev rules",
         Verdict.OK if rules else Verdict.WARNING,
         str(rules[0]) if rules else f"no {RULES}: USB cameras may refuse to open",
-        "" if rules else "run: sudo thermoseg install-udev",
+        "" if rules else f"run: sudo {sys.executable} -m thermoseg install-udev",
     )
     import grp
 
