@@ -90,12 +90,12 @@ def test_a_wrong_file_names_the_key(tmp_path: Path, text: str, named: str) -> No
 
 
 def test_all_keys_at_fault_are_named(tmp_path: Path) -> None:
-    path = written(tmp_path, MINIMAL + "bach = 4\nminuts = 1\n[tiaug]\nscale = [2.0, 0.5]")
+    path = written(tmp_path, MINIMAL + "bach = 4\nminuets = 1\n[tiaug]\nscale = [2.0, 0.5]")
 
     with pytest.raises(ConfigError) as caught:
         load_config(path)
 
-    assert all(key in str(caught.value) for key in ("run.bach", "run.minuts", "tiaug.scale"))
+    assert all(key in str(caught.value) for key in ("run.bach", "run.minuets", "tiaug.scale"))
     assert "\n" not in str(caught.value)
 
 
