@@ -92,6 +92,30 @@ def test_a_driver_that_hangs_is_named_and_holds_up_nobody(install: Any, hang: An
     assert "“slow” takes longer than 0.05 s" in slow.problem
 
 
+def test_a_driver_that_is_still_being_loaded_is_waited_for(
+    install: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(entry: Entry) -> Entry:
+        threading.Event().wait(0.3)
+        return entry
+
+    monkeypatch.setattr(Entry, "load", load)
+    install(good=lambda: [ONE])
+
+    assert CameraScout(patience_s=0.2).look() == [ONE]
+
+
+def test_a_driver_that_is_loaded_for_ever_is_not_said_to_hang_on_a_camera(
+    install: Any, hang: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Entry, "load", lambda _entry: hang())
+    install(heavy=list)
+    (listing,) = CameraScout(patience_s=0.05).look()
+
+    assert "“heavy” is still being loaded" in listing.problem
+    assert "unplug" not in listing.problem
+
+
 def test_a_driver_that_hangs_is_not_asked_again_and_is_heard_when_it_answers(
     install: Any, hang: Any, wait_for: Callable[..., None]
 ) -> None:

@@ -573,8 +573,12 @@ def test_faults_of_the_camera_are_in_the_account_and_in_the_file(
         ]
     )
 
-    counts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    captured = capsys.readouterr()
+    counts = json.loads(captured.out.splitlines()[-1])
     assert exit_code == 0
+    assert counts["temperatures"] == "°C"
+    assert " s  lost: the simulated camera was unplugged" in captured.err
+    assert captured.err.count("gap of") == 1
     assert (counts["gaps"], counts["reopened"], counts["refused"]) == (1, 1, 2)
     assert 0.3 <= counts["gap_seconds"] < 3
     assert counts["flagged"] >= 4
@@ -588,6 +592,21 @@ def test_faults_of_the_camera_are_in_the_account_and_in_the_file(
         told = " ".join(event.text for event in recording.events)
     assert "lost: the simulated camera was unplugged" in told
     assert "gap of" in told
+
+
+def test_a_recording_without_temperatures_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "photo.png"
+    cv2.imwrite(str(picture), np.full((60, 80), 7, np.uint8))
+    arguments = ("--out", str(tmp_path / "s.h5"), "--duration", "2", "--model", "none", "--json")
+    cli.main(["record", f"file:{picture}", *arguments])
+
+    *lines, last = capsys.readouterr().out.splitlines()
+    (told,) = [line for line in lines if line.startswith("temperatures")]
+    assert told.split(maxsplit=1)[1] == json.loads(last)["temperatures"]
+    assert "none: " in told
+    assert "8-bit" in told
 
 
 def test_the_demo_leaves_recording_traces_and_masks(

@@ -407,7 +407,7 @@ def test_while_the_camera_is_away_the_session_says_so_and_can_be_stopped(
     session.start()
     wait_for(lambda: session.lost)
 
-    assert session.lost == "the cable is out"
+    assert session.lost in ("the cable is out", "the fake camera is unplugged; plug it in")
     assert not session.ended
     session.stop()
     assert session.error is None
@@ -482,6 +482,80 @@ def test_another_camera_in_its_place_is_not_taken_for_it(wait_for: WaitFor) -> N
     assert camera.opened == 5
     assert session.counts().captured == 3
     assert session.counts().reopened == 1
+    told = [event.text for event in session.events]
+    assert told.count("not open again: fake 8 is there instead of fake 7") == 1
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_each_reason_why_a_camera_does_not_open_again_is_told_once(wait_for: WaitFor) -> None:
+    class Forbidden(ScriptedCamera):
+        def open(self) -> CameraInfo:
+            if 1 <= self.opened <= 6:
+                self.opened += 1
+                raise CameraError("no permission" if self.opened % 2 else "in use")
+            return super().open()
+
+    unplugged = CameraLostError("unplugged")
+    camera = Forbidden([0, unplugged], [0], [ended()])
+    session = Session(camera, None)
+    reasons = set()
+    session.start()
+    while not session.ended:
+        reasons.add(session.lost)
+    session.stop()
+
+    told = [event.text for event in session.events if event.text.startswith("not open")]
+    assert told == ["not open again: in use", "not open again: no permission"]
+    assert reasons <= {"", "unplugged", "in use", "no permission"}
+    assert len(reasons) > 1
+
+
+def test_what_a_camera_tells_of_itself_is_there_and_in_the_recording(
+    wait_for: WaitFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "TELEMETRY_S", 0.0)
+
+    class Telling(ScriptedCamera):
+        asked: ClassVar[set[str]] = set()
+
+        def telemetry(self) -> dict[str, float | str]:
+            self.asked.add(threading.current_thread().name)
+            return {"battery_percent": 83.0, "shutter": "open"}
+
+        def visible_jpeg(self) -> bytes:
+            return b"a photograph"
+
+    path = tmp_path / "s.h5"
+    session = Session(Telling([*range(20), CameraLostError("the cable is out")]), None)
+    session.start_recording(path)
+    session.start()
+    wait_for(lambda: session.visible_jpeg)
+    assert session.telemetry == {"battery_percent": 83.0, "shutter": "open"}
+    wait_for(lambda: session.lost)
+    wait_for(lambda: not session.telemetry)
+    assert session.visible_jpeg is None
+    session.stop()
+
+    assert Telling.asked == {"thermoseg capture"}
+    with Recording(path) as recording:
+        told = [event.text for event in recording.events]
+    assert told.count("battery 83 %, shutter open") == 1
+    assert "battery" not in " ".join(event.text for event in session.events)
+
+
+def test_events_are_followed_without_missing_or_repeating_one() -> None:
+    session = Session(ScriptedCamera(), None)
+    assert session.events_after(None) == ()
+    for text in ("a", "b", "b"):
+        session.note_event(text)
+    first, second, third = session.events_after(None)
+
+    assert session.events_after(first) == (second, third)
+    assert session.events_after(second) == (third,)
+    assert session.events_after(third) == ()
+    for number in range(session_module.EVENTS_KEPT):
+        session.note_event(str(number))
+    assert len(session.events_after(third)) == session_module.EVENTS_KEPT
 
 
 @pytest.mark.parametrize("error", [FrameRefusedError("half a frame"), FormatError("bad header")])
@@ -524,7 +598,7 @@ def test_a_camera_that_sends_nothing_but_broken_frames_is_opened_again_and_says_
     assert camera.opened == 2
     lost = [event.text for event in session.events if event.text.startswith("lost: ")]
     assert len(lost) == 1
-    assert "no usable picture for 0 s (a frame without its end)" in lost[0]
+    assert lost[0].endswith("no usable picture for 0 s: a frame without its end")
     assert session.counts().refused < 500, "a camera that fails at once keeps a core busy"
 
 

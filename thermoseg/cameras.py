@@ -6,6 +6,7 @@ An address is `scheme:target?option=value&…`, for example `simulated:?rate_hz=
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,10 @@ ENTRY_POINT_GROUP: Final = "thermoseg.cameras"
 
 PATIENCE_S: Final = 5.0
 """A driver that looks for its cameras for longer is said to hang; those of GigE need 1 s."""
+LOADING: Final = 4
+"""Times that patience for a driver that is still being loaded, as on a busy machine."""
+GLANCE_S: Final = 0.05
+"""How soon it is noticed that a driver has been loaded."""
 
 
 class CameraOptions(BaseModel):
@@ -221,7 +226,8 @@ class CameraScout:
         Parameters
         ----------
         patience_s
-            A driver that has not answered for so long is listed as one that hangs, seconds.
+            A driver that has not answered for so long since it was loaded is listed as one that
+            hangs, seconds.
         """
         self._patience_s = patience_s
         self._lock = threading.Lock()
@@ -243,9 +249,9 @@ class CameraScout:
                 self._collect(name)
                 if name not in self._inquiries:
                     self._inquiries[name] = _Inquiry(entry)
-            deadline_s = time.monotonic() + (self._patience_s if wait_s is None else wait_s)
+            deadline_s = math.inf if wait_s is None else time.monotonic() + wait_s
             for inquiry in self._inquiries.values():
-                inquiry.wait(deadline_s)
+                inquiry.wait(deadline_s, self._patience_s)
             for name in self._drivers:
                 self._collect(name)
             self._give_up_late()
@@ -261,19 +267,24 @@ class CameraScout:
 
     def _give_up_late(self) -> None:
         for name, inquiry in self._inquiries.items():
-            if time.monotonic() - inquiry.asked_s >= self._patience_s:
-                problem = (
-                    f"looking for cameras of “{name}” takes longer than {self._patience_s:g} s; "
-                    "unplug them, plug them in again and restart the program"
-                )
-                self._answers[name] = [CameraListing(f"{name}:", name, problem)]
+            if not inquiry.late(self._patience_s):
+                continue
+            problem = (
+                f"looking for cameras of “{name}” takes longer than {self._patience_s:g} s; "
+                "unplug them, plug them in again and restart the program"
+                if inquiry.asked
+                else f"the driver “{name}” is still being loaded; look again in a moment"
+            )
+            self._answers[name] = [CameraListing(f"{name}:", name, problem)]
 
 
 class _Inquiry:
     """One driver being asked."""
 
     def __init__(self, entry: EntryPoint) -> None:
-        self.asked_s = time.monotonic()
+        self.asked = False
+        """Whether the driver is loaded."""
+        self._since_s = time.monotonic()  # it was asked, or began to be loaded
         self.answer: list[CameraListing] = []
         self._entry = entry
         self._thread = threading.Thread(
@@ -285,13 +296,24 @@ class _Inquiry:
     def answered(self) -> bool:
         return not self._thread.is_alive()
 
-    def wait(self, deadline_s: float) -> None:
-        self._thread.join(max(deadline_s - time.monotonic(), 0.0))
+    def late(self, patience_s: float) -> bool:
+        """Whether it has taken longer than there is patience."""
+        return time.monotonic() - self._since_s >= patience_s * (1 if self.asked else LOADING)
+
+    def wait(self, deadline_s: float, patience_s: float) -> None:
+        """Wait for the answer as long as there is patience."""
+        while not self.answered and not self.late(patience_s):
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return
+            self._thread.join(min(left_s, GLANCE_S))
 
     def _ask(self) -> None:
         name = self._entry.name
         try:
-            self.answer = list(_load(self._entry).discover())
+            driver = _load(self._entry)
+            self._since_s, self.asked = time.monotonic(), True
+            self.answer = list(driver.discover())
         except ThermoSegError as error:
             self.answer = [CameraListing(f"{name}:", name, str(error))]
         except Exception as error:

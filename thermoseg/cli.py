@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from thermoseg.inference.face_segmenter import Mode
     from thermoseg.inference.segmenter import Segmenter
     from thermoseg.recording.reader import Gap
+    from thermoseg.session import SessionEvent
 
 OK: Final = 0
 FAILED: Final = 1
@@ -294,7 +295,7 @@ def _run_record(arguments: argparse.Namespace) -> int:
     report = _record(arguments.address, arguments.out, arguments.duration, segmenter)
     _print_report(report)
     if arguments.json:
-        print(json.dumps(_report_as_dict(report)))
+        print(json.dumps(_report_as_dict(report), ensure_ascii=False))
     return _exit_code(report)
 
 
@@ -442,12 +443,18 @@ def _record(
 
     with _progress() as progress:
         task = progress.add_task(f"recording {path.name}", total=round(duration_s, 1))
+
+        def report_event(event: "SessionEvent") -> None:
+            line = f"{event.time_s:8.1f} s  {event.text}"
+            progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
         return record(
             address,
             path,
             duration_s,
             segmenter,
             lambda seconds, _counts: progress.update(task, completed=round(seconds, 1)),
+            report_event,
         )
 
 
@@ -475,6 +482,8 @@ def _report_as_dict(report: "RecordingReport") -> dict[str, object]:
         "backend": report.backend,
         "file": str(report.path),
         "interrupted": report.interrupted,
+        "temperatures": report.temperatures,
+        "telemetry": dict(report.telemetry),
         "problem": report.problem,
     }
 
@@ -486,14 +495,21 @@ def _numbers(report: "RecordingReport") -> dict[str, object]:
 
 
 def _print_report(report: "RecordingReport") -> None:
+    from thermoseg.telemetry import describe_telemetry
+
     _print_facts(
         {
             name.replace("_", " "): f"{value:.1f}" if isinstance(value, float) else value
             for name, value in _numbers(report).items()
             if value is not None
         }
-        | {"model": f"{report.model} on {report.backend}" if report.model else "none"}
+        | {
+            "temperatures": report.temperatures or "unknown",
+            "model": f"{report.model} on {report.backend}" if report.model else "none",
+        }
     )
+    if report.telemetry:
+        _print_facts({"camera": ", ".join(describe_telemetry(report.telemetry))})
 
 
 def _print_session(path: Path) -> None:
@@ -536,14 +552,11 @@ def _print_file(path: Path) -> None:
 
 
 def _print_camera(info: "CameraInfo") -> None:
-    from thermoseg.radiometry import RelativeCounts
-
-    scale = info.radiometry
     facts = {
         "camera": f"{info.model} {info.serial}".strip(),
         "size": f"{info.width} × {info.height} pixels",
         "rate": f"{info.rate_hz:.2f} Hz" if info.rate_hz else "no clock",
-        "temperatures": f"none: {scale.reason}" if isinstance(scale, RelativeCounts) else "°C",
+        "temperatures": info.temperatures,
     }
     if info.frame_count is not None:
         facts["frames"] = str(info.frame_count)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.radiometry import Radiometry
+from thermoseg.radiometry import Radiometry, RelativeCounts
 
 
 class FrameFlag(IntFlag):
@@ -101,3 +101,9 @@ class CameraInfo:
     def radiometric(self) -> bool:
         """Whether frames hold °C."""
         return self.radiometry.radiometric
+
+    @property
+    def temperatures(self) -> str:
+        """“°C”, or “none: ” and why."""
+        scale = self.radiometry
+        return f"none: {scale.reason}" if isinstance(scale, RelativeCounts) else "°C"

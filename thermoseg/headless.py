@@ -13,7 +13,8 @@ from typing import Final
 from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
 from thermoseg.inference.segmenter import Segmenter
-from thermoseg.session import Session, SessionCounts
+from thermoseg.session import Session, SessionCounts, SessionEvent
+from thermoseg.telemetry import Telemetry
 
 TICK_S: Final = 0.1
 """How often the end of the recording is looked for, and progress told."""
@@ -37,6 +38,10 @@ class RecordingReport:
     """What computed, empty if nothing did."""
     interrupted: bool
     """Whether it was stopped before its time, by Ctrl-C or by SIGTERM."""
+    temperatures: str
+    """“°C”, or “none: ” and why; empty if the camera did not open."""
+    telemetry: Telemetry
+    """What the camera told of itself last; empty if it tells nothing."""
     problem: str
     """Why it ended by itself, one sentence; empty if it did not, or its source was at its end."""
 
@@ -47,6 +52,7 @@ def record(
     duration_s: float,
     segmenter: Segmenter | None,
     tell: Callable[[float, SessionCounts], None] = lambda _seconds, _counts: None,
+    report_event: Callable[[SessionEvent], None] = lambda _event: None,
 ) -> RecordingReport:
     """Record `address` into a new file for `duration_s`, segmenting if there is a segmenter.
 
@@ -57,6 +63,8 @@ def record(
     ----------
     tell
         Called ten times a second with the seconds recorded and the counts so far.
+    report_event
+        Called once for each loss, gap, refused frame and so on, soon after it happened.
 
     Raises
     ------
@@ -67,20 +75,39 @@ def record(
     """
     session = Session(make_camera(address), segmenter, address=address)
     session.start_recording(path)
+    news = _News(session, report_event)
     with _interruption() as interrupted:
         session.start()
         try:
-            _wait_for_end(session, duration_s, interrupted, tell)
+            _wait_for_end(session, duration_s, interrupted, tell, news)
         finally:
+            telemetry = session.telemetry
             problem = _stop(session)
+            news.pass_on()
     return RecordingReport(
         path=path,
         counts=session.counts(),
         model=segmenter.model_name if segmenter else "",
         backend=segmenter.backend if segmenter else "",
         interrupted=interrupted.is_set(),
+        temperatures=session.info.temperatures if session.opened else "",
+        telemetry=telemetry,
         problem=problem,
     )
+
+
+class _News:
+    """Passes on each event of a session once."""
+
+    def __init__(self, session: Session, report_event: Callable[[SessionEvent], None]) -> None:
+        self._session = session
+        self._report_event = report_event
+        self._last: SessionEvent | None = None
+
+    def pass_on(self) -> None:
+        for event in self._session.events_after(self._last):
+            self._last = event
+            self._report_event(event)
 
 
 def _wait_for_end(
@@ -88,6 +115,7 @@ def _wait_for_end(
     duration_s: float,
     interrupted: threading.Event,
     tell: Callable[[float, SessionCounts], None],
+    news: "_News",
 ) -> None:
     began_s = time.monotonic()
     while not session.opened and not session.ended and not interrupted.wait(OPENING_TICK_S):
@@ -98,6 +126,7 @@ def _wait_for_end(
         elapsed_s = time.monotonic() - began_s
         if elapsed_s >= duration_s:
             return
+        news.pass_on()
         tell(elapsed_s, session.counts())
         interrupted.wait(min(TICK_S, duration_s - elapsed_s))
 

@@ -9,6 +9,7 @@ Nobody pushes at a window: it looks at `frames`, `results`, `traces` and `counts
 """
 
 import logging
+import math
 import queue
 import sys
 import threading
@@ -38,6 +39,12 @@ from thermoseg.inference.segmenter import Segmentation, Segmenter
 from thermoseg.latest import Latest
 from thermoseg.recording.recorder import ModelIdentity, Recorder, RecorderStatus, RecordingSummary
 from thermoseg.rois import FaceRois, RoiMeter, RoiSample
+from thermoseg.telemetry import (
+    PhotographingCamera,
+    Telemetry,
+    TellingCamera,
+    describe_telemetry,
+)
 from thermoseg.timeline import TimeLine
 from thermoseg.traces import Traces
 
@@ -73,6 +80,10 @@ SINK_QUEUE: Final = 32
 SINK_GRACE_S: Final = 0.25
 """After that time a sink may still end what it is at, and loses the rest."""
 EVENTS_KEPT: Final = 1000
+TELEMETRY_S: Final = 1.0
+"""How often a camera is asked what it tells of itself."""
+TELEMETRY_RECORDED_S: Final = 60.0
+"""How often that is written into a recording, besides its beginning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,6 +207,10 @@ class Session:
         self._error: Exception | None = None
         self._raised = False
         self._lost = ""
+        self._failures: set[str] = set()
+        self._telemetry: Telemetry = {}
+        self._jpeg: bytes | None = None
+        self._asked_s = self._recorded_s = -math.inf
         self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._attempts = 0
         self._complaint = ""
@@ -318,13 +333,23 @@ class Session:
 
     @property
     def lost(self) -> str:
-        """Why the camera is gone, while it is tried to open it again; empty if it is there."""
+        """Why the camera is gone, or why it did not open again; empty if it is there."""
         return self._lost
 
     @property
     def lost_seconds(self) -> float:
         """For how long the camera has been gone, since its last frame; 0 if it is there."""
         return self._tally.lost_seconds() if self._lost else 0.0
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the camera told of itself at most a second ago; empty if it tells nothing."""
+        return self._telemetry
+
+    @property
+    def visible_jpeg(self) -> bytes | None:
+        """The visible picture that came beside the thermal ones, if the camera takes any."""
+        return self._jpeg
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -361,6 +386,14 @@ class Session:
         """Losses, gaps, sinks removed, marks of the user: the last ones, oldest first."""
         with self._lock:
             return tuple(self._events)
+
+    def events_after(self, last: SessionEvent | None) -> tuple[SessionEvent, ...]:
+        """List what has happened since `last`, one of `events`; everything if None."""
+        events = self.events
+        for at, event in enumerate(events):
+            if event is last:
+                return events[at + 1 :]
+        return events
 
     @property
     def model(self) -> ModelIdentity | None:
@@ -458,13 +491,19 @@ class Session:
 
     def note_event(self, text: str) -> None:
         """Mark that something happens now, in `events` and in the recording."""
-        event = SessionEvent(self._line.now_s(time.monotonic()), text)
+        event = self._event(text)
         with self._lock:
             self._events.append(event)
+        self._write_event(event)
+
+    def _event(self, text: str) -> SessionEvent:
+        return SessionEvent(self._line.now_s(time.monotonic()), text)
+
+    def _write_event(self, event: SessionEvent) -> None:
         recorder = self._recorder
         if recorder is not None:
             try:
-                recorder.note_event(text, event.time_s)
+                recorder.note_event(event.text, event.time_s)
             except RecordingError as error:
                 log.warning("%s", error)
 
@@ -512,6 +551,7 @@ class Session:
         heard_s = time.monotonic()
         while not self._stopping.is_set():
             self._perform_asked()
+            self._ask_camera(time.monotonic())
             try:
                 frame = self._read(heard_s)
             except CameraLostError as error:
@@ -534,6 +574,21 @@ class Session:
                 self.note_event(f"{action} failed: {error}")
             else:
                 self.note_event(action)
+
+    def _ask_camera(self, now_s: float) -> None:
+        """Note what the camera tells of itself, and from time to time write it down."""
+        if now_s - self._asked_s < TELEMETRY_S:
+            return
+        self._asked_s = now_s
+        if isinstance(self._camera, TellingCamera):
+            self._telemetry = dict(self._camera.telemetry())
+        if isinstance(self._camera, PhotographingCamera):
+            self._jpeg = self._camera.visible_jpeg()
+        if self._recorder is None:
+            self._recorded_s = -math.inf
+        elif self._telemetry and now_s - self._recorded_s >= TELEMETRY_RECORDED_S:
+            self._recorded_s = now_s
+            self._write_event(self._event(", ".join(describe_telemetry(self._telemetry))))
 
     def _read(self, heard_s: float) -> Frame | None:
         """Return the next frame, or None if none came in time or it is not to be used.
@@ -579,10 +634,13 @@ class Session:
         limit_s = max(SILENCE_LIMIT_S, SILENT_FRAMES / rate_hz if rate_hz > 0 else 0.0)
         silent_s = time.monotonic() - max(heard_s, self._line.opened_s)
         if silent_s > limit_s:
-            broken = f" ({self._complaint})" if self._line.refused else ""
+            told = (
+                f": {self._complaint}"
+                if self._line.refused
+                else "; check its cable, or unplug it and plug it in again"
+            )
             raise CameraLostError(
-                f"{self._name} has sent no usable picture for {silent_s:.0f} s{broken}; check its "
-                "cable, or unplug it and plug it in again"
+                f"{self._name} has sent no usable picture for {silent_s:.0f} s{told}"
             )
 
     def _check_pace(self, seconds: float) -> None:
@@ -614,6 +672,7 @@ class Session:
         if self._tally.note_loss(self._line.arrived_s):
             self.note_event(f"lost: {reason}")
         self._lost = str(reason)
+        self._telemetry, self._jpeg = {}, None
         # The pauses go on growing for a camera that can be opened but sends nothing.
         while not self._stopping.wait(BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]):
             self._attempts += 1
@@ -621,17 +680,27 @@ class Session:
             try:
                 info = self._camera.open()
             except (CameraError, FormatError) as error:
-                log.debug("attempt %d to open %s: %s", self._attempts, self._name, str(error))
+                self._note_failure(str(error))
                 continue
             if info.serial != self.info.serial:
-                self._lost = f"{info.model} {info.serial} is there instead of {self._name}"
+                there = f"{info.model} {info.serial}".strip()
+                self._note_failure(f"{there} is there instead of {self._name}")
                 continue
             self._check_unchanged(info)
             log.info("%s is open again after %d attempts", self._name, self._attempts)
             self._line.open(time.monotonic(), live=info.live, rate_hz=info.rate_hz)
             self._tally.reopened += 1
             self._lost = ""
+            self._failures.clear()
             return
+
+    def _note_failure(self, why: str) -> None:
+        """Tell why the camera could not be opened again; each reason once in a loss."""
+        log.debug("attempt %d to open %s: %s", self._attempts, self._name, why)
+        self._lost = why
+        if why not in self._failures:
+            self._failures.add(why)
+            self.note_event(f"not open again: {why}")
 
     def _check_unchanged(self, info: CameraInfo) -> None:
         """Refuse a camera whose counts would mean something else than those before.
