@@ -160,10 +160,14 @@ class BosonCamera:
         self.close()
         node = self._find()
         try:
-            return self._start(node, self._target if node is None else str(node.path))
+            info = self._start(node, self._target if node is None else str(node.path))
         except BaseException:
             self.close()
             raise
+        if node is not None:
+            # Another one of its kind may be there when it is looked for again.
+            self._target = self._target or node.stable_name
+        return info
 
     def read(self, timeout_s: float) -> Frame:
         """Wait for the next frame.

@@ -166,10 +166,14 @@ class LeptonCamera:
         node = self._find()
         path = self._target if node is None else str(node.path)
         try:
-            return self._start(node, path)
+            info = self._start(node, path)
         except BaseException:
             self.close()
             raise
+        if node is not None:
+            # Another one of its kind may be there when it is looked for again.
+            self._target = self._target or node.stable_name
+        return info
 
     def read(self, timeout_s: float) -> Frame:
         """Wait for the next frame; those that the board sends again are left out.

@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 
 FIRST_S: Final = 1
 """Patience for the first picture; whole seconds, because OpenCV knows no others."""
-JOIN_S: Final = 1.5
-"""Reads of DirectShow end within a second."""
+JOIN_S: Final = 0.25
+"""Longer than it takes a picture to come, and short enough for opening and closing together to end
+in the 2 s that `Session.stop` gives."""
 KEPT_PICTURES: Final = 8
 """Kept for a late reader where a thread reads."""
 LOST_S: Final = 2.0
@@ -80,10 +81,16 @@ class Video(Protocol):
         """Free the device."""
 
 
-def open_video(path: str, platform: str = sys.platform) -> Video:
-    """Let OpenCV open a device: by path, or by number where devices have no paths."""
+def open_video(path: str, windows_api: int, platform: str = sys.platform) -> Video:
+    """Let OpenCV open a device: by path, or by number where devices have no paths.
+
+    Parameters
+    ----------
+    windows_api
+        Which of OpenCV's backends is used on Windows.
+    """
     if platform == "win32":
-        return cv2.VideoCapture(int(path), cv2.CAP_DSHOW)
+        return cv2.VideoCapture(int(path), windows_api)
     return cv2.VideoCapture(path, cv2.CAP_V4L2)
 
 
@@ -109,7 +116,7 @@ class UvcSystem:
     platform: str = sys.platform
     nodes: Callable[[], list[VideoNode]] = list_video_nodes
     modes: Callable[[Path], list[VideoMode]] = list_modes
-    video: Callable[[str], Video] = open_video
+    video: Callable[[str, int], Video] = open_video
     waits: Callable[[Video, float], bool] = picture_waits
     controls: Callable[[Path], ExtensionUnits] = ExtensionUnits
 
@@ -145,7 +152,9 @@ class Capture(Protocol):
         """End the stream and free the camera; may be called more than once."""
 
 
-def start_capture(system: UvcSystem, path: str, name: str, fourcc: str) -> tuple[Capture, Video]:
+def start_capture(
+    system: UvcSystem, path: str, name: str, fourcc: str, windows_api: int = cv2.CAP_DSHOW
+) -> tuple[Capture, Video]:
     """Open a device for raw pictures of one format; size may be set until the first is read.
 
     Parameters
@@ -154,6 +163,8 @@ def start_capture(system: UvcSystem, path: str, name: str, fourcc: str) -> tuple
         Of the device, or its number.
     name
         Of the camera, for messages.
+    windows_api
+        Which of OpenCV's backends is used on Windows; DirectShow hands on Y16 as it is.
 
     Raises
     ------
@@ -161,7 +172,7 @@ def start_capture(system: UvcSystem, path: str, name: str, fourcc: str) -> tuple
         If it is not there, not ours to open, in use, or does not give that format.
     """
     try:
-        video = system.video(path)
+        video = system.video(path, windows_api)
     except cv2.error as error:
         raise CameraError(f"{name} cannot be opened; unplug it and plug it in again") from error
     if not video.isOpened():

@@ -42,6 +42,8 @@ NOMINAL_HZ: Final = 25.0
 SCALE_K: Final = 1 / 64
 PLAUSIBLE_MEDIAN_C: Final = (-40.0, 200.0)
 """A coloured picture in place of the thermal half reads 239 °C: grey has 128 in the high byte."""
+WINDOWS_API: Final = cv2.CAP_MSMF
+"""DirectShow decodes YUYV to colours even if it is told not to, and the kelvin with it."""
 OPEN_S: Final = 0.7
 """After the first picture, until a good one; `Session.stop` gives 2 s."""
 
@@ -103,10 +105,14 @@ class Tc001Camera:
             raise CameraError(NEEDS_LINUX)
         node = self._find()
         try:
-            return self._start(node, self._target if node is None else str(node.path))
+            info = self._start(node, self._target if node is None else str(node.path))
         except BaseException:
             self.close()
             raise
+        if node is not None:
+            # Another one of its kind may be there when it is looked for again.
+            self._target = self._target or node.stable_name
+        return info
 
     def read(self, timeout_s: float) -> Frame:
         """Wait for the next frame.
@@ -174,7 +180,7 @@ class Tc001Camera:
         modes = [] if node is None else problem_of(self.system, node)[0]
         if modes and not any(map(_is_ours, modes)):
             raise CameraError(f"{self._name}: {_geometry(modes)}")
-        self._capture, video = start_capture(self.system, path, self._name, FOURCC)
+        self._capture, video = start_capture(self.system, path, self._name, FOURCC, WINDOWS_API)
         self._ask_size(video)
         self._index = -1
         self._clock, self._history = StreamClock(), PictureHistory()

@@ -7,7 +7,7 @@ import struct
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -406,9 +406,13 @@ class UvcCamera:
         self.path = Path("/dev/video7")
         self.plugged: list[str] = []
         """Paths that were opened."""
+        self.windows_apis: list[int] = []
+        """OpenCV's backends that were asked for, should this be Windows."""
         self.fourcc, self.sizes, self.rate_hz = "Y16 ", [(160, 120), (160, 122)], 9.0
         """Sizes are (columns, rows) on offer."""
         self.present, self.busy, self.buffers = True, False, 4
+        self.others: list[VideoNode] = []
+        """Devices that are plugged in beside it."""
         self.refusal: OSError | None = None
         """Of opening the node to look at its formats."""
         self.blocks = threading.Event()
@@ -430,7 +434,7 @@ class UvcCamera:
     def system(self) -> UvcSystem:
         return UvcSystem(
             platform=self.platform,
-            nodes=lambda: [self.node] if self.present else [],
+            nodes=lambda: [self.node][: self.present] + self.others,
             modes=lambda path: self.modes(path),
             video=self.plug,
             waits=lambda video, timeout_s: self.wait(timeout_s),
@@ -442,6 +446,14 @@ class UvcCamera:
         port = "pci-0000:00:14.0-usb-0:2:1.0-video-index0"
         return VideoNode(self.path, self.vendor, self.product, self.name, self.serial, port)
 
+    @property
+    def twin(self) -> VideoNode:
+        """Another one of its kind, with a serial number of its own if it has one."""
+        node = self.node
+        serial = node.serial if node.port == node.stable_name else f"{node.serial}-2"
+        port = "pci-0000:00:14.0-usb-0:3:1.0-video-index0"
+        return replace(node, path=Path("/dev/video9"), serial=serial, port=port)
+
     def modes(self, path: Path) -> list[VideoMode]:
         if self.refusal is not None:
             raise self.refusal
@@ -449,9 +461,10 @@ class UvcCamera:
 
     # What OpenCV would be.
 
-    def plug(self, path: str) -> "UvcCamera":
+    def plug(self, path: str, windows_api: int) -> "UvcCamera":
         self.next, self.size = -1, (640, 480)
         self.plugged.append(path)
+        self.windows_apis.append(windows_api)
         return self
 
     def isOpened(self) -> bool:  # noqa: N802  # OpenCV's name

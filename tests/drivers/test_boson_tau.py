@@ -246,6 +246,18 @@ def test_a_correction_can_be_asked_for(boson: Callable[..., Any], port: BosonPor
     assert camera.read(0.25).flags & FrameFlag.SHUTTER
 
 
+def test_once_opened_it_stays_with_the_same_boson(boson: Callable[..., Any]) -> None:
+    camera = boson()
+    camera.open()
+    boson.uvc.present, boson.uvc.others = False, [boson.uvc.twin]
+    with pytest.raises(CameraError, match="no Boson “93588” is plugged in"):
+        camera.open()
+    boson.uvc.present = True
+
+    assert camera.open().serial == "93588"
+    assert boson.uvc.plugged == ["/dev/video7"] * 2
+
+
 def test_options_are_set_and_read_back(boson: Callable[..., Any], port: BosonPort) -> None:
     boson(gain="low", shutter="manual").open()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -579,7 +580,7 @@ def test_a_lepton_that_is_unplugged_is_lost_at_once(
             lepton.read(timeout_s=0.25)
     assert clock.now - start < 0.5
 
-    with pytest.raises(CameraError, match="no Lepton is plugged in"):
+    with pytest.raises(CameraError, match="no Lepton “8003000b-5113” is plugged in"):
         lepton.open()
     camera.present = True
     assert lepton.open() == lepton.info
@@ -595,6 +596,18 @@ def test_a_lepton_that_comes_back_as_another_device_is_the_same_one(
 
     assert lepton.open() == lepton.info
     assert camera.plugged == ["/dev/video7", "/dev/video2"]
+
+
+def test_once_opened_it_stays_with_the_same_lepton(plug_lepton: Any, open_lepton: Any) -> None:
+    camera, _ = plug_lepton()
+    lepton = open_lepton()
+    camera.present, camera.others = False, [camera.twin]
+    with pytest.raises(CameraError, match=f"no Lepton “{camera.serial}” is plugged in"):
+        lepton.open()
+    camera.present = True
+
+    assert lepton.open().serial == camera.serial
+    assert camera.plugged == ["/dev/video7"] * 2
 
 
 def test_a_lepton_that_is_unplugged_while_it_opens_is_left_closed(
@@ -803,7 +816,7 @@ def test_macos_is_told_the_truth(plug_lepton: Any, open_lepton: Any) -> None:
 
 
 def test_windows_opens_by_number_and_sets_nothing(plug_lepton: Any, lepton_scene: Any) -> None:
-    plug_lepton(platform="win32", scene=lepton_scene(rate_hz=200), rate_hz=200)
+    stand_in, _ = plug_lepton(platform="win32", scene=lepton_scene(rate_hz=200), rate_hz=200)
     (listing,) = LeptonCamera.discover()
     camera = make_camera("lepton:0")
     info = camera.open()
@@ -812,6 +825,7 @@ def test_windows_opens_by_number_and_sets_nothing(plug_lepton: Any, lepton_scene
         camera.run_ffc()  # type: ignore[attr-defined]
     camera.close()
 
+    assert stand_in.windows_apis == [cv2.CAP_DSHOW], "which hands on Y16 as it is"
     assert "lepton:0" in listing.problem
     assert (info.serial, info.radiometry) == ("4444333322221111", LinearRadiometry(0.01))
     assert frames[0].index == 0

@@ -55,7 +55,20 @@ def test_a_wait_is_never_for_ever(monkeypatch: pytest.MonkeyPatch, uvc_camera: A
 
 
 def test_a_device_that_is_not_there_does_not_open() -> None:
-    assert not open_video("/dev/video_that_is_not_there").isOpened()
+    assert not open_video("/dev/video_that_is_not_there", cv2.CAP_DSHOW).isOpened()
+
+
+def test_windows_opens_by_number_with_the_backend_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[tuple[object, int]] = []
+    monkeypatch.setattr(
+        "drivers.uvc_capture.cv2.VideoCapture", lambda *device: opened.append(device)
+    )
+    open_video("2", cv2.CAP_MSMF, platform="win32")
+    open_video("/dev/video0", cv2.CAP_MSMF, platform="linux")
+
+    assert opened == [(2, cv2.CAP_MSMF), ("/dev/video0", cv2.CAP_V4L2)]
 
 
 def test_what_opencv_says_of_a_dead_device_is_a_loss(uvc_camera: Any) -> None:

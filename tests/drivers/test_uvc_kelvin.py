@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -243,6 +244,22 @@ def test_a_camera_that_is_unplugged_is_lost_and_opens_again(
     assert camera.read(timeout_s=1).index == 0
 
 
+@pytest.mark.parametrize("serial", ["200901010001", "of its own"])
+def test_once_opened_it_stays_with_the_same_camera(
+    plug_kelvin64: Any, open_camera: Any, serial: str
+) -> None:
+    stand_in = plug_kelvin64(serial=serial)
+    camera = open_camera("tc001:")
+    stand_in.present, stand_in.others = False, [stand_in.twin]
+    name = PLACE if serial.isdigit() else serial
+    with pytest.raises(CameraError, match=f"no TC001 “{name}” is plugged in"):
+        camera.open()
+    stand_in.present = True
+    camera.open()
+
+    assert stand_in.plugged == ["/dev/video7"] * 2
+
+
 def test_a_stall_ends_each_read_in_time(plug_kelvin64: Any, open_camera: Any, clock: Any) -> None:
     stand_in = plug_kelvin64()
     camera = open_camera()
@@ -311,7 +328,7 @@ def test_other_systems_are_told_the_truth(
 
 
 def test_windows_opens_by_number(plug_kelvin64: Any, kelvin64: Any) -> None:
-    plug_kelvin64(
+    stand_in = plug_kelvin64(
         lambda number: kelvin64(number).view(np.uint8).reshape(1, -1),
         platform="win32",
         rate_hz=100.0,
@@ -322,3 +339,5 @@ def test_windows_opens_by_number(plug_kelvin64: Any, kelvin64: Any) -> None:
     camera.close()
 
     assert all(np.median(frame.celsius) == pytest.approx(30, abs=0.05) for frame in frames)
+    assert stand_in.plugged == ["1"]
+    assert stand_in.windows_apis == [cv2.CAP_MSMF], "DirectShow would decode the kelvin to colours"
