@@ -59,8 +59,11 @@ PICTURES: Final[dict[tuple[int, int], int]] = {
 """Rows of the picture by (rows, columns) of what is sent; the rest is telemetry.  The one to
 ask for first in front."""
 
-OPEN_S: Final = 0.7
-"""After the first picture, until one shows the setting that was made; `Session.stop` gives 2 s."""
+OPEN_S: Final = 1.75
+"""From the beginning until a picture shows the setting that was made.  The first one alone may take
+1 s, and `Session.stop` gives 2 s to opening and closing together."""
+GOOD_S: Final = 0.7
+"""After the first picture, until one can be read."""
 HELD_FRAMES: Final = 1
 """Frames after the shutter opened that still show what was frozen."""
 MOST_MISSED: Final = 10_000
@@ -84,6 +87,12 @@ RUN_FFC: Final = Control("flat-field correction", 1, ((6, 17),))
 PART: Final = Control("the part number", 32, ((4, 8),))
 
 GAINS: Final = {"high": 0, "low": 1, "auto": 2}
+SHUTTER_WORDS: Final = {
+    FfcState.NEVER: "open, never closed yet",
+    FfcState.IMMINENT: "about to close",
+    FfcState.RUNNING: "closed",
+    FfcState.DONE: "open",
+}
 SHUTTER_MODES: Final = {"manual": 0, "auto": 1}
 RESOLUTIONS: Final = {"0.01": (1, 0.01), "0.1": (0, 0.1)}
 """Value of the control, and kelvin per count."""
@@ -157,16 +166,19 @@ class LeptonCamera:
         self._capture: Capture | None = None
         self._units: ExtensionUnits | None = None
         self._waiting: _Taken | None = None
+        self._gain = ""
+        self._said: Telemetry | None = None
 
     def open(self) -> CameraInfo:
         """Open and set the camera, and look at what its first pictures hold."""
         self.close()
+        deadline_s = time.monotonic() + OPEN_S
         if self.system.platform == "darwin":
             raise CameraError(NO_RAW_ON_MAC)
         node = self._find()
         path = self._target if node is None else str(node.path)
         try:
-            info = self._start(node, path)
+            info = self._start(node, path, deadline_s)
         except BaseException:
             self.close()
             raise
@@ -199,7 +211,8 @@ class LeptonCamera:
         if self._units is not None:
             self._units.close()
             self._units = None
-        self._waiting = None
+        self._waiting = self._said = None
+        self._gain = ""
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
@@ -220,6 +233,22 @@ class LeptonCamera:
                 where = "can be asked for flat-field correction on Linux only"
             raise CameraError(f"{self._name} {where}")
         self._units.run(RUN_FFC)
+
+    def telemetry(self) -> Mapping[str, float | str]:
+        """Return what the newest frame's telemetry said, and the gain; each only if it is known.
+
+        `fpa_c`, `housing_c`, `uptime_s`, `shutter` in words; `gain` as it was read at opening.
+        """
+        told: dict[str, float | str] = {"gain": self._gain} if self._gain else {}
+        said = self._said
+        if said is not None:
+            told |= {
+                "fpa_c": round(said.fpa_c, 2),
+                "housing_c": round(said.housing_c, 2),
+                "shutter": "locked" if said.shutter_locked else SHUTTER_WORDS[said.ffc_state],
+                "uptime_s": said.uptime_ms / 1000,
+            }
+        return told
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
@@ -258,17 +287,17 @@ class LeptonCamera:
             raise CameraError(NOT_LISTED_ON_WINDOWS)
         return None
 
-    def _start(self, node: VideoNode | None, path: str) -> CameraInfo:
+    def _start(self, node: VideoNode | None, path: str, deadline_s: float) -> CameraInfo:
         self._capture, video = start_capture(self.system, path, self._name, FOURCC)
         self._shapes = {rows * columns: (rows, columns) for rows, columns in PICTURES}
         self._ask_size(video, node)
         self._follower = _Follower()
-        first = first_good(self._take, self._name, OPEN_S)
+        first = first_good(self._take, self._name, GOOD_S)
         self._shapes = {first.rows * first.columns: (first.rows, first.columns)}
         # Only now, because the board switches TLinear off when it chooses the format, which it
         # does when the stream begins.
         part, self._resolution_k = self._set_up(node)
-        self._waiting, self._radiometry = self._settle(first)
+        self._waiting, self._radiometry = self._settle(first, deadline_s)
         if isinstance(self._radiometry, RelativeCounts):
             log.warning("%s: %s", self._name, self._radiometry.reason)
         rate_hz = float(video.get(cv2.CAP_PROP_FPS))
@@ -329,7 +358,7 @@ class LeptonCamera:
         self._units = units = self.system.controls(node.path)
         resolution_k: float | None
         try:
-            _set_word(units, GAIN, GAINS.get(options.gain))
+            self._gain = _set_gain(units, options.gain, self._name)
             _set_word(units, SHUTTER, SHUTTER_MODES.get(options.shutter))
             resolution_k = _set_tlinear(units, options.tlinear)
         except CameraError as error:
@@ -339,9 +368,8 @@ class LeptonCamera:
             resolution_k = None
         return _part_number(units), resolution_k
 
-    def _settle(self, taken: _Taken) -> tuple[_Taken, Radiometry]:
+    def _settle(self, taken: _Taken, deadline_s: float) -> tuple[_Taken, Radiometry]:
         """Wait for a picture that is calibrated as was set; return it and its radiometry."""
-        deadline_s = time.monotonic() + OPEN_S
         while True:
             radiometry = self._judge(taken)
             said_k = taken.said_k
@@ -395,6 +423,7 @@ class LeptonCamera:
 
     def _frame(self, taken: _Taken) -> Frame:
         self._check_calibration(taken)
+        self._said = taken.telemetry
         index, time_s, flags = self._follower.place(taken)
         return Frame.from_counts(taken.counts, self._radiometry, index, time_s, time.time(), flags)
 
@@ -511,6 +540,28 @@ def _set_word(units: ExtensionUnits, control: Control, value: int | None) -> Non
     """Set the first word of an attribute and leave the rest as it is; None leaves all."""
     if value is not None:
         units.write(control, value.to_bytes(4, "little") + units.read(control)[4:])
+
+
+def _set_gain(units: ExtensionUnits, wanted: str, name: str) -> str:
+    """Set the gain unless it is kept; return what the camera has then, empty if it does not tell.
+
+    Raises
+    ------
+    CameraError
+        If it cannot be set, or not to that.
+    """
+    _set_word(units, GAIN, GAINS.get(wanted))
+    try:
+        word = int.from_bytes(units.read(GAIN), "little")
+    except CameraError as error:
+        if wanted in GAINS:
+            raise
+        log.info("%s does not tell its gain: %s", name, error)
+        return ""
+    gain = next((gain for gain, value in GAINS.items() if value == word), f"unknown ({word})")
+    if wanted in GAINS and gain != wanted:
+        raise CameraError(f"{name} has its gain {gain} and not {wanted}; leave gain={wanted} away")
+    return gain
 
 
 def _set_tlinear(units: ExtensionUnits, wanted: str) -> float:

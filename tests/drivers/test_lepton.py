@@ -740,6 +740,77 @@ def test_gain_is_set(plug_lepton: Any, open_lepton: Any, gain: str, word: int) -
     assert (6, 19, struct.pack("<I", word)) in camera.written
 
 
+def test_a_gain_that_the_lepton_does_not_take_is_refused(
+    plug_lepton: Any, open_lepton: Any
+) -> None:
+    camera, _ = plug_lepton()
+    ask = camera.ioctl
+
+    def keep_high(*query: Any) -> Any:
+        answer = ask(*query)
+        camera.units[6, 19] = struct.pack("<I", 0)
+        return answer
+
+    camera.ioctl = keep_high
+    with pytest.raises(CameraError, match="has its gain high and not low; leave gain=low away"):
+        open_lepton("gain=low")
+
+
+def test_a_lepton_tells_of_itself_without_a_transfer(plug_lepton: Any, open_lepton: Any) -> None:
+    """306.13 K and 305.18 K of the scene's telemetry are 32.98 and 32.03 °C."""
+    camera, scene = plug_lepton()
+    scene.ffc_state = lambda number: [3, 1, 2, 3][min(number, 3)]
+    lepton = open_lepton("gain=auto")
+    before = lepton.telemetry()
+    camera.ioctl = None
+    told = []
+    for _ in range(4):
+        lepton.read(timeout_s=1)
+        told.append(lepton.telemetry())
+
+    assert before == {"gain": "auto"}
+    assert told[0] == {
+        "gain": "auto",
+        "fpa_c": 32.98,
+        "housing_c": 32.03,
+        "shutter": "open",
+        "uptime_s": 5000.0,
+    }
+    assert [one["shutter"] for one in told] == ["open", "about to close", "closed", "open"]
+    assert told[3]["uptime_s"] == pytest.approx(5000 + 3 / 9, abs=0.001)
+    lepton.close()
+    assert lepton.telemetry() == {}
+
+
+def test_a_lepton_tells_only_what_it_knows(
+    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+) -> None:
+    plug_lepton(scene=lepton_scene(telemetry_words=0), sizes=[(160, 120)], units={})
+    lepton = open_lepton()
+    lepton.read(timeout_s=1)
+
+    assert lepton.telemetry() == {}
+
+
+def test_opening_ends_in_time_though_the_setting_never_takes_hold(
+    plug_lepton: Any, open_lepton: Any, clock: Any
+) -> None:
+    camera, scene = plug_lepton()
+    scene.tlinear = lambda: (0, 0)
+    picture = camera.picture
+
+    def late(number: int) -> np.ndarray:
+        clock.sleep(0.95 if number == 0 else 0)
+        return picture(number)
+
+    camera.picture = late
+    start = clock.now
+    lepton = open_lepton()
+
+    assert 1.7 < clock.now - start < 1.9, "closing has to fit into the 2 s of Session.stop as well"
+    assert "TLinear is off" in lepton.info.radiometry.reason
+
+
 @pytest.mark.parametrize(("shutter", "mode"), [("manual", 0), ("auto", 1)])
 def test_only_the_mode_of_the_shutter_is_changed(
     plug_lepton: Any, open_lepton: Any, shutter: str, mode: int

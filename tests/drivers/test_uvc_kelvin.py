@@ -244,6 +244,21 @@ def test_a_camera_that_is_unplugged_is_lost_and_opens_again(
     assert camera.read(timeout_s=1).index == 0
 
 
+def test_opening_ends_in_time_whatever_comes(
+    plug_kelvin64: Any, open_camera: Any, clock: Any
+) -> None:
+    def late(number: int) -> np.ndarray:
+        clock.sleep(0.95 if number == 0 else 0)
+        return np.zeros((384, 250), np.uint16)
+
+    plug_kelvin64(late)
+    start = clock.now
+    with pytest.raises(CameraError, match="where 256×384 with 16 bits was due"):
+        open_camera()
+
+    assert clock.now - start < 1.9
+
+
 @pytest.mark.parametrize("serial", ["200901010001", "of its own"])
 def test_once_opened_it_stays_with_the_same_camera(
     plug_kelvin64: Any, open_camera: Any, serial: str
