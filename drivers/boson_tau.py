@@ -66,6 +66,8 @@ LONGEST_REPLY: Final = 1544
 """Bytes of the longest packet of the protocol."""
 STATE_EVERY_S: Final = 0.25
 """Between two questions for the state of the shutter; its closing takes half a second and more."""
+FPA_EVERY: Final = 4
+"""One of so many questions for the shutter is followed by one for the sensor's temperature."""
 SILENT_REPLIES: Final = 3
 """A Boson that has left so many questions unanswered is not asked any more."""
 
@@ -211,8 +213,12 @@ class BosonCamera:
         self._link.run_ffc()
 
     def telemetry(self) -> Mapping[str, float | str]:
-        """Return `sensor_serial`, `gain` and `fpa_c` as they were when it was opened."""
-        return {} if self._link is None else dict(self._link.described)
+        """Return what the camera said last, as far as it takes commands.
+
+        `sensor_serial` and `gain` as they were when it was opened, `fpa_c` at most some seconds
+        ago, `shutter` in words.
+        """
+        return {} if self._link is None else self._link.told()
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
@@ -364,7 +370,7 @@ class _BosonLink:
         """Whether the camera said last that its shutter is closed."""
         self._name = name
         self._lock = threading.Lock()
-        self._silent = 0
+        self._silent = self._questions = 0
         boson = _load("flirpy.camera.boson").Boson
         self._boson = boson.__new__(boson)
         self._boson.conn, self._boson.cap, self._boson.command_count = None, None, 0
@@ -425,11 +431,29 @@ class _BosonLink:
         try:
             self.correcting = self._ask("get_ffc_state") == _FFC_IN_PROGRESS
             self._silent = 0
+            self._questions += 1
         except _NoReplyError as error:
             self._silent += 1
             self.correcting = False
             if self._silent == SILENT_REPLIES:
                 log.warning("%s; its shutter is not known any more", error)
+            return
+        if self._questions % FPA_EVERY == 0 and "fpa_c" in self.described:
+            self._ask_fpa()
+
+    def told(self) -> dict[str, float | str]:
+        """Return what is known of the camera, without asking it."""
+        known = self._questions > 0 and self._silent < SILENT_REPLIES
+        return self.described | (
+            {"shutter": "closed" if self.correcting else "open"} if known else {}
+        )
+
+    def _ask_fpa(self) -> None:
+        try:
+            self.described["fpa_c"] = float(self._ask("get_fpa_temperature"))
+        except _NoReplyError as error:
+            del self.described["fpa_c"]
+            log.info("%s; the temperature of its sensor is not known any more", error)
 
     def _ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401
         """Call one of flirpy's commands; its answer, if it has one, is never None."""

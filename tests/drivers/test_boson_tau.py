@@ -272,6 +272,58 @@ def test_a_boson_says_who_it_is(boson: Callable[..., Any]) -> None:
     assert camera.telemetry() == {"sensor_serial": "7001", "gain": "high", "fpa_c": 38.0}
 
 
+def test_a_boson_tells_of_its_shutter_and_temperature_while_it_streams(
+    boson: Callable[..., Any], port: BosonPort
+) -> None:
+    camera = boson()
+    camera.open()
+    camera.read(0.25)
+    before = camera.telemetry()
+    port.values[0x00050030] = struct.pack(">H", 415)
+    port.values[0x0005000C] = struct.pack(">H", 2)
+    for _ in range(70):
+        camera.read(0.25)
+    told = camera.telemetry()
+    asked = [function for function, _ in port.told].count(0x00050030)
+
+    assert (before["fpa_c"], before["shutter"]) == (38.0, "open")
+    assert (told["fpa_c"], told["shutter"]) == (41.5, "closed")
+    assert asked == 2, "at opening, and once in the second since"
+
+
+def test_a_boson_that_falls_silent_tells_nothing_old(
+    boson: Callable[..., Any], port: BosonPort
+) -> None:
+    camera = boson()
+    camera.open()
+    camera.read(0.25)
+    port.spoil = lambda reply: reply if int.from_bytes(reply[6:10], "big") != 0x00050030 else b""
+    for _ in range(70):
+        camera.read(0.25)
+    without_fpa = camera.telemetry()
+    port.silent = True
+    for _ in range(70):
+        camera.read(0.25)
+
+    assert without_fpa == {"sensor_serial": "7001", "gain": "high", "shutter": "open"}
+    assert camera.telemetry() == {"sensor_serial": "7001", "gain": "high"}
+
+
+def test_opening_a_boson_ends_in_time_whatever_comes(
+    boson: Callable[..., Any], port: BosonPort, clock: Any
+) -> None:
+    def late(number: int) -> NDArray[np.uint16]:
+        clock.sleep(0.95 if number == 0 else 0)
+        return np.zeros((256, 300), np.uint16)
+
+    port.silent = True
+    start_s = clock.now
+    with pytest.raises(CameraError, match="was due"):
+        boson(late).open()
+
+    assert clock.now - start_s < 1.95
+
+
 def test_a_radiometric_boson_gives_hundredths_of_a_kelvin(
     boson: Callable[..., Any], port: BosonPort
 ) -> None:
