@@ -2,13 +2,14 @@
 
 Each is a pure function of `logits` (n, classes, h, w) and integer `labels` (n, h, w); pixels whose
 label is negative or not below `classes` are ignored.  All compute in float32 or better whatever
-the precision of training, and none changes its arguments.
+the precision of training, and none changes its arguments.  `BceLoss`, `DiceLoss` and `RmiLoss` are
+the same as modules; for softmax cross-entropy PyTorch has one.
 """
 
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 RMI_RADIUS: Final = 3
@@ -42,6 +43,8 @@ def _check(logits: Tensor, labels: Tensor) -> None:
 def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
     """Softmax cross-entropy, mean over the pixels that count; 0 where none does.
 
+    Σ -w[t]·log softmax(x)[t] / Σ w[t] over pixels of logits x and label t.
+
     Parameters
     ----------
     logits
@@ -70,7 +73,9 @@ def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) 
 def bce_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
     """Weighted binary cross-entropy of each class against the rest.
 
-    Summed over classes, mean over the pixels that count (+1, as in the definition of RMI).
+    Σ_pixels Σ_c w[c]·(-t[c]·log σ(x[c]) - (1 - t[c])·log(1 - σ(x[c]))) / (pixels + 1), where σ is
+    the sigmoid, x the logits and t the one-hot truth.  It is the first term of RMI, divided as in
+    its code (Zhao et al., NeurIPS 2019, eq. 17), and the BCE of Table 1 (Joshi et al., BMVC 2022).
 
     Parameters
     ----------
@@ -104,7 +109,10 @@ def dice_loss(logits: Tensor, labels: Tensor, smooth: float = 1.0) -> Tensor:
     """One minus the DICE coefficient of softmax probabilities, mean over classes.
 
     1 - (2 Σ p·t + s) / (Σ p + Σ t + s) per class, sums over the whole batch; a class that is
-    neither present nor predicted costs nothing.
+    neither present nor predicted costs nothing.  The soft DICE of Milletari et al. (3DV 2016), with
+    Σ p in place of Σ p², as a plain mean over classes.  The DICE of Table 1 (Joshi et al., BMVC
+    2022) cites Sudre et al. (DLMIA 2017), who weight each class by 1 / (Σ t)²: that is not done
+    here.
 
     Parameters
     ----------
@@ -154,6 +162,48 @@ def rmi_loss(logits: Tensor, labels: Tensor, regions: "Regions | None" = None) -
         regions = Regions(logits, labels)
     region_term = regions.bounds.sum(1).mean()
     return RMI_LAMBDA * bce_loss(logits, labels) + (1 - RMI_LAMBDA) * region_term
+
+
+class BceLoss(nn.Module):
+    """`bce_loss` as a module."""
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None) -> None:
+        """Keep the importance of each class.
+
+        Parameters
+        ----------
+        weight
+            (classes,); 1 for all when None.
+        """
+        super().__init__()
+        self.register_buffer("weight", weight)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss of logits (n, classes, h, w) and integer labels (n, h, w)."""
+        return bce_loss(logits, labels, self.weight)
+
+
+class DiceLoss(nn.Module):
+    """`dice_loss` as a module."""
+
+    def __init__(self, smooth: float = 1.0) -> None:
+        """Keep s of the equation, in pixels."""
+        super().__init__()
+        self.smooth = smooth
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss of logits (n, classes, h, w) and integer labels (n, h, w)."""
+        return dice_loss(logits, labels, self.smooth)
+
+
+class RmiLoss(nn.Module):
+    """`rmi_loss` as a module."""
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss of logits (n, classes, h, w) and integer labels (n, h, w)."""
+        return rmi_loss(logits, labels)
 
 
 class Regions:

@@ -11,7 +11,8 @@ the swapped class minus that of the true one, and at the other scales the anchor
 the difference of the two targets: all that keeps a triplet from growing for ever is its hinge.
 """
 
-from typing import Final, Literal, cast
+from collections.abc import Callable
+from typing import Any, Final, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,9 @@ SCALES: Final = 3
 """Blocks of the auxiliary network; with the input itself its four layers."""
 
 Triplets = Literal["batch", "place"]
+
+Auxiliary = Callable[[Tensor, Tensor, Tensor], list[Tensor]]
+"""Maps anchor, truths and known pixels to features, see `AuxiliaryNetwork.forward`."""
 
 
 def derangements(count: int, classes: int, generator: torch.Generator | None = None) -> Tensor:
@@ -62,15 +66,17 @@ class AuxiliaryNetwork(nn.Module):
     Each block is 1×1 convolution, norm, ReLU, then 3×3 convolution of stride 2, norm, ReLU;
     channels stay equal to the classes, reflected borders, no bias.  Anchor, positive and negative
     pass it together, so that they are normalised alike: by itself an anchor that is nearly the same
-    everywhere would be blown up to the contrast of the truth, and its gradient 10¹⁰-fold.
+    everywhere would be blown up to the contrast of the truth, and its gradient 10¹⁰-fold.  The
+    statistics are those of what passes in training and evaluation alike; none are remembered.
     """
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
+        self.register_load_state_dict_pre_hook(_forget_statistics)
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(num_classes, num_classes, 1, bias=False),
-                nn.BatchNorm2d(num_classes),
+                nn.BatchNorm2d(num_classes, track_running_stats=False),
                 nn.ReLU(inplace=True),
                 nn.Conv2d(
                     num_classes,
@@ -81,7 +87,7 @@ class AuxiliaryNetwork(nn.Module):
                     padding_mode="reflect",
                     bias=False,
                 ),
-                nn.BatchNorm2d(num_classes),
+                nn.BatchNorm2d(num_classes, track_running_stats=False),
                 nn.ReLU(inplace=True),
             )
             for _ in range(SCALES)
@@ -151,13 +157,127 @@ class AuxiliaryNetwork(nn.Module):
         return halved
 
 
-class SamClLoss(nn.Module):
-    """L = L_s0 + L_s1 + L_s2 + L_s3 with L_s = max(d(Y, Y⁺) - d(Y, Y⁻) + margin, 0) (eqs. 2, 3).
+def _forget_statistics(
+    _: nn.Module,
+    state: dict[str, Any],
+    prefix: str,
+    *__: Any,  # noqa: ANN401 - PyTorch gives more than is needed
+) -> None:
+    """Take running statistics out of what is loaded: older checkpoints have them."""
+    for name in [name for name in state if name.startswith(prefix)]:
+        if name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            del state[name]
+
+
+def sam_cl_loss(
+    logits: Tensor,
+    labels: Tensor,
+    swap: Tensor,
+    auxiliary: Auxiliary,
+    *,
+    margin: float = 1.0,
+    triplets: Triplets = "place",
+    temperature: float = 1.0,
+    regions: Regions | None = None,
+) -> Tensor:
+    """L_s0 + L_s1 + L_s2 + L_s3 with L_s = max(d(Y, Y⁺) - d(Y, Y⁻) + m, 0) (Joshi 2022, eqs. 2, 3).
 
     d at scale 0 is RMI on logits, at the other scales the cross-entropy between the feature maps
-    of the auxiliary network, taken as distributions over its channels.  The anchor is
-    differentiable (softmax, not argmax) and the swap is a true derangement for each picture;
-    in the released code of the paper neither holds, so that its term trains nothing.
+    of the auxiliary network, taken as distributions over its channels.  The anchor Y is the
+    softmax of the logits, Y⁺ the one-hot truth and Y⁻ that truth with its classes swapped.
+
+    Parameters
+    ----------
+    logits
+        (n, classes, h, w).
+    labels
+        (n, h, w), integer; negative ones and those not below `classes` are ignored.
+    swap
+        (n, classes) int64, of `derangements`: in picture i, class c becomes class swap[i, c].
+    auxiliary
+        Computes the features, as `AuxiliaryNetwork` does.
+    margin
+        m: by how much the truth must be nearer than the swapped truth, at each scale.
+    triplets
+        What one triplet is: each place (pixel or place of a feature map; region terms are those of
+        its picture), or the whole batch, as in the released code.
+    temperature
+        Divides the features before they are taken as distributions.
+    regions
+        Of the same logits and labels, where they are at hand already.
+
+    Returns
+    -------
+    Scalar, float32 or better whatever the precision of training.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match, or the picture is smaller than 7×7.
+    """
+    if regions is None:
+        regions = Regions(logits, labels)
+    classes, count = logits.shape[1], len(logits)
+    if swap.shape != (count, classes):
+        raise ValueError(f"swap must be {(count, classes)}, got {tuple(swap.shape)}")
+    truth, known = known_labels(labels, classes)
+    swapped = swap.gather(1, truth.flatten(1)).view_as(truth)
+
+    both = logits.gather(1, torch.stack((truth, swapped), dim=1)).float()
+    apart = (regions.bounds - regions.swapped_bounds(swap)).sum(1)
+    total = finest_term(both[:, 1] - both[:, 0], apart, known, margin, triplets)
+
+    anchor = torch.where(known[:, None], logits.float().softmax(1), 0)
+    counts = known[:, None].float()
+    for features in auxiliary(anchor, torch.stack((truth, swapped)), known):
+        # A place counts if the convolution that made it has seen any pixel that does.
+        counts = functional.max_pool2d(counts, 3, 2, padding=1)
+        with torch.autocast(logits.device.type, enabled=False):
+            maps = features.float() / temperature
+            positive, negative = maps[count:].softmax(1).split(count)
+            gaps = (maps[:count] * (negative - positive)).sum(1)
+            total = total + _mean_hinge(gaps, counts[:, 0] > 0, margin, triplets)
+    return total
+
+
+def finest_term(
+    ahead: Tensor, apart: Tensor, known: Tensor, margin: float, triplets: Triplets
+) -> Tensor:
+    """Compute L_s0, whose d is RMI.
+
+    Parameters
+    ----------
+    ahead
+        (n, h, w), how much the swapped class is ahead of the true one, logits.
+    apart
+        (n,), how much higher the region terms with the truth are than with the swapped.
+    known
+        (n, h, w), which pixels count.
+    margin, triplets
+        As in `sam_cl_loss`.
+    """
+    pixels = known.sum() + 1
+    share = 1 - RMI_LAMBDA
+    if triplets == "batch":
+        ahead = torch.where(known, ahead, 0).sum() / pixels
+        return functional.relu(RMI_LAMBDA * ahead + share * apart.mean() + margin)
+    gaps = RMI_LAMBDA * ahead + share * apart[:, None, None] + margin
+    return torch.where(known, functional.relu(gaps), 0).sum() / pixels
+
+
+def _mean_hinge(gaps: Tensor, known: Tensor, margin: float, triplets: Triplets) -> Tensor:
+    """Compute L_s of a coarser scale from the difference of its distances and what counts."""
+    places = known.sum().clamp_min(1)
+    if triplets == "batch":
+        return functional.relu(torch.where(known, gaps, 0).sum() / places + margin)
+    return torch.where(known, functional.relu(gaps + margin), 0).sum() / places
+
+
+class SamClLoss(nn.Module):
+    """`sam_cl_loss` with an auxiliary network that learns beside the segmentation network.
+
+    The anchor is differentiable (softmax, not argmax) and the swap is a true derangement for each
+    picture; in the released code of the paper neither holds, so that its term trains nothing.
     """
 
     def __init__(
@@ -174,14 +294,9 @@ class SamClLoss(nn.Module):
         ----------
         num_classes
             Channels of the logits.
-        margin
-            By how much the truth must be nearer than the swapped truth, at each scale.
-        triplets
-            What one triplet is: each place (pixel or place of a feature map; region terms are those
-            of its picture), or the whole batch, as in the released code.  On the phantom the term
-            of whole batches is 0 after some hundred iterations, and gains nothing.
-        temperature
-            Divides the features before they are taken as distributions.
+        margin, triplets, temperature
+            As in `sam_cl_loss`.  On the phantom the term of whole batches is 0 after some hundred
+            iterations, and gains nothing.
         generator
             Draws the swaps; PyTorch's own on the CPU when None.
         """
@@ -194,7 +309,7 @@ class SamClLoss(nn.Module):
         self.auxiliary = AuxiliaryNetwork(num_classes)
 
     def forward(self, logits: Tensor, labels: Tensor, regions: Regions | None = None) -> Tensor:
-        """Compute the loss.
+        """Compute the loss with a swap drawn for each picture.
 
         Parameters
         ----------
@@ -210,50 +325,18 @@ class SamClLoss(nn.Module):
         ValueError
             If the shapes do not match, or the picture is smaller than 7×7.
         """
-        if regions is None:
-            regions = Regions(logits, labels)
-        if logits.shape[1] != self.num_classes:
+        if logits.ndim != 4 or logits.shape[1] != self.num_classes:
             raise ValueError(
                 f"logits must have {self.num_classes} classes, got {tuple(logits.shape)}"
             )
-        truth, known = known_labels(labels, self.num_classes)
         swap = derangements(len(logits), self.num_classes, self.generator).to(logits.device)
-        swapped = swap.gather(1, truth.flatten(1)).view_as(truth)
-
-        both = logits.gather(1, torch.stack((truth, swapped), dim=1)).float()
-        apart = (regions.bounds - regions.swapped_bounds(swap)).sum(1)
-        total = self._finest_term(both[:, 1] - both[:, 0], apart, known)
-
-        anchor = torch.where(known[:, None], logits.float().softmax(1), 0)
-        count = len(logits)
-        for features in self.auxiliary(anchor, torch.stack((truth, swapped)), known):
-            with torch.autocast(logits.device.type, enabled=False):
-                maps = features.float() / self.temperature
-                positive, negative = maps[count:].softmax(1).split(count)
-                total = total + self._mean_hinge((maps[:count] * (negative - positive)).sum(1))
-        return total
-
-    def _finest_term(self, ahead: Tensor, apart: Tensor, known: Tensor) -> Tensor:
-        """Compute L_s0.
-
-        Parameters
-        ----------
-        ahead
-            (n, h, w), how much the swapped class is ahead of the true one, logits.
-        apart
-            (n,), how much higher the region terms with the truth are than with the swapped.
-        known
-            (n, h, w), which pixels count.
-        """
-        pixels = known.sum() + 1
-        share = 1 - RMI_LAMBDA
-        if self.triplets == "batch":
-            ahead = torch.where(known, ahead, 0).sum() / pixels
-            return functional.relu(RMI_LAMBDA * ahead + share * apart.mean() + self.margin)
-        gaps = RMI_LAMBDA * ahead + share * apart[:, None, None] + self.margin
-        return torch.where(known, functional.relu(gaps), 0).sum() / pixels
-
-    def _mean_hinge(self, gaps: Tensor) -> Tensor:
-        if self.triplets == "batch":
-            gaps = gaps.mean()
-        return functional.relu(gaps + self.margin).mean()
+        return sam_cl_loss(
+            logits,
+            labels,
+            swap,
+            self.auxiliary,
+            margin=self.margin,
+            triplets=self.triplets,
+            temperature=self.temperature,
+            regions=regions,
+        )

@@ -4,7 +4,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.losses import Regions, bce_loss, cross_entropy, dice_loss, rmi_loss
+from trainer.losses import (
+    BceLoss,
+    DiceLoss,
+    Regions,
+    RmiLoss,
+    bce_loss,
+    cross_entropy,
+    dice_loss,
+    rmi_loss,
+)
 
 
 def a_problem(
@@ -98,13 +107,14 @@ def test_swapped_classes_equal_swapped_labels() -> None:
     assert float(ours) == pytest.approx(expected, abs=1e-6)
 
 
-def test_rmi_leaves_labels_untouched_and_survives_half_precision() -> None:
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_rmi_leaves_labels_untouched_and_survives_half_precision(kind: torch.dtype) -> None:
     logits, labels = a_problem(ignored=True)
     truth = torch.from_numpy(labels)
     before = truth.clone()
-    half = (100 * torch.from_numpy(logits)).to(torch.bfloat16).requires_grad_()
+    half = (100 * torch.from_numpy(logits)).to(kind).requires_grad_()
 
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", kind):
         loss = rmi_loss(half, truth)
     loss.backward()
 
@@ -112,6 +122,9 @@ def test_rmi_leaves_labels_untouched_and_survives_half_precision() -> None:
     assert torch.isfinite(loss)
     assert half.grad is not None
     assert torch.isfinite(half.grad).all()
+    # The logits are rounded; what is computed of them is not.
+    whole = rmi_loss(half.detach().double(), truth)
+    assert float(loss.detach()) == pytest.approx(float(whole), rel=1e-5)
 
 
 def test_rmi_with_everything_ignored_is_finite() -> None:
@@ -189,3 +202,17 @@ def test_ignored_pixels_send_no_gradient(loss: object) -> None:
 def test_shapes_that_do_not_match_are_refused(loss: object) -> None:
     with pytest.raises(ValueError, match="logits must be"):
         loss(torch.zeros(1, 6, 8, 8), torch.zeros(1, 8, 9))  # type: ignore[operator]
+
+
+def test_the_modules_are_the_functions() -> None:
+    logits, labels = (torch.from_numpy(part) for part in a_problem(ignored=True))
+    weight = torch.tensor([0.7, 1.0, 3.0, 4.0, 4.0, 3.0])
+    bce = BceLoss(weight)
+
+    assert float(bce(logits, labels)) == float(bce_loss(logits, labels, weight))
+    assert float(BceLoss()(logits, labels)) == float(bce_loss(logits, labels))
+    assert float(DiceLoss(smooth=9)(logits, labels)) == float(dice_loss(logits, labels, 9))
+    assert float(DiceLoss()(logits, labels)) == float(dice_loss(logits, labels))
+    assert float(RmiLoss()(logits, labels)) == float(rmi_loss(logits, labels))
+    # Weights of classes follow the module to another device.
+    assert torch.equal(bce.state_dict()["weight"], weight)

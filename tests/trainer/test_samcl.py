@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.losses import rmi_loss
-from trainer.samcl import SamClLoss, derangements
+from trainer.samcl import AuxiliaryNetwork, SamClLoss, derangements, finest_term, sam_cl_loss
 
 TRIPLETS = pytest.mark.parametrize("triplets", ["batch", "place"])
 
@@ -35,7 +35,6 @@ def rmi_of_each_pixel(logits: Tensor, labels: Tensor) -> Tensor:
 
 def plain_sam_cl(loss: SamClLoss, logits: Tensor, labels: Tensor, swap: Tensor) -> Tensor:
     """Equations (2) and (3) as they are written, for whole batches or for each place."""
-    each = "none" if loss.triplets == "place" else "mean"
     known = (labels >= 0) & (labels < 6)
     truth = torch.where(known, labels, 0)
     swapped = swap.gather(1, truth.flatten(1)).view_as(truth)
@@ -51,12 +50,19 @@ def plain_sam_cl(loss: SamClLoss, logits: Tensor, labels: Tensor, swap: Tensor) 
         near, far = (rmi_of_each_pixel(logits, target) for target in targets)
         total = (functional.relu(near - far + loss.margin) * known).sum() / (known.sum() + 1)
     maps = torch.cat((logits.softmax(1) * known[:, None], one_hot(truth), one_hot(swapped)))
+    seen = known[:, None].float()
     for block in loss.auxiliary.blocks:
         maps = block(maps)
+        seen = functional.conv2d(
+            functional.pad(seen, (1, 1, 1, 1)), torch.ones(1, 1, 3, 3), None, 2
+        )
         anchor, positive, negative = (maps / loss.temperature).chunk(3)
-        near = functional.cross_entropy(anchor, positive.softmax(1), reduction=each)
-        far = functional.cross_entropy(anchor, negative.softmax(1), reduction=each)
-        total = total + functional.relu(near - far + loss.margin).mean()
+        near = functional.cross_entropy(anchor, positive.softmax(1), reduction="none")
+        far = functional.cross_entropy(anchor, negative.softmax(1), reduction="none")
+        gaps = (near - far)[seen[:, 0] > 0]
+        if loss.triplets == "batch":
+            gaps = gaps.mean()
+        total = total + functional.relu(gaps + loss.margin).mean()
     return total
 
 
@@ -80,6 +86,7 @@ def test_loss_and_gradients_are_those_of_the_equations(triplets: str, *, ignored
     if ignored:
         labels[:, 3:9] = -1
         labels[1, 20:, 30:] = 6
+        labels[2, :, :24] = -1
     loss = SamClLoss(6, triplets=triplets, temperature=0.7, generator=seeded(3))
     wanted = [logits, *loss.parameters()]
 
@@ -98,9 +105,9 @@ def test_a_triplet_of_each_place_hinges_where_the_swapped_class_is_ahead() -> No
     logits[0, 1, 0, 0] = 10.0
     logits[0, 0, 1:] = 100.0
     logits.requires_grad_()
-    loss = SamClLoss(2, triplets="place")
 
-    finest = loss._finest_term(logits[:, 1] - logits[:, 0], torch.zeros(1), labels == 0)
+    ahead = logits[:, 1] - logits[:, 0]
+    finest = finest_term(ahead, torch.zeros(1), labels == 0, margin=1.0, triplets="place")
     finest.backward()
 
     # One pixel is wrong by 10 and eight are undecided: (0.5 · 10 + 1 + 8 · 1) / (81 + 1).
@@ -223,13 +230,14 @@ def test_gradients_stay_sane_for_uniform_and_perfect_logits(
 
 
 @TRIPLETS
-def test_gradients_are_finite_in_half_precision(triplets: str) -> None:
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_gradients_are_finite_in_half_precision(kind: torch.dtype, triplets: str) -> None:
     torch.manual_seed(0)
     labels = some_labels()
-    half = (10 * torch.randn(2, 6, 32, 32)).to(torch.bfloat16).requires_grad_()
+    half = (10 * torch.randn(2, 6, 32, 32)).to(kind).requires_grad_()
     loss = SamClLoss(6, triplets=triplets)
 
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", kind):
         value = loss(half, labels)
     value.backward()
 
@@ -276,6 +284,100 @@ def test_a_seeded_generator_repeats_the_swaps() -> None:
 
     assert first == again
     assert len(set(first)) == 3
+
+
+@TRIPLETS
+def test_the_module_is_the_function_with_a_drawn_swap(triplets: str) -> None:
+    torch.manual_seed(0)
+    labels = some_labels()
+    logits = torch.randn(2, 6, 32, 32)
+    loss = SamClLoss(6, margin=0.5, triplets=triplets, temperature=0.7, generator=seeded(4))
+    swap = derangements(2, 6, seeded(4))
+
+    with torch.no_grad():
+        value = sam_cl_loss(
+            *(logits, labels, swap, loss.auxiliary),
+            margin=0.5,
+            triplets=triplets,
+            temperature=0.7,
+        )
+        assert float(loss(logits, labels)) == float(value)
+
+
+def test_features_that_cannot_tell_the_truths_apart_cost_the_margin_of_each_scale() -> None:
+    labels = torch.zeros((1, 16, 16), dtype=torch.int64)
+    logits = torch.zeros((1, 2, 16, 16))
+    logits[:, 0] = 1000.0
+
+    def blind(anchor: Tensor, truths: Tensor, known: Tensor) -> list[Tensor]:
+        assert (tuple(anchor.shape), tuple(truths.shape)) == ((1, 2, 16, 16), (2, 1, 16, 16))
+        assert known.all()
+        return [torch.ones(3, 2, side, side) for side in (8, 4, 2)]
+
+    value = sam_cl_loss(logits, labels, torch.tensor([[1, 0]]), blind, margin=0.5)
+
+    # At full resolution the truth is nearer by far.
+    assert float(value) == pytest.approx(3 * 0.5)
+
+
+@TRIPLETS
+def test_a_picture_that_is_ignored_changes_nothing_at_the_coarser_scales(triplets: str) -> None:
+    right = torch.zeros((1, 16, 16), dtype=torch.int64)
+    labels = torch.cat((right, right - 1))
+    logits = torch.zeros((2, 2, 16, 16))
+    logits[:, 0] = 1000.0
+    swap = torch.tensor([[1, 0], [1, 0]])
+
+    def certain(anchor: Tensor, truths: Tensor, known: Tensor) -> list[Tensor]:
+        del anchor, truths, known
+        maps = torch.zeros(6, 2, 8, 8)
+        maps[0, 0] = maps[2, 0] = maps[4, 1] = 30.0
+        return [maps]
+
+    value = sam_cl_loss(logits, labels, swap, certain, triplets=triplets)
+
+    assert float(value) == pytest.approx(0)
+
+
+def test_features_are_the_same_in_training_and_evaluation() -> None:
+    torch.manual_seed(0)
+    labels = some_labels()
+    auxiliary = AuxiliaryNetwork(6)
+    given = torch.randn(2, 6, 32, 32).softmax(1), labels[None], labels >= 0
+
+    with torch.no_grad():
+        trained = [auxiliary(*given) for _ in range(3)][-1]
+        judged = auxiliary.eval()(*given)
+
+    for ours, theirs in zip(trained, judged, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert list(auxiliary.buffers()) == []
+
+
+def test_a_state_with_running_statistics_is_still_loaded() -> None:
+    torch.manual_seed(0)
+    loss = SamClLoss(6)
+    state = {name: value + 1 for name, value in loss.state_dict().items()}
+    old = state | {
+        f"auxiliary.blocks.{block}.{norm}.{name}": torch.zeros(shape)
+        for block in range(3)
+        for norm in (1, 4)
+        for name, shape in (("running_mean", 6), ("running_var", 6), ("num_batches_tracked", ()))
+    }
+
+    loss.load_state_dict(old)
+
+    for name, value in loss.state_dict().items():
+        assert torch.equal(value, state[name])
+    assert len(old) == len(state) + 18
+
+
+def test_a_swap_of_another_shape_is_refused() -> None:
+    labels = some_labels()
+    swap = torch.tensor([[1, 0]])
+
+    with pytest.raises(ValueError, match=r"swap must be \(2, 6\), got \(1, 2\)"):
+        sam_cl_loss(torch.zeros(2, 6, 32, 32), labels, swap, AuxiliaryNetwork(6))
 
 
 def test_one_class_cannot_be_swapped() -> None:
