@@ -72,7 +72,9 @@ class AuxiliaryNetwork(nn.Module):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        self.register_load_state_dict_pre_hook(_forget_statistics)
+        self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]
+            _forget_statistics
+        )
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(num_classes, num_classes, 1, bias=False),
@@ -234,7 +236,7 @@ def sam_cl_loss(
         counts = functional.max_pool2d(counts, 3, 2, padding=1)
         with torch.autocast(logits.device.type, enabled=False):
             maps = features.float() / temperature
-            positive, negative = maps[count:].softmax(1).split(count)
+            positive, negative = maps[count:].softmax(1).chunk(2)
             gaps = (maps[:count] * (negative - positive)).sum(1)
             total = total + _mean_hinge(gaps, counts[:, 0] > 0, margin, triplets)
     return total
