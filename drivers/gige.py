@@ -67,15 +67,18 @@ SOCKET_PICTURES: Final = 8
 """So many fit into the socket's buffer, if the system allows; its own holds a fifth of one."""
 LARGEST_SOCKET_BUFFER: Final = 64 * 2**20
 """Bytes."""
+OPEN_S: Final = 1.6
+"""Opening waits no longer for a picture; `Session.stop` gives 2 s to opening and closing in one."""
 FIRST_S: Final = 3.0
-"""Patience for the first whole picture; a correction may come before it."""
+"""Patience for the first whole picture, since the stream's beginning and mostly had by `read`; a
+correction may come before it."""
 QUIET_S: Final = 0.5
 """Without a picture for so long, it is asked whether the camera is there."""
 QUIET_FRAMES: Final = 3
 """Slower cameras are allowed so many of their own intervals."""
 PIECE_S: Final = 0.05
 """Longest wait for a picture without a look whether the camera is there."""
-FAREWELL_S: Final = 1.0
+FAREWELL_S: Final = 0.35
 """`close` waits so long until the camera is free."""
 FAREWELL: Final = "thermoseg gige farewell"
 """The thread that frees a camera."""
@@ -95,22 +98,22 @@ FIREWALL: Final = (
     "same subnet"
 )
 STATISTICS: Final = {
-    "completed": "n_completed_buffers",
-    "incomplete": "n_failures",
-    "underruns": "n_underruns",
+    "frames_complete": "n_completed_buffers",
+    "frames_incomplete": "n_failures",
     "frames_missing": "n_missing_frames",
-    "packets": "n_received_packets",
-    "packets_missing": "n_missing_packets",
+    "frames_without_buffer": "n_underruns",
+    "packets_received": "n_received_packets",
+    "packets_lost": "n_missing_packets",
     "packets_resent": "n_resent_packets",
 }
 """What `telemetry` tells of the stream, by Aravis's names."""
 
-_LISTING = threading.Lock()
-"""Aravis lists cameras by their place in a list that each look renews."""
-
 
 class Pulse(Protocol):
     """Feels whether a camera is there; see `GvcpPulse`."""
+
+    serial: str
+    """What the last answer said."""
 
     def beats(self) -> bool:
         """Ask now and then; whether the camera may be there."""
@@ -211,13 +214,45 @@ class GigeOptions(CameraOptions):
 class _Found:
     """A camera that answered a look around."""
 
-    device: str
-    """What Aravis calls it."""
     name: str
     """In addresses: the serial number, or the hardware address if it has none."""
     serial: str
     model: str
     ip: str
+    """What Aravis opens it by, as its own names hold until the next look only."""
+
+
+class _InPiecesError(FrameRefusedError):
+    """Packets of a picture are missing."""
+
+
+class Neighbours:
+    """Which cameras answered the last look around; shared by all who look, from any thread."""
+
+    def __init__(self) -> None:
+        # Aravis lists cameras by their place in a list that each look renews.
+        self._lock = threading.Lock()
+        self._found: list[_Found] = []
+        self._looked_s = -np.inf
+
+    def look(self, library: GigeLibrary, since_s: float = np.inf) -> list[_Found]:
+        """Ask all networks who is there, which takes a second.
+
+        Parameters
+        ----------
+        since_s
+            A look that ended after that moment of the monotonic clock will do, as somebody else's
+            that is waited for.
+        """
+        with self._lock:
+            if self._looked_s < since_s:
+                self._found = _look(library.aravis)
+                self._looked_s = time.monotonic()
+            return list(self._found)
+
+    def known(self, name: str) -> _Found | None:
+        """Return what the last look found of the camera with that serial number, without a look."""
+        return next((one for one in self._found if name and name == one.serial), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,6 +266,11 @@ class _Image:
     """On the camera's clock, 0 if it has none."""
     wall_time: float
 
+    @property
+    def blank(self) -> bool:
+        """Whether all pixels are the same, which no scene gives."""
+        return int(self.counts.min()) == int(self.counts.max())
+
 
 class GigeCamera:
     """One camera of the network."""
@@ -238,6 +278,7 @@ class GigeCamera:
     Options: ClassVar[type[CameraOptions]] = GigeOptions
     library: ClassVar[Callable[[], GigeLibrary]] = load_aravis
     """Tests put another one here."""
+    neighbours: ClassVar[Neighbours] = Neighbours()
 
     def __init__(self, target: str, options: GigeOptions) -> None:
         """Remember what to open; touches no device.
@@ -252,16 +293,22 @@ class GigeCamera:
         self._name = f"the GigE camera {target or options.ip}".strip()
         self._link: _Link | None = None
         self._waiting: _Image | None = None
+        self._clock: _Clock | None = None
+        self._refused: FrameRefusedError | None = None
         self._nuc_until_s = -np.inf
 
     def open(self) -> CameraInfo:
-        """Connect, set what was asked for, and look at what the first picture holds."""
+        """Connect, set what was asked for, and look at what the first picture holds.
+
+        A picture that takes longer than `OPEN_S` from the beginning is left to `read`.
+        """
+        began_s = time.monotonic()
         self.close()
         library = type(self).library()
-        found = self._find(library)
+        found = self._find(library, began_s)
         link = self._link = _Link(library, found, self._name)
         try:
-            return self._start(link, found)
+            info = self._start(link, found, began_s + OPEN_S)
         except library.error as error:
             self.close()
             raise CameraError(
@@ -270,6 +317,10 @@ class GigeCamera:
         except BaseException:
             self.close()
             raise
+        if not self._options.ip:
+            # Another camera may be there when it is looked for again.
+            self._target = self._target or found.name
+        return info
 
     def read(self, timeout_s: float) -> Frame:
         """Wait for the next frame.
@@ -279,16 +330,19 @@ class GigeCamera:
         FrameRefusedError
             If packets of it are missing.
         CameraLostError
-            If the camera does not answer, or obeys somebody else.
+            If the camera does not answer, obeys somebody else, or sends no whole picture.
         """
         if self._link is None:
             raise CameraError(f"{self._name} is not open; open it first")
         image, self._waiting = self._waiting, None
-        return self._frame(image or self._link.take(timeout_s))
+        if self._clock is None:
+            image, self._clock = self._begin(self._link, timeout_s)
+        return self._frame(image or self._link.take(timeout_s), self._clock)
 
     def close(self) -> None:
         """Release it; may be called at any time and more than once."""
         link, self._link, self._waiting = self._link, None, None
+        self._clock = self._refused = None
         if link is not None:
             link.close()
 
@@ -331,13 +385,16 @@ class GigeCamera:
                 model=found.model,
                 serial=found.serial,
             )
-            for found in _look(cls.library())
+            for found in cls.neighbours.look(cls.library())
         ]
 
-    def _find(self, library: GigeLibrary) -> _Found:
+    def _find(self, library: GigeLibrary, began_s: float) -> _Found:
         if self._options.ip:
             return self._find_by_ip(library, self._options.ip)
-        everyone = _look(library)
+        known = self.neighbours.known(self._target)
+        if known is not None and _serial_at(library, known.ip) == known.serial:
+            return known
+        everyone = self.neighbours.look(library, began_s)
         found = [one for one in everyone if self._target in ("", one.name, one.serial)]
         if len(found) == 1:
             return found[0]
@@ -351,17 +408,11 @@ class GigeCamera:
 
     def _find_by_ip(self, library: GigeLibrary, ip: str) -> _Found:
         """Return the camera at `ip` without a look around, but not before it has answered."""
-        pulse = library.pulse(ip)
-        try:
-            if not pulse.answers():
-                raise CameraError(
-                    f"no GigE camera answers at {ip}; check cable and power, {FIREWALL}"
-                )
-        finally:
-            pulse.close()
-        return _Found(ip, self._target, "", "", ip)
+        if _serial_at(library, ip) is None:
+            raise CameraError(f"no GigE camera answers at {ip}; check cable and power, {FIREWALL}")
+        return _Found(self._target, "", "", ip)
 
-    def _start(self, link: "_Link", found: _Found) -> CameraInfo:
+    def _start(self, link: "_Link", found: _Found, deadline_s: float) -> CameraInfo:
         options, nodes = self._options, link.nodes
         link.connect()
         serial = found.serial or nodes.text("DeviceSerialNumber") or nodes.text("DeviceID")
@@ -378,14 +429,22 @@ class GigeCamera:
         set_shutter(nodes, options.shutter)
         rate_hz = set_rate(nodes, options.rate_hz)
         self._check_scale(scale)
+        self._scale = scale
+        self._radiometry = self._meaning_of(scale, pixels, nodes)
+        width, height = (int(nodes.number(name) or 0) for name in ("Width", "Height"))
         link.stream(pixels, rate_hz, options.packet_size)
-        self._waiting = first = link.first()
-        link.swapped, self._radiometry = self._judge(first.counts, scale, pixels, nodes)
-        if link.swapped:
-            self._waiting = first = link.swap(first)
-        self._clock = _Clock(first)
+        self._first_due_s = time.monotonic() + max(
+            FIRST_S, QUIET_FRAMES / rate_hz if rate_hz > 0 else 0.0
+        )
         self._nuc_until_s = -np.inf
-        height, width = first.counts.shape
+        first = self._first(link, deadline_s)
+        if first is not None:
+            link.swapped, self._radiometry = self._judge(first.counts)
+            self._waiting = first = link.ordered(first)
+            self._clock = _Clock(first)
+            height, width = first.counts.shape
+        elif not (width and height):
+            raise self._no_picture()
         if isinstance(self._radiometry, RelativeCounts):
             log.warning("%s: %s", self._name, self._radiometry.reason)
         log.info("%s: packets of %d bytes", self._name, link.packet_bytes)
@@ -398,6 +457,68 @@ class GigeCamera:
             self._radiometry,
             live=True,
         )
+
+    def _first(self, link: "_Link", deadline_s: float) -> _Image | None:
+        """Return the first whole picture that is not blank, as many cameras begin with half a one.
+
+        None if it does not come in time.
+        """
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            try:
+                image = link.take(left_s)
+            except FrameRefusedError as error:
+                self._refused = error
+            except CameraTimeoutError:
+                break
+            else:
+                if not image.blank:
+                    return image
+        return None
+
+    def _begin(self, link: "_Link", timeout_s: float) -> "tuple[_Image, _Clock]":
+        """Wait for the first picture that `open` has not had, and see that it holds what it said.
+
+        Raises
+        ------
+        FrameRefusedError
+            If it is broken, or no temperatures though the camera says so.
+        CameraLostError
+            If none has come in `FIRST_S`.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        image: _Image | None = None
+        while image is None:
+            try:
+                image = link.take(max(deadline_s - time.monotonic(), 0.0))
+            except (FrameRefusedError, CameraTimeoutError) as error:
+                if isinstance(error, FrameRefusedError):
+                    self._refused = error
+                if time.monotonic() < self._first_due_s:
+                    raise
+                raise self._no_picture() from error
+            if image.blank and time.monotonic() < self._first_due_s:
+                image = None
+        link.swapped, radiometry = self._judge(image.counts)
+        if isinstance(radiometry, RelativeCounts) and radiometry != self._radiometry:
+            raise FrameRefusedError(
+                f"{self._name} sends no temperatures: {radiometry.reason}; open it with "
+                "?resolution=off"
+            )
+        return (image := link.ordered(image)), _Clock(image)
+
+    def _no_picture(self) -> CameraLostError:
+        """Say why no picture can be had of a camera that is there."""
+        if self._refused is None:
+            return CameraLostError(
+                f"{self._name} is there, but none of its pictures arrives; let UDP from the camera "
+                "through the firewall"
+            )
+        if isinstance(self._refused, _InPiecesError):
+            return CameraLostError(
+                f"{self._name} is there, but all its pictures come in pieces; open it with "
+                "?packet_size=1400"
+            )
+        return CameraLostError(str(self._refused))
 
     def _check_scale(self, scale: Scale) -> None:
         """Refuse to go on with another scale than somebody asked for by name.
@@ -413,28 +534,33 @@ class GigeCamera:
                 "away"
             )
 
-    def _judge(
-        self, counts: NDArray[np.uint16], scale: Scale, pixels: str, nodes: Nodes
-    ) -> tuple[bool, Radiometry]:
-        """Return whether the bytes come in the wrong order, and what the counts mean."""
+    def _meaning_of(self, scale: Scale, pixels: str, nodes: Nodes) -> Radiometry:
+        """Return what the counts mean, by the camera's own word."""
         if self._options.resolution == "off":
-            return False, RelativeCounts("temperatures were switched off on request")
+            return RelativeCounts("temperatures were switched off on request")
         if pixels == "Mono8":
-            return False, RelativeCounts("the camera sends pictures of 8 bits, made for the eye")
+            return RelativeCounts("the camera sends pictures of 8 bits, made for the eye")
         if scale.step_k is None:
-            return False, RelativeCounts(f"the camera sends no temperatures: {scale.said}")
+            return RelativeCounts(f"the camera sends no temperatures: {scale.said}")
+        return LinearRadiometry(scale.step_k, scene=read_parameters(nodes))
+
+    def _judge(self, counts: NDArray[np.uint16]) -> tuple[bool, Radiometry]:
+        """Return whether the bytes come in the wrong order, and what the counts really mean."""
+        radiometry = self._radiometry
+        if not isinstance(radiometry, LinearRadiometry):
+            return False, radiometry
         as_sent, swapped = (
-            float(np.median(order)) * scale.step_k for order in (counts, counts.byteswap())
+            float(np.median(order)) * radiometry.scale_k for order in (counts, counts.byteswap())
         )
         other = not _within(as_sent, PLAUSIBLE_K) and _within(swapped, PLAUSIBLE_K)
         if not other and not _within(as_sent, POSSIBLE_K):
             return False, RelativeCounts(
-                f"{scale.said}, but a median of {as_sent - KELVIN:.0f} °C cannot be"
+                f"{self._scale.said}, but a median of {as_sent - KELVIN:.0f} °C cannot be"
             )
-        return other, LinearRadiometry(scale.step_k, scene=read_parameters(nodes))
+        return other, radiometry
 
-    def _frame(self, image: _Image) -> Frame:
-        index, time_s = self._clock.place(image)
+    def _frame(self, image: _Image, clock: "_Clock") -> Frame:
+        index, time_s = clock.place(image)
         flags = FrameFlag.NONE
         if time.monotonic() < self._nuc_until_s:
             flags = FrameFlag.SHUTTER
@@ -488,7 +614,7 @@ class _Link:
         self._heard_s = time.monotonic()
         self._pixels = ""
         try:
-            self._held = _Held(library.aravis.Camera.new(found.device))
+            self._held = _Held(library.aravis.Camera.new(found.ip))
         except library.error as error:
             raise CameraError(f"{name} cannot be opened ({error}); {FIREWALL}") from error
         lost = self._lost
@@ -554,34 +680,6 @@ class _Link:
         held.camera.start_acquisition()
         self._heard_s = time.monotonic()
 
-    def first(self) -> _Image:
-        """Return the first whole picture that is not blank, as many cameras begin with half a one.
-
-        Raises
-        ------
-        CameraError
-            If none comes; what was wrong with the last one, if they came.
-        """
-        deadline_s = time.monotonic() + FIRST_S
-        refused: FrameRefusedError | None = None
-        image: _Image | None = None
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            try:
-                image = self.take(left_s)
-            except FrameRefusedError as error:
-                refused = error
-            except CameraTimeoutError:
-                break
-            else:
-                if image.counts.min() != image.counts.max():
-                    break
-        if image is None:
-            raise CameraError(
-                f"{self._name} is there, but sends no whole pictures"
-                f"{f' ({refused})' if refused else ''}; {FIREWALL}, or try ?packet_size=1400"
-            ) from refused
-        return image
-
     def take(self, timeout_s: float) -> _Image:
         """Wait for the next picture, and give its buffer back.
 
@@ -606,8 +704,10 @@ class _Link:
         finally:
             self._held.stream.push_buffer(buffer)
 
-    def swap(self, image: _Image) -> _Image:
-        """Return `image` with the bytes of its counts in the other order."""
+    def ordered(self, image: _Image) -> _Image:
+        """Return a picture that came before `swapped` was known with its bytes in order."""
+        if not self.swapped:
+            return image
         return _Image(image.counts.byteswap(), image.number, image.device_s, image.wall_time)
 
     def statistics(self) -> dict[str, float | str]:
@@ -646,9 +746,9 @@ class _Link:
         number = int(buffer.get_frame_id())
         status = buffer.get_status()
         if status != self._library.aravis.BufferStatus.SUCCESS:
-            raise FrameRefusedError(
-                f"a picture of {self._name} came in pieces ({_status_of(status)}); use a cable or "
-                "network card of its own, or raise net.core.rmem_max"
+            raise _InPiecesError(
+                f"pictures of {self._name} come in pieces ({_status_of(status)}); give it a "
+                "network card of its own"
             )
         code, kind = PIXELS[self._pixels]
         given = int(buffer.get_image_pixel_format())
@@ -699,27 +799,33 @@ class _Clock:
         return index, image.device_s - self._device_0_s
 
 
-def _look(library: GigeLibrary) -> list[_Found]:
+def _look(aravis: Any) -> list[_Found]:  # noqa: ANN401 - it has no types
     """Ask all networks who is there; takes a second."""
-    aravis = library.aravis
-    with _LISTING:
-        aravis.update_device_list()
-        found = []
-        for place in range(aravis.get_n_devices()):
-            if aravis.get_device_protocol(place) != "GigEVision":
-                continue
-            serial = _tidy(aravis.get_device_serial_nbr(place))
-            hardware = (aravis.get_device_physical_id(place) or "").replace(":", "-")
-            found.append(
-                _Found(
-                    aravis.get_device_id(place),
-                    serial or hardware,
-                    serial,
-                    _joined(aravis.get_device_vendor(place), aravis.get_device_model(place)),
-                    aravis.get_device_address(place),
-                )
+    aravis.update_device_list()
+    found = []
+    for place in range(aravis.get_n_devices()):
+        if aravis.get_device_protocol(place) != "GigEVision":
+            continue
+        serial = _tidy(aravis.get_device_serial_nbr(place))
+        hardware = (aravis.get_device_physical_id(place) or "").replace(":", "-")
+        found.append(
+            _Found(
+                serial or hardware,
+                serial,
+                _joined(aravis.get_device_vendor(place), aravis.get_device_model(place)),
+                aravis.get_device_address(place),
             )
+        )
     return found
+
+
+def _serial_at(library: GigeLibrary, ip: str) -> str | None:
+    """Return the serial number of the camera that answers at `ip`, None if none does."""
+    pulse = library.pulse(ip)
+    try:
+        return _tidy(pulse.serial) if pulse.answers() else None
+    finally:
+        pulse.close()
 
 
 def _set_pixels(nodes: Nodes, name: str) -> str:

@@ -17,6 +17,8 @@ BEAT_S: Final = 0.25
 """Between two questions."""
 UNANSWERED: Final = 3
 """A camera that leaves so many questions unanswered is gone."""
+SERIAL_AT: Final = slice(8 + 0xD8, 8 + 0xE8)
+"""Of the serial number in an answer: behind its header there are the camera's first registers."""
 ANSWER_S: Final = 0.3
 """For how long an answer is waited for when somebody waits."""
 
@@ -26,6 +28,8 @@ class GvcpPulse:
 
     def __init__(self, ip: str) -> None:
         """Open a socket for the camera; sends nothing yet."""
+        self.serial = ""
+        """What the last answer said; empty if the camera has none."""
         self._address = ip, PORT
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -73,8 +77,10 @@ class GvcpPulse:
         """Take answers, one at least if the socket waits."""
         try:
             while True:
-                if self._socket.recv(2048)[2:4] == DISCOVERY_ACK:
+                answer = self._socket.recv(2048)
+                if answer[2:4] == DISCOVERY_ACK:
                     self._unanswered = 0
+                    self.serial = answer[SERIAL_AT].split(b"\0")[0].decode("ascii", "replace")
                     return
         except (BlockingIOError, TimeoutError):
             return

@@ -175,6 +175,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
         "lepton",
         "uvc_capture",
         "uvc_kelvin",
+        "gige",
     ):
         monkeypatch.setattr(f"drivers.{driver}.time", clock)
     return clock

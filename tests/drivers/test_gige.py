@@ -2,7 +2,9 @@
 
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,10 +124,17 @@ class Aravis:
     payload: int = WARM.nbytes
     found: list[tuple[str, str, str]] = field(default_factory=lambda: [("A7", "aa:bb", "10.0.0.7")])
     """Serial number, hardware address and address of each camera of the network."""
+    looks: int = 0
+    """How often it was asked who is there."""
     beats: bool = True
     returned: int = 0
     ran: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    """Addresses."""
     lose: Callable[[Any], None] = id
+    sleep: Callable[[float], None] = time.sleep
+    look_s: float = 0.0
+    """How long a look around takes."""
 
     def __post_init__(self) -> None:
         self.Camera = self.Buffer = self
@@ -133,22 +142,22 @@ class Aravis:
         self.GvPacketSizeAdjustment = SimpleNamespace(ALWAYS=1, NEVER=2)
         self.GvStreamSocketBuffer = SimpleNamespace(FIXED=0)
 
-    def new(self, device: str) -> "Aravis":
+    def new(self, ip: str) -> "Aravis":
+        self.opened.append(ip)
         return self
 
     def new_allocate(self, size: int) -> None:
         return None
 
-    def update_device_list(self) -> None: ...
+    def update_device_list(self) -> None:
+        self.looks += 1
+        self.sleep(self.look_s)
 
     def get_n_devices(self) -> int:
         return len(self.found)
 
     def get_device_protocol(self, place: int) -> str:
         return "GigEVision"
-
-    def get_device_id(self, place: int) -> str:
-        return f"device {place}"
 
     def get_device_serial_nbr(self, place: int) -> str:
         return self.found[place][0]
@@ -216,7 +225,10 @@ class Aravis:
     def stop_acquisition(self) -> None: ...
 
     def timeout_pop_buffer(self, wait_us: int) -> Buffer | None:
-        return self.buffers.pop(0) if self.buffers else None
+        if self.buffers:
+            return self.buffers.pop(0)
+        self.sleep(wait_us / 1e6)
+        return None
 
     def push_buffer(self, buffer: Buffer | None) -> None:
         self.returned += buffer is not None
@@ -231,8 +243,15 @@ def aravis(monkeypatch: pytest.MonkeyPatch) -> Aravis:
         def feel() -> bool:
             return library.beats
 
-        return SimpleNamespace(beats=feel, answers=feel, close=lambda: None)
+        serials = {there: serial for serial, _, there in library.found}
+        return SimpleNamespace(
+            beats=feel,
+            answers=lambda: feel() and ip in serials,
+            close=lambda: None,
+            serial=serials.get(ip, ""),
+        )
 
+    monkeypatch.setattr(GigeCamera, "neighbours", gige.Neighbours())
     monkeypatch.setattr(
         GigeCamera, "library", staticmethod(lambda: GigeLibrary(library, GenicamError, pulse))
     )
@@ -397,7 +416,10 @@ def test_a_camera_that_falls_silent_is_asked_no_further_question(
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"status": "missing-packets"}, r"came in pieces \(missing packets\)"),
+        (
+            {"status": "missing-packets"},
+            r"A7 come in pieces \(missing packets\); give it a network",
+        ),
         ({"pixels": MONO8}, "sent the pixel format 0x1080001 instead of Mono16"),
         ({"data": bytes(11)}, "sent 11 bytes for 3×2 pixels"),
     ],
@@ -453,6 +475,128 @@ def test_of_several_cameras_one_must_be_named(
     with pytest.raises(CameraError, match=r"2 GigE cameras .*gige:A7\?ip=10.0.0.7, gige:aa-cc\?"):
         open_camera("gige:").open()
     assert open_camera("gige:aa-cc").open().model == "FLIR A700"
+
+
+@pytest.fixture
+def by_hand(aravis: Aravis, clock: Any) -> Any:
+    """A clock that only the stand-in moves; its pictures have 3×2 pixels, a look takes a second."""
+    aravis.sleep, aravis.look_s = clock.sleep, 1.0
+    aravis.nodes |= {"Width": Node("3"), "Height": Node("2")}
+    return clock
+
+
+@pytest.mark.parametrize("sent", [[], [Buffer(bytes(12), n, status="missing") for n in range(9)]])
+def test_opening_ends_in_time_without_a_picture_and_read_has_the_first(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: Any, sent: list[Buffer]
+) -> None:
+    aravis.buffers = list(sent)
+    camera = open_camera("gige:A7")
+    start_s = by_hand.now
+    info = camera.open()
+    opened_s = by_hand.now - start_s
+    with pytest.raises(CameraTimeoutError):
+        camera.read(timeout_s=0.25)
+    blank = Buffer(bytes(12), 10)
+    aravis.buffers = [blank, *pictures(WARM, 11, 12, order=">")]
+    frames = [camera.read(timeout_s=0.25) for _ in range(2)]
+
+    assert opened_s < 1.65, "closing has to fit into the 2 s of Session.stop as well"
+    assert (info.width, info.height, info.radiometry) == (3, 2, LinearRadiometry(0.01))
+    assert [frame.index for frame in frames] == [0, 1]
+    assert [frame.counts.tolist() for frame in frames] == [WARM.tolist()] * 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        ([], "is there, but none of its pictures arrives; let UDP .* through the firewall$"),
+        (
+            ["missing-packets"],
+            r"but all its pictures come in pieces; open it with \?packet_size=14",
+        ),
+        (["colours"], "sent the pixel format 0x1080001 instead of Mono16"),
+    ],
+)
+def test_a_camera_that_never_sends_a_whole_picture_is_lost_with_the_reason(
+    aravis: Aravis,
+    open_camera: Callable[[str], GigeCamera],
+    by_hand: Any,
+    sent: list[str],
+    why: str,
+) -> None:
+    aravis.buffers = [
+        Buffer(bytes(12), 1, MONO8) if what == "colours" else Buffer(bytes(12), 1, status=what)
+        for what in sent
+    ]
+    camera = open_camera("gige:A7")
+    camera.open()
+    start_s = by_hand.now
+
+    def read_on() -> None:
+        while by_hand.now - start_s < 5:
+            with suppress(CameraTimeoutError):
+                camera.read(timeout_s=0.25)
+
+    with pytest.raises(CameraLostError, match=why):
+        read_on()
+
+    assert 2 < by_hand.now - start_s < 4, "sooner than the session gives it up without a reason"
+
+
+def test_a_late_first_picture_that_holds_no_temperatures_is_refused_with_the_reason(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: Any
+) -> None:
+    aravis.buffers = []
+    camera = open_camera("gige:A7")
+    camera.open()
+    aravis.buffers = [*pictures(WARM // 1000, 1), *pictures(WARM, 2)]
+    with pytest.raises(FrameRefusedError, match=r"no temperatures: .*cannot be; .*resolution=off"):
+        camera.read(timeout_s=0.25)
+
+    assert camera.read(timeout_s=0.25).celsius[0, 0] == pytest.approx(22.01, abs=0.005)
+
+
+def test_a_camera_whose_place_is_known_is_opened_without_a_search(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: Any
+) -> None:
+    GigeCamera.discover()
+    camera = open_camera("gige:A7")
+    start_s = by_hand.now
+    camera.open()
+    known_s = by_hand.now - start_s
+    by_hand.now += 60
+    aravis.found = [("B8", "bb:bb", "10.0.0.7"), ("A7", "aa:bb", "10.0.0.9")]
+    aravis.buffers = pictures(WARM, 1)
+    camera.open()
+
+    assert (known_s, aravis.looks) == (0.0, 2)
+    assert aravis.opened == ["10.0.0.7", "10.0.0.9"], "it has moved, and another has its place"
+
+
+def test_a_search_that_somebody_else_makes_meanwhile_will_do(aravis: Aravis, by_hand: Any) -> None:
+    library = GigeCamera.library()
+    wanted_s = by_hand.now
+    GigeCamera.neighbours.look(library)
+    GigeCamera.neighbours.look(library, wanted_s)
+    assert aravis.looks == 1
+
+    GigeCamera.neighbours.look(library, by_hand.now + 0.1)
+    assert aravis.looks == 2
+
+
+def test_once_opened_it_stays_with_the_same_camera(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    camera = open_camera("gige:")
+    camera.open()
+    aravis.found = [("B8", "bb:bb", "10.0.0.8")]
+    with pytest.raises(CameraError, match=r"does not answer \(there: gige:B8\)"):
+        camera.open()
+    aravis.found.append(("A7", "aa:bb", "10.0.0.7"))
+    aravis.buffers = pictures(WARM, 1)
+
+    assert camera.open().serial == "A7"
+    assert aravis.opened == ["10.0.0.7"] * 2
 
 
 def test_control_that_was_lost_ends_the_reading_of_a_camera_that_answers_no_pulse(

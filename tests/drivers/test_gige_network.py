@@ -159,8 +159,8 @@ def test_an_a700_is_listed_and_streams_known_temperatures_at_60_hz_without_a_los
     assert blocks[last + 1] == 1, "they began anew on the way"
     # A busy machine holds the fake camera up, which loses nothing: it then sends less often.
     assert 0.95 / 60 < np.median(np.diff(times_s)) < 1.5 / 60
-    assert told["incomplete"] == told["frames_missing"] == told["underruns"] == 0
-    assert float(told["packets"]) > 260 * 400
+    assert told["frames_incomplete"] == told["frames_missing"] == told["frames_without_buffer"] == 0
+    assert float(told["packets_received"]) > 260 * 400
 
 
 @pytest.fixture
@@ -307,8 +307,8 @@ def test_incomplete_pictures_are_refused_and_none_is_delivered(
 
     assert delivered >= 10
     assert len(refused) >= 10
-    assert all("came in pieces" in reason for reason in refused)
-    assert len(refused) <= float(told["incomplete"]) <= float(told["packets_missing"])
+    assert all("come in pieces" in reason for reason in refused)
+    assert len(refused) <= float(told["frames_incomplete"]) <= float(told["packets_lost"])
     assert np.all(np.diff(indices) >= 1)
 
 
