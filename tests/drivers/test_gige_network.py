@@ -402,3 +402,62 @@ def test_a_session_survives_a_restart_of_its_camera_and_records_the_gap(
     assert counts.refused <= 1, "the one that was on its way when the camera went"
     assert back_s - gone_s - 0.5 < counts.gap_seconds < streaming_s - running_s + 0.5
     assert any(text.startswith("gap of") for text in texts)
+
+
+def test_stopping_while_a_camera_opens_that_sends_nothing_is_no_hang(
+    plug: Callable[..., Plugged],
+) -> None:
+    plug("A7", "a700", "lost=1.0")
+    session = Session(make_camera("gige:A7"), None)
+    session.start()
+    session.stop()
+
+    assert session.error is None
+
+
+def test_a_camera_whose_pictures_never_arrive_is_lost_with_the_reason(
+    plug: Callable[..., Plugged], wait_for: Callable[..., None]
+) -> None:
+    plug("A7", "a700", "lost=1.0")
+    with Session(make_camera("gige:?ip=127.0.0.1"), None) as session:
+        wait_for(lambda: session.lost, 20)
+        why = session.lost
+
+    assert why.endswith(
+        "none of its pictures arrives; let UDP from the camera through the firewall"
+    )
+    assert session.error is None
+
+
+SMALL = ("width=160", "height=120", "period_us=16667")
+"""39 packets of 1000 bytes each."""
+
+
+def test_a_session_lives_with_one_per_cent_of_lost_packets_and_counts_them(
+    plug: Callable[..., Plugged], wait_for: Callable[..., None]
+) -> None:
+    """Two pictures of three arrive whole: 0.99 ** 41."""
+    plug("A7", "a700", "lost=0.01", *SMALL)
+    with Session(make_camera("gige:?ip=127.0.0.1&packet_size=1000"), None) as session:
+        wait_for(lambda: session.counts().captured >= 40, 30)
+        wait_for(lambda: session.counts().refused >= 5, 30)
+        wait_for(lambda: float(session.telemetry.get("packets_lost", 0)) >= 5, 30)
+        lost = session.lost
+    counts = session.counts()
+
+    assert (lost, counts.gaps, counts.reopened) == ("", 0, 0)
+    assert any("come in pieces (missing packets)" in event.text for event in session.events)
+
+
+def test_a_session_with_ten_per_cent_of_lost_packets_says_so_and_hangs_nowhere(
+    plug: Callable[..., Plugged], wait_for: Callable[..., None]
+) -> None:
+    """One picture of 75 arrives whole: 0.9 ** 41."""
+    plug("A7", "a700", "lost=0.1", *SMALL)
+    with Session(make_camera("gige:?ip=127.0.0.1&packet_size=1000"), None) as session:
+        wait_for(lambda: session.counts().refused >= 60, 30)
+        lost = session.lost
+
+    assert "pieces" in lost or not lost
+    assert any("come in pieces (missing packets)" in event.text for event in session.events)
+    assert session.error is None
