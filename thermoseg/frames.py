@@ -103,7 +103,12 @@ class CameraInfo:
         return self.radiometry.radiometric
 
     @property
+    def why_relative(self) -> str:
+        """Why frames hold relative counts; empty if they hold °C."""
+        scale = self.radiometry
+        return scale.reason if isinstance(scale, RelativeCounts) else ""
+
+    @property
     def temperatures(self) -> str:
         """“°C”, or “none: ” and why."""
-        scale = self.radiometry
-        return f"none: {scale.reason}" if isinstance(scale, RelativeCounts) else "°C"
+        return f"none: {self.why_relative}" if self.why_relative else "°C"

@@ -10,6 +10,7 @@ from PyQt6.QtGui import QStandardItem, QStandardItemModel
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
+    QListView,
     QMenu,
     QPushButton,
     QSizePolicy,
@@ -22,6 +23,12 @@ from ui.session_controller import NO_MODEL, SessionState
 from ui.theme import Theme, icon
 
 ADDRESS: Final = Qt.ItemDataRole.UserRole
+
+WIDEST_LIST: Final = 640
+"""What is longer in the list of cameras goes on in the next line, pixels."""
+
+LIST_MARGIN: Final = 32
+"""Beside the text of a line, pixels."""
 
 
 class CameraPanel(QWidget):
@@ -40,7 +47,7 @@ class CameraPanel(QWidget):
         super().__init__(parent)
         self._running = False
         self._listings: list[CameraListing] = []
-        self._source = QComboBox()
+        self._source = _SourceBox()
         self._source.setEditable(True)
         self._source.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self._source.setModel(QStandardItemModel(self._source))
@@ -215,6 +222,27 @@ class CameraPanel(QWidget):
         button.setObjectName(name)
         button.setToolTip(tip)
         return button
+
+
+class _SourceBox(QComboBox):
+    """A box whose list has room for what a camera lacks, in several lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listed = QListView()
+        self._listed.setWordWrap(True)
+        self._listed.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self._listed.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setView(self._listed)
+
+    def showPopup(self) -> None:  # noqa: N802  # Qt's name
+        """Open the list; it may be wider than the box."""
+        wanted = self._listed.sizeHintForColumn(0) + LIST_MARGIN
+        self._listed.setMinimumWidth(max(self.width(), min(wanted, WIDEST_LIST)))
+        self._listed.resize(self._listed.minimumWidth(), self._listed.height())
+        self._listed.scheduleDelayedItemsLayout()
+        self._listed.executeDelayedItemsLayout()  # the list's height follows from its lines
+        super().showPopup()
 
 
 def _fill(item: QStandardItem | None, listing: CameraListing) -> None:

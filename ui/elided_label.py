@@ -30,11 +30,11 @@ class ElidedLabel(QLabel):
         """The text, shown or not."""
         return self._whole
 
-    def set_text(self, text: str) -> None:
-        """Show `text`."""
+    def set_text(self, text: str, tip: str = "") -> None:
+        """Show `text`; the tool tip is `tip`, or the whole text."""
+        self.setToolTip(tip or text)
         if text != self._whole:
             self._whole = text
-            self.setToolTip(text)
             self._elide()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name

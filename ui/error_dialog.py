@@ -104,10 +104,14 @@ class ErrorDialog(QObject):
             self._box = None
 
 
+def capitalised(text: str) -> str:
+    """Return `text` with a capital first letter, unless it begins with a name, path or number."""
+    return text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text
+
+
 def describe_error(error: BaseException) -> str:
     """Return one sentence for the user."""
     if isinstance(error, ThermoSegError):
-        text = str(error)
-        sentence = text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text
+        sentence = capitalised(str(error))
         return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
     return f"{DEFECT} ({type(error).__name__}: {error})"

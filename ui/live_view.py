@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainterPath, QPen, QResizeEvent
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt
+from PyQt6.QtGui import QColor, QPainterPath, QPen, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGraphicsPathItem, QLabel, QWidget
 
 from thermoseg.frames import Frame
@@ -22,6 +22,15 @@ DIMMED: Final = 0.55
 LARGEST_SMOOTHED: Final = 6_000_000
 """Pixels on the screen up to which a picture is interpolated; nearer up, pixels show as squares."""
 
+STALE: Final = 0.45
+"""Opacity of a picture that is shown although the camera is gone."""
+
+NOTE_SHARE: Final = 0.62
+"""The widest note, as a share of the view; the corners are for other badges."""
+
+PHOTOGRAPH_SHARE: Final = 0.3
+"""Greatest width and height of the visible picture, as a share of the view's."""
+
 TOLD_BEHIND_S: Final = 0.15
 """A mask later than this is said to be late, besides being dimmed."""
 
@@ -32,6 +41,8 @@ BADGE_STYLE: Final = (
     "background: rgba(12, 13, 16, 205); color: #f2f4f7; border-radius: 5px; padding: 3px 8px;"
 )
 """The same in both themes: badges lie on the picture, whose colours no theme changes."""
+
+PHOTOGRAPH_STYLE: Final = "border: 1px solid rgba(242, 244, 247, 150); background: #0c0d10;"
 
 OUTLINED: Final = ("perinasal", "nostril_right", "nostril_left")
 
@@ -64,6 +75,12 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._behind = self._badge()
         self._frozen = self._badge("Frozen")
         self._note = self._badge()
+        self._news = self._badge()
+        self._photograph = QLabel(self)
+        self._photograph.setStyleSheet(PHOTOGRAPH_STYLE)
+        self._photograph.setToolTip("The camera's visible picture; it is not recorded")
+        self._photograph.hide()
+        self._visible = QPixmap()
         self.set_palette("Iron")
         self.set_mask_opacity(0.45)
         self.set_outlines_visible(True)
@@ -107,8 +124,22 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._place_badges()
 
     def set_note(self, text: str) -> None:
-        """Write a few words on the picture; none if empty."""
+        """Write on the picture what holds for all of it; nothing if empty."""
         self._say(self._note, text)
+
+    def set_news(self, text: str) -> None:
+        """Write on the picture what has just happened; nothing if empty."""
+        self._say(self._news, text)
+
+    def set_stale(self, stale: bool) -> None:
+        """Dim the picture, because it is not what the camera sees now, or no longer."""
+        self._picture.setOpacity(STALE if stale else 1.0)
+
+    def set_photograph(self, photograph: QPixmap) -> None:
+        """Show a visible picture in the corner; a null one for none."""
+        self._visible = photograph
+        self._photograph.setVisible(not photograph.isNull())
+        self._place_badges()
 
     def show_frame(
         self,
@@ -149,8 +180,10 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._mask.clear()
         for outline in self._outlines.values():
             outline.show(None, "")
-        for badge in (self._pointed, self._behind):
+        for badge in (self._pointed, self._behind, self._news):
             badge.hide()
+        self.set_stale(False)
+        self.set_photograph(QPixmap())
 
     def fit(self) -> None:
         """Show the whole picture."""
@@ -228,6 +261,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
 
     def _badge(self, text: str = "") -> QLabel:
         badge = QLabel(text, self)
+        badge.setTextFormat(Qt.TextFormat.PlainText)
         badge.setStyleSheet(BADGE_STYLE)
         badge.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         badge.hide()
@@ -240,12 +274,35 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
             self._place_badges()
 
     def _place_badges(self) -> None:
-        for badge in (self._pointed, self._behind, self._frozen, self._note):
+        for badge in (self._pointed, self._behind, self._frozen):
             badge.adjustSize()
         self._pointed.move(BADGE_GAP, self.height() - self._pointed.height() - BADGE_GAP)
         self._behind.move(self.width() - self._behind.width() - BADGE_GAP, BADGE_GAP)
         self._frozen.move(BADGE_GAP, BADGE_GAP)
-        self._note.move((self.width() - self._note.width()) // 2, BADGE_GAP)
+        top = BADGE_GAP
+        for badge in (self._note, self._news):
+            _fit_to_width(badge, round(NOTE_SHARE * self.width()))
+            badge.move((self.width() - badge.width()) // 2, top)
+            top += 0 if badge.isHidden() else badge.height() + BADGE_GAP // 2
+        self._place_photograph()
+
+    def _place_photograph(self) -> None:
+        if self._visible.isNull():
+            return
+        room = PHOTOGRAPH_SHARE * QSizeF(self.size())
+        ratio = self.devicePixelRatioF()
+        small = self._visible.scaled(
+            (room * ratio).toSize(),
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        small.setDevicePixelRatio(ratio)
+        self._photograph.setPixmap(small)
+        self._photograph.adjustSize()
+        self._photograph.move(
+            self.width() - self._photograph.width() - BADGE_GAP,
+            self.height() - self._photograph.height() - BADGE_GAP,
+        )
 
 
 class _Outline:
@@ -279,6 +336,16 @@ class _Outline:
             pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
             item.setPen(pen)
             item.setPath(path)
+
+
+def _fit_to_width(badge: QLabel, most: int) -> None:
+    """Give a badge the size of its text, in several lines if one is wider than `most` pixels."""
+    badge.setWordWrap(False)
+    if badge.sizeHint().width() <= most:
+        badge.adjustSize()
+        return
+    badge.setWordWrap(True)
+    badge.resize(most, badge.heightForWidth(most))
 
 
 def scale_to_bytes(

@@ -1,5 +1,6 @@
 """The window: puts the views together and lets them draw what the session has."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from PyQt6.QtGui import (
     QDropEvent,
     QIcon,
     QKeySequence,
+    QPixmap,
     QResizeEvent,
     QShortcut,
 )
@@ -37,9 +39,11 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.assets import asset
 from thermoseg.session import SessionCounts
+from thermoseg.telemetry import describe_front, describe_telemetry
 from ui.camera_panel import CameraPanel, address_of
 from ui.elided_label import ElidedLabel
-from ui.error_dialog import ErrorDialog, describe_error
+from ui.error_dialog import ErrorDialog, capitalised, describe_error
+from ui.event_list import EventList
 from ui.live_view import LiveView
 from ui.pairing import Pairing
 from ui.palettes import PALETTES
@@ -67,6 +71,9 @@ SCALES: Final = ((3200, 1800, 1.7), (2400, 1350, 1.3), (1, 1, 1.0))
 
 STRIP_PIXELS: Final = 600
 """Width below which the strip under the picture shows icons only, at scale 1."""
+
+PHOTO_PIXELS: Final = 90
+"""What its button needs more, where the camera takes visible pictures."""
 
 ZOOM_STEP: Final = 1.1
 ZOOMS: Final = (0.7, 2.5)
@@ -106,6 +113,8 @@ class MainWindow(QMainWindow):
         self._folder = Path(str(settings.value("recordings", _default_folder())))
         self._record_next: Path | None = None
         self._failure = ""
+        self._jpeg: bytes | None = None
+        self._events = EventList(self)
         self._live = LiveView()
         self._page = StatePage()
         self._bar = TemperatureBar()
@@ -216,6 +225,7 @@ class MainWindow(QMainWindow):
             self._bar.clear()
             self._traces.clear()
             self._legend.clear()
+            self._jpeg = None
             self._span.forget()
             self._pairing = Pairing()
             self._set_frozen(False)
@@ -336,6 +346,7 @@ class MainWindow(QMainWindow):
             self._record.show_progress(seconds, status.bytes_on_disk, status.dropped)
         self._status.show_counts(self._controller.counts)
         info, model = self._controller.info, self._controller.model
+        telemetry = self._controller.telemetry
         self._status.show_source(
             "" if info is None else f"{info.model} {info.width}×{info.height}",
             ""
@@ -343,10 +354,35 @@ class MainWindow(QMainWindow):
             else "no segmentation"
             if model is None
             else f"{model.name} · {model.backend}",
+            describe_front(telemetry),
+            describe_telemetry(telemetry),
         )
         if lost:
             self._status.show_state(SessionState.LOST, live=True, loss=self._controller.loss)
+        self._say_notes()
+        self._show_photograph()
+        if self._events.isVisible():
+            self._events.show_events(self._controller.events)
+
+    def _say_notes(self) -> None:
+        lost = self._controller.state is SessionState.LOST
         self._live.set_note(_note(self._controller))
+        self._live.set_news("" if lost else capitalised(self._controller.news))
+        self._live.set_stale(lost)
+
+    def _show_photograph(self) -> None:
+        """Decode the camera's visible picture, if there is a new one and it is wanted."""
+        jpeg = self._controller.visible_jpeg
+        if self._photo.isHidden() != (jpeg is None):
+            self._photo.setHidden(jpeg is None)
+            self._fit_strip()
+        wanted = jpeg if self._photo.isChecked() else None
+        if wanted is not self._jpeg:
+            self._jpeg = wanted
+            photograph = QPixmap()
+            if wanted is not None:
+                photograph.loadFromData(wanted)
+            self._live.set_photograph(photograph)
 
     def _show_state(self, state: SessionState) -> None:
         self._camera.show_state(state)
@@ -367,7 +403,8 @@ class MainWindow(QMainWindow):
             self._bar.hide()
             self._status.show_counts(None)
             self._status.show_source("", "")
-        self._live.set_note(_note(self._controller))
+            self._photo.hide()
+        self._say_notes()
 
     def _wanted_scale(self) -> float:
         fitting = next(
@@ -406,13 +443,14 @@ class MainWindow(QMainWindow):
 
     def _fit_strip(self) -> None:
         """Leave out the words beside the icons where there is no room for them."""
-        narrow = self._canvas.width() + self._bar.width() < STRIP_PIXELS * self._scale
+        wanted = STRIP_PIXELS + (0 if self._photo.isHidden() else PHOTO_PIXELS)
+        narrow = self._canvas.width() + self._bar.width() < wanted * self._scale
         style = (
             Qt.ToolButtonStyle.ToolButtonIconOnly
             if narrow
             else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         )
-        for button in (self._mask, self._outlines, self._smooth, self._freeze):
+        for button in (self._mask, self._outlines, self._smooth, self._photo, self._freeze):
             button.setToolButtonStyle(style)
 
     # Building.
@@ -467,6 +505,7 @@ class MainWindow(QMainWindow):
             ("Look for cameras", "F5", self._controller.find_cameras),
             ("Folder for recordings…", "", self._on_folder_requested),
             ("Show recordings", "", self._show_recordings),
+            ("Events of the camera…", "Ctrl+E", self._show_events),
             None,
             ("Larger text", "Ctrl++", lambda: self._zoom_by(ZOOM_STEP)),
             ("Smaller text", "Ctrl+-", lambda: self._zoom_by(1 / ZOOM_STEP)),
@@ -518,18 +557,22 @@ class MainWindow(QMainWindow):
         self._opacity.setToolTip("Opacity of the regions")
         self._outlines = self._toggle("Outlines", "Outline nostrils and perinasal region (O)")
         self._smooth = self._toggle("Smooth", "Interpolate between pixels (S)")
+        self._photo = self._toggle("Photo", "Show the camera's visible picture (V)")
+        self._photo.hide()
         self._freeze = self._toggle("Freeze", "Hold the picture; traces and recording go on (F)")
         self._icons = {
             self._menu_button: "menu",
             self._mask: "mask",
             self._outlines: "outline",
             self._smooth: "smooth",
+            self._photo: "photo",
             self._freeze: "freeze",
         }
         strip = QHBoxLayout()
         strip.setSpacing(6)
         for widget in (self._palette, self._mask, self._opacity, self._outlines, self._smooth):
             strip.addWidget(widget)
+        strip.addWidget(self._photo)
         strip.addStretch(1)
         strip.addWidget(self._freeze)
         return strip
@@ -597,6 +640,7 @@ class MainWindow(QMainWindow):
             "M": self._mask.toggle,
             "O": self._outlines.toggle,
             "S": self._smooth.toggle,
+            "V": self._photo.toggle,
             "L": self._bar.toggle_lock,
             "P": self._next_palette,
         }
@@ -620,7 +664,7 @@ class MainWindow(QMainWindow):
         self._span.mode = SpanMode(str(settings.value("span", SpanMode.FACE.value)))
         length_s = int(settings.value("trace", self._traces.length_s))
         self._traces.set_length(length_s)
-        for button in (self._mask, self._outlines, self._smooth):
+        for button in (self._mask, self._outlines, self._smooth, self._photo):
             button.setChecked(True)
         self._camera.set_address(str(settings.value("address", "")))
         self.choose_model(str(settings.value("model", DEFAULT_MODEL)))
@@ -631,6 +675,11 @@ class MainWindow(QMainWindow):
 
     def _next_palette(self) -> None:
         self._palette.setCurrentIndex((self._palette.currentIndex() + 1) % self._palette.count())
+
+    def _show_events(self) -> None:
+        self._events.show_events(self._controller.events)
+        self._events.show()
+        self._events.raise_()
 
     def _show_recordings(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -694,22 +743,27 @@ class _StatusLine(QWidget):
             )
         )
 
-    def show_source(self, source: str, model: str) -> None:
-        self._source.set_text("  ·  ".join(part for part in (source, model) if part))
+    def show_source(
+        self, source: str, model: str, front: str = "", told: Sequence[str] = ()
+    ) -> None:
+        text = "  ·  ".join(part for part in (source, front, model) if part)
+        self._source.set_text(text, "\n".join((text, *told)))
 
 
 def _note(controller: SessionController) -> str:
     """Return what must be said on the picture itself."""
+    reason = capitalised(controller.loss_reason)
     said = {
-        SessionState.LOST: controller.loss or "No signal — waiting for the camera",
+        SessionState.LOST: "\n".join(filter(None, (controller.loss, reason)))
+        or "No signal — waiting for the camera",
         SessionState.ENDED: "End of the source",
         SessionState.FAILED: "Stopped by an error",
     }
     notes = [said.get(controller.state, "")]
     info = controller.info
     if info is not None and not info.radiometric:
-        notes.append("Relative counts, no temperatures")
-    return "  ·  ".join(note for note in notes if note)
+        notes.append(f"Relative counts, no temperatures: {info.why_relative}")
+    return "\n".join(note for note in notes if note)
 
 
 def _default_folder() -> str:

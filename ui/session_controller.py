@@ -20,7 +20,8 @@ from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import list_models
 from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
 from thermoseg.rois import RoiSample
-from thermoseg.session import Result, Session, SessionCounts
+from thermoseg.session import Result, Session, SessionCounts, SessionEvent
+from thermoseg.telemetry import Telemetry
 from thermoseg.traces import TraceWindow
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ WATCH_S: Final = 0.5
 
 TRACE_S: Final = 120.0
 """How much of the traces is kept: the longest that can be shown."""
+
+NEWS_S: Final = 8.0
+"""An event is new for so long: time to notice and to read it."""
 
 COUNTS_EVERY_S: Final = 0.5
 """Counts are read this often; faster they could not be read by people either."""
@@ -172,6 +176,8 @@ class SessionController(QObject):
         self._frame_at_s = 0.0
         self._counts_at_s = 0.0
         self._recording: tuple[Path, float] | None = None
+        self._news: SessionEvent | None = None
+        self._news_at_s = 0.0
         self._ticks: deque[float] = deque(maxlen=TICKS_KEPT)
         self.frame: Frame | None = None
         """The newest one."""
@@ -228,6 +234,33 @@ class SessionController(QObject):
         if session is None or not session.lost:
             return ""
         return f"Camera lost, reopening… {session.lost_seconds:.0f} s"
+
+    @property
+    def loss_reason(self) -> str:
+        """Why the camera is away or did not open again; empty if it is there."""
+        return "" if self._session is None else self._session.lost
+
+    @property
+    def events(self) -> tuple[SessionEvent, ...]:
+        """What has happened to the camera, oldest first."""
+        return () if self._session is None else self._session.events
+
+    @property
+    def news(self) -> str:
+        """What happened last, as long as it is new; else empty."""
+        if self._news is None or time.monotonic() - self._news_at_s > NEWS_S:
+            return ""
+        return self._news.text
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the camera tells of itself; may be nothing."""
+        return {} if self._session is None else self._session.telemetry
+
+    @property
+    def visible_jpeg(self) -> bytes | None:
+        """The visible picture beside the thermal one, if the camera takes any."""
+        return None if self._session is None else self._session.visible_jpeg
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -396,6 +429,8 @@ class SessionController(QObject):
             self.frame, self._frame_at_s = frame, now_s
         if now_s - self._counts_at_s >= COUNTS_EVERY_S or session.ended:
             self.counts, self._counts_at_s = session.counts(), now_s
+        for event in session.events_after(self._news):
+            self._news, self._news_at_s = event, now_s
         status = session.recorder_status
         if self._recording is not None and status is not None and status.failed:
             self._end_recording()
@@ -428,7 +463,7 @@ class SessionController(QObject):
 
     def _forget_session(self) -> None:
         self._timer.stop()
-        self._session = self.frame = self.result = self.info = self.counts = None
+        self._session = self.frame = self.result = self.info = self.counts = self._news = None
 
     def _set_state(self, state: SessionState) -> None:
         if state is not self._state:

@@ -230,6 +230,8 @@ QComboBox::down-arrow {{ image: url("{chevron}"); width: {px(13)}; height: {px(1
 QComboBox QAbstractItemView {{ background: {theme.card}; color: {theme.text};
     border: 1px solid {theme.line}; padding: {px(4)}; outline: none;
     selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+QComboBox QAbstractItemView::item {{ padding: {px(3)} {px(4)}; }}
+QComboBox QAbstractItemView::item:disabled {{ color: {theme.muted}; }}
 QDoubleSpinBox {{ background: {theme.field}; color: {theme.text};
     border: 1px solid {theme.line}; border-radius: {px(4)}; padding: {px(2)} {px(2)}; }}
 QDoubleSpinBox:focus {{ border-color: {theme.accent}; }}

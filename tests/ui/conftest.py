@@ -16,7 +16,8 @@ from thermoseg.latest import Latest
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
 from thermoseg.rois import RoiSample, find_rois
-from thermoseg.session import Result, SessionCounts
+from thermoseg.session import Result, SessionCounts, SessionEvent
+from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
 from ui.main_window import MainWindow
 from ui.session_controller import SessionController
@@ -42,6 +43,9 @@ class FakeSession:
         self.lost = ""
         self.lost_seconds = 0.0
         self.actions: tuple[str, ...] = ()
+        self.events: tuple[SessionEvent, ...] = ()
+        self.telemetry: Telemetry = {}
+        self.visible_jpeg: bytes | None = None
         self.performed: list[str] = []
         self.started = self.stopped = 0
         self.recorded_to: list[Path] = []
@@ -56,6 +60,9 @@ class FakeSession:
 
     def wait_opened(self, timeout_s: float) -> CameraInfo:
         return self.info
+
+    def events_after(self, last: SessionEvent | None) -> tuple[SessionEvent, ...]:
+        return self.events[self.events.index(last) + 1 if last in self.events else 0 :]
 
     def perform(self, action: str) -> None:
         self.performed.append(action)

@@ -106,3 +106,17 @@ def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot, panel) -> None:
     panel.show_actions([])
 
     assert not panel._actions.isVisible()
+
+
+def test_what_a_camera_lacks_is_read_in_the_open_list_however_long(qtbot, panel) -> None:
+    problem = "it lacks a library; install it and all that it wants, " * 8
+    panel.resize(500, 50)
+    panel.show_cameras([CameraListing("gone:", "gone", problem=problem)])
+    box = panel._source
+    box.showPopup()
+    qtbot.waitUntil(box.view().isVisible)
+    line = box.view().visualRect(box.model().index(0, 0))
+
+    assert line.height() > 3 * box.fontMetrics().height()
+    assert box.view().viewport().height() >= line.height()
+    box.hidePopup()

@@ -1,11 +1,17 @@
 """The window as its user meets it."""
 
+from dataclasses import replace
+
+import cv2
+import numpy as np
 import pytest
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtWidgets import QLabel, QPushButton, QToolButton
 
 from thermoseg.errors import CameraError
+from thermoseg.radiometry import RelativeCounts
+from thermoseg.session import SessionEvent
 from ui.session_controller import SessionState
 from ui.theme import DARK, LIGHT
 
@@ -71,7 +77,7 @@ def test_relative_counts_are_announced(qtbot, make_window, make_session) -> None
     window = make_window(session)
     window.open_source("fake:")
     session.show(0)
-    qtbot.waitUntil(lambda: "no temperatures" in text_of(window))
+    qtbot.waitUntil(lambda: "Relative counts, no temperatures: a test" in text_of(window))
 
 
 def test_the_end_of_the_source_is_said_and_its_picture_stays(qtbot, running, session) -> None:
@@ -89,10 +95,89 @@ def test_a_camera_that_is_lost_is_said_with_the_seconds(
     session.lost, session.lost_seconds = "the cable is out", 3.0
     monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
     qtbot.waitUntil(lambda: text_of(running).count("Camera lost, reopening… 3 s") == 2)
+    assert "The cable is out" in text_of(running)
+    assert running._live._picture.opacity() < 1
     session.lost_seconds = 4.0
 
     qtbot.waitUntil(lambda: text_of(running).count("Camera lost, reopening… 4 s") == 2)
     qtbot.waitUntil(lambda: text_of(running).count("camera lost") == 2)
+
+
+def test_a_picture_that_is_live_again_is_no_longer_dimmed(
+    qtbot, monkeypatch, running, session
+) -> None:
+    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
+    session.show(0)
+    session.lost = "the cable is out"
+    qtbot.waitUntil(lambda: running._live._picture.opacity() < 1)
+    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 100.0)
+    session.lost = ""
+    session.show(1)
+
+    qtbot.waitUntil(lambda: running._live._picture.opacity() == 1)
+
+
+def test_what_happens_to_the_camera_is_told_for_a_while_and_kept(
+    qtbot, monkeypatch, running, session
+) -> None:
+    session.show(0)
+    session.events = (
+        SessionEvent(1.0, "Flat-field correction"),
+        SessionEvent(2.5, "Flat-field correction failed: no permission; run install-udev"),
+    )
+    qtbot.waitUntil(lambda: "no permission; run install-udev" in text_of(running))
+    running._show_events()
+    assert running._events.text.splitlines() == [
+        "     1.0 s   Flat-field correction",
+        "     2.5 s   Flat-field correction failed: no permission; run install-udev",
+    ]
+    session.events += (SessionEvent(4.0, "gap of 3.0 s: the camera was lost"),)
+    qtbot.waitUntil(lambda: "4.0 s   gap of 3.0 s" in running._events.text)
+    monkeypatch.setattr("ui.session_controller.NEWS_S", 0.0)
+
+    qtbot.waitUntil(lambda: not running._live._news.isVisible())
+
+
+def test_the_battery_is_in_sight_and_the_rest_under_the_pointer(qtbot, running, session) -> None:
+    session.telemetry = {"battery_percent": 7.0, "shutter_c": 29.5}
+    session.show(0)
+    qtbot.waitUntil(lambda: "battery 7 %" in running._status._source.whole)
+
+    assert "29.5" not in running._status._source.whole
+    assert "shutter 29.5 °C" in running._status._source.toolTip()
+
+
+def test_a_visible_picture_is_shown_beside_the_thermal_one(qtbot, running, session) -> None:
+    session.show(0)
+    assert not running._photo.isVisible()
+    session.visible_jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 200, np.uint8))[1].tobytes()
+    view = running._live._photograph
+    qtbot.waitUntil(view.isVisible)
+    assert running._photo.isVisible()
+    shown = view.pixmap().toImage().pixelColor(5, 5)
+    assert abs(shown.red() - 200) < 8
+    assert running._live.rect().contains(view.geometry())
+    running._photo.click()
+    qtbot.waitUntil(lambda: not view.isVisible())
+    running._photo.click()
+    qtbot.waitUntil(view.isVisible)
+    session.visible_jpeg = b"no picture at all"
+    qtbot.waitUntil(lambda: not view.isVisible())
+
+
+def test_a_long_note_is_wrapped_and_stays_in_the_picture(qtbot, make_window, make_session) -> None:
+    session = make_session(radiometric=False)
+    reason = "a reason that goes on and on, " * 12
+    session.info = replace(session.info, radiometry=RelativeCounts(reason))
+    window = make_window(session)
+    window.resize(800, 600)
+    window.open_source("fake:")
+    session.show(0)
+    note = window._live._note
+    qtbot.waitUntil(note.isVisible)
+
+    assert window._live.rect().contains(note.geometry())
+    assert note.height() >= note.heightForWidth(note.width())
 
 
 def test_the_actions_of_a_camera_are_offered_while_it_runs(qtbot, make_window, session) -> None:
