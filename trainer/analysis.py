@@ -1,7 +1,7 @@
 """What TiAug does to pictures: Figures 2 and 3 of Joshi et al., BMVC 2022, for any data."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +20,17 @@ from trainer.config import (
     load_config,
 )
 from trainer.contact_sheet import overlay_labels, save_sheet
-from trainer.datasets import PICTURES_PER_SITTER, open_sources, training_side, upright
+from trainer.datasets import (
+    PICTURES_PER_SITTER,
+    OpenSource,
+    open_sources,
+    training_side,
+    upright,
+)
+from trainer.labelled_folder import LabelledFolder
 from trainer.metrics import NO_LABEL
 from trainer.sources import Picture
+from trainer.thermal_face_db import ThermalFaceDb
 from trainer.tiaug import TiAug, TiAugConfig
 
 PUBLISHED_BEFORE: Final = (0.27, 0.39, 0.48)
@@ -96,22 +104,74 @@ def choose_data(data: str) -> TiAugData:
     return TiAugData((source,), StreamConfig(), TiAugConfig())
 
 
-def draw_pairs(data: TiAugData, count: int, seed: int) -> list[tuple[Picture, Picture]]:
-    """Draw pictures, each upright at the network's size and once augmented, both in °C.
+def draw_pairs(data: TiAugData, most: int, seed: int) -> list[tuple[Picture, Picture]]:
+    """Take pictures, each upright at the network's size and once augmented, both in °C.
+
+    Parameters
+    ----------
+    data
+        What is looked at.  Of the Thermal Face Database it is the validation side, as in the paper,
+        and of a labelled folder all; each picture is taken once.  With the phantom among the
+        sources, pictures are drawn as in training, and those of the others may come again.
+    most
+        So many pictures, or all there are.
+    seed
+        Of what is drawn.
 
     Raises
     ------
     ConfigError
         If a source does not fit.
     """
-    side = training_side(open_sources(data.sources, data.stream))
     upright, tiaug = _transforms(data)
-    pairs = []
-    for index in range(count):
-        rng = np.random.default_rng((seed, 0, index))
-        celsius, labels = side.sample(rng, (seed, 2, 0, index // PICTURES_PER_SITTER))
-        pairs.append((upright(celsius, labels, rng), tiaug(celsius, labels, rng)))
-    return pairs
+    return [
+        (upright(*picture, rng), tiaug(*picture, rng))
+        for picture, rng in _pictures(data, most, seed, 0, PICTURES_PER_SITTER)
+    ]
+
+
+def _pictures(
+    data: TiAugData, most: int, seed: int, purpose: int, per_sitter: int
+) -> Iterator[tuple[Picture, np.random.Generator]]:
+    """Read or draw pictures, each with a generator for what is done to it; see `draw_pairs`."""
+    sources = open_sources(tuple(map(_endless, data.sources)), data.stream)
+    finite = _finite_pictures(sources)
+    chosen = (
+        range(most)
+        if finite is None
+        else np.linspace(0, len(finite) - 1, min(most, len(finite))).round().astype(int).tolist()
+    )
+    side = training_side(sources)
+    for number, index in enumerate(chosen):
+        rng = np.random.default_rng((seed, purpose, number))
+        if finite is None:
+            yield side.sample(rng, (seed, 2 + purpose, 0, number // per_sitter)), rng
+        else:
+            source, place = finite[index]
+            yield source.read(place), rng
+
+
+def _endless(source: SourceConfig) -> SourceConfig:
+    """Let the phantom draw no picture twice."""
+    if source.kind == "phantom":
+        return source.model_copy(update={"pictures": 0})
+    return source
+
+
+def _finite_pictures(
+    sources: Sequence[OpenSource],
+) -> list[tuple[LabelledFolder | ThermalFaceDb, int]] | None:
+    """List the pictures that are looked at, by source and number; None if one has no end."""
+    pictures: list[tuple[LabelledFolder | ThermalFaceDb, int]] = []
+    for one in sources:
+        match one.source:
+            case ThermalFaceDb() as database:
+                pictures += [(database, number) for number in database.unseen.numbers]
+            case LabelledFolder() as folder:
+                pictures += [(folder, number) for number in range(len(folder))]
+            case _:
+                return None
+    return pictures
 
 
 def face_contrast(celsius: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
@@ -212,12 +272,9 @@ def save_examples(folder: Path, data: TiAugData, seed: int) -> None:
     TrainingError
         If the file cannot be written.
     """
-    side = training_side(open_sources(data.sources, data.stream))
     upright, tiaug = _transforms(data)
     tiles = []
-    for row in range(SHEET_ROWS):
-        rng = np.random.default_rng((seed, 1, row))
-        picture = side.sample(rng, (seed, 3, 0, row))
+    for picture, rng in _pictures(data, SHEET_ROWS, seed, 1, 1):
         shown = [upright(*picture, rng)]
         shown += [tiaug(*picture, rng) for _ in range(SHEET_COLUMNS - 1)]
         tiles += [overlay_labels(normalise(celsius, "minmax"), labels) for celsius, labels in shown]

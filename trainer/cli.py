@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     tiaug.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
     tiaug.add_argument(
-        "--pictures", type=int, default=473, help="how many; default: 473, as in the paper"
+        "--pictures", type=int, default=473, help="how many at most; default: 473, as in the paper"
     )
     tiaug.add_argument("--seed", type=int, default=1)
     tiaug.set_defaults(run=_tiaug)
@@ -324,7 +324,10 @@ def _tiaug(options: argparse.Namespace) -> int:
     contrasts = analysis.compare(analysis.draw_pairs(data, options.pictures, options.seed))
     analysis.save_analysis(options.out, contrasts)
     analysis.save_examples(options.out, data, options.seed)
-    print("Mean of the face less mean of the background, pictures stretched to 0-1:")
+    print(
+        f"Mean of the face less mean of the background, {_pictures(len(contrasts.before))}, "
+        f"stretched to 0-1:"
+    )
     for name, values, published in (
         ("original", contrasts.before, analysis.PUBLISHED_BEFORE),
         ("TiAug", contrasts.after, analysis.PUBLISHED_AFTER),
@@ -334,10 +337,14 @@ def _tiaug(options: argparse.Namespace) -> int:
         theirs = f"{published[1]:.2f} ({published[0]:.2f} to {published[2]:.2f})"
         print(
             f"  {name:9} median {middle:.2f}, quartiles {low:.2f} to {high:.2f}, "
-            f"{known} pictures; published {theirs}"
+            f"{_pictures(known)}; published {theirs}"
         )
     print(f"Pictures and tables are in {options.out}")
     return 0
+
+
+def _pictures(count: int) -> str:
+    return f"{count} picture{'s' if count != 1 else ''}"
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ import tomli_w
 
 from thermoseg.errors import ConfigError
 from trainer.analysis import (
+    TiAugData,
     choose_data,
     compare,
     draw_pairs,
@@ -17,6 +20,8 @@ from trainer.analysis import (
     save_examples,
 )
 from trainer.cli import main
+from trainer.config import StreamConfig
+from trainer.datasets import open_sources, upright
 
 SMALL = {
     "sources": [{"kind": "phantom", "scene": "laboratory"}],
@@ -79,6 +84,70 @@ def test_the_same_seed_draws_the_same_pictures(tmp_path: Path) -> None:
 
     assert np.array_equal(first[1][1][0], again[1][1][0])
     assert not np.array_equal(first[1][1][0], other[1][1][0])
+
+
+def a_folder(tmp_path: Path, count: int) -> Path:
+    """Pictures of one face each, told apart by its size."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number in range(count):
+        labels = np.zeros((48, 64), np.uint8)
+        labels[10 : 20 + 2 * number, 20:40] = 1
+        celsius = np.where(labels, 34, 20).astype(np.float32)
+        np.save(folder / f"{number}.npy", celsius)
+        cv2.imwrite(str(folder / f"{number}_labels.png"), labels)
+    return folder
+
+
+def faces_of(data: TiAugData, most: int) -> list[int]:
+    pairs = draw_pairs(data, most, seed=1)
+    return [int((labels > 0).any(axis=1).sum()) for (_, labels), _ in pairs]
+
+
+def test_each_picture_of_a_folder_is_taken_once_and_no_more_than_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = a_folder(tmp_path, 5)
+    small = {"height": 48, "width": 64}
+    data = replace(choose_data(str(folder)), stream=StreamConfig(**small))
+
+    assert faces_of(data, 20) == [10, 12, 14, 16, 18]
+    assert faces_of(data, 3) == [10, 14, 18]
+    command = ["tiaug", "--data", str(folder), "--out", str(tmp_path / "out"), "--pictures", "20"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "background, 5 pictures, stretched" in printed
+    assert printed.count(" 5 pictures; published") == 2
+    assert "20 pictures" not in printed
+
+
+def test_of_the_database_its_validation_side_is_looked_at(
+    fake_database: Any, tmp_path: Path
+) -> None:
+    source = {"kind": "thermal_face_db", "path": str(fake_database.folder)}
+    split = {"cache": str(tmp_path / "cache"), "validation_subjects": ["007"]}
+    recipe = tmp_path / "database.toml"
+    recipe.write_text(tomli_w.dumps({**SMALL, "sources": [source | split]}))
+    data = choose_data(str(recipe))
+
+    pairs = draw_pairs(data, 473, seed=1)
+
+    (opened,) = open_sources(data.sources, data.stream)
+    fit = upright(data.stream)
+    judged = [fit(*one, np.random.default_rng(0))[0] for one in opened.source.unseen]
+    assert len(pairs) == len(judged) == 2
+    for (celsius, _), expected in zip([before for before, _ in pairs], judged, strict=True):
+        assert np.array_equal(celsius, expected)
+
+
+def test_the_phantom_never_shows_a_picture_twice(tmp_path: Path) -> None:
+    recipe = tmp_path / "few.toml"
+    few = {**SMALL, "sources": [{"kind": "phantom", "scene": "laboratory", "pictures": 2}]}
+    recipe.write_text(tomli_w.dumps(few))
+
+    pairs = draw_pairs(choose_data(str(recipe)), 6, seed=1)
+
+    assert len({celsius.tobytes() for (celsius, _), _ in pairs}) == 6
 
 
 def test_tables_and_pictures_are_written(tmp_path: Path) -> None:
