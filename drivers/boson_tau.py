@@ -7,6 +7,7 @@ its readers return None for ever when the cable is out.
 
 import errno
 import logging
+import os
 import struct
 import threading
 import time
@@ -291,7 +292,9 @@ class BosonCamera:
             try:
                 return _BosonLink(lambda: self.ports.open(ports[0].device), self._name)
             except OSError as error:
-                problem = f"{ports[0].device}: {error}"
+                # pyserial puts the same again, with numbers, into its own text.
+                why = os.strerror(error.errno) if error.errno else error
+                problem = f"{ports[0].device}: {why}"
         else:
             problem = f"{len(ports)} serial ports could be its own"
         o = self._options
@@ -635,7 +638,9 @@ class TauCamera:
         listings = []
         for device in _grabbers(cls.backend):
             name, serial, error = identity(device)
-            problem = "" if error is None else f"{error}; run “thermoseg install-udev”"
+            problem = ""
+            if error is not None:
+                problem = f"{error.strerror or error}; run “thermoseg install-udev”"
             listings.append(
                 CameraListing(
                     f"tau:{name}",
@@ -657,8 +662,8 @@ class TauCamera:
             device, name, serial, error = found[0]
             if error is not None:
                 raise CameraError(
-                    f"{self._name} cannot be opened ({error}); run “thermoseg install-udev” and "
-                    "plug it in again"
+                    f"{self._name} cannot be opened ({error.strerror or error}); run “thermoseg "
+                    "install-udev” and plug it in again"
                 ) from error
             return device, name, serial
         if found:
@@ -683,8 +688,9 @@ class TauCamera:
             if isinstance(first, usb.USBTimeoutError):
                 return
             if getattr(first, "errno", None) in (errno.EACCES, errno.EBUSY):
+                why = getattr(first, "strerror", None) or error
                 raise CameraError(
-                    f"{self._name} cannot be opened ({error}); run “thermoseg install-udev”, and "
+                    f"{self._name} cannot be opened ({why}); run “thermoseg install-udev”, and "
                     "close other programs that use it"
                 ) from error
             raise CameraLostError(

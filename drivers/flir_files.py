@@ -374,7 +374,8 @@ def _open(path: Path) -> BinaryIO:
             stream.seek(0)
             block = fff_of_jpeg(stream.read(), path.name)
     except OSError as error:
-        raise FormatError(f"{path.name} cannot be read ({error}); check path and rights") from error
+        why = error.strerror or error
+        raise FormatError(f"{path.name} cannot be read ({why}); check path and rights") from error
     if block is None:
         raise FormatError(
             f"{path.name} is a picture without thermal data; "

@@ -500,8 +500,9 @@ def _fault(error: OSError, name: str) -> CameraError:
         return CameraError(_explain(error, name))
     if error.errno in _GONE:
         return CameraLostError(f"{name} was unplugged or switched off; plug it in again")
+    why = error.strerror or error
     return CameraLostError(
-        f"{name} does not answer any more ({error}); unplug it and plug it in again"
+        f"{name} does not answer any more ({why}); unplug it and plug it in again"
     )
 
 
@@ -510,7 +511,8 @@ def _explain(error: OSError, name: str) -> str:
     if error.errno == errno.EBUSY:
         return f"{name} is used by another program; close that"
     if error.errno not in (errno.EACCES, errno.EPERM, errno.ENOSYS):
-        return f"{name} cannot be opened ({error}); unplug it and plug it in again"
+        why = error.strerror or error
+        return f"{name} cannot be opened ({why}); unplug it and plug it in again"
     remedy = {
         "linux": "the udev rule 70-thermoseg.rules gives it: run “thermoseg install-udev”, "
         "then plug the camera in again",
@@ -531,7 +533,8 @@ def _devices(usb: Any, backend: Any) -> list[Any]:  # noqa: ANN401  # pyusb has 
             "libusb-package”"
         ) from error
     except usb.core.USBError as error:
-        raise CameraError(f"USB cannot be searched ({error}); restart the computer") from error
+        why = error.strerror or error
+        raise CameraError(f"USB cannot be searched ({why}); restart the computer") from error
 
 
 def _dispose(usb: Any, device: Any) -> None:  # noqa: ANN401

@@ -67,9 +67,8 @@ def open_source(path: Path, options: FileOptions | None = None) -> FrameSource:
         return _open_file(path, magic, options, alone=True)
     except (OSError, ValueError) as error:
         # A name with a NUL is the ValueError.
-        raise CameraError(
-            f"{path.name} cannot be opened ({error}); check path and rights"
-        ) from error
+        why = getattr(error, "strerror", None) or error
+        raise CameraError(f"{path.name} cannot be opened ({why}); check path and rights") from error
 
 
 def _open_file(path: Path, magic: bytes, options: FileOptions, *, alone: bool) -> FrameSource:

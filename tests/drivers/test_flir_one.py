@@ -25,6 +25,7 @@ from thermoseg.errors import (
     CameraTimeoutError,
     ConfigError,
     DriverMissingError,
+    FormatError,
     FrameRefusedError,
 )
 from thermoseg.frames import FrameFlag
@@ -434,6 +435,14 @@ def test_a_photo_without_calibration_is_refused_by_name(
 ) -> None:
     with pytest.raises(ConfigError, match=r"photo\.jpg.*phone app"):
         stream(calibration=photo(with_camera_info=False))
+
+
+def test_a_photo_that_is_not_there_is_said_without_numbers(
+    tmp_path: Path, stream: Callable[..., FlirOneCamera]
+) -> None:
+    message = r"^nix\.jpg cannot be read \(No such file or directory\); check path and rights$"
+    with pytest.raises(FormatError, match=message):
+        stream(calibration=tmp_path / "nix.jpg")
 
 
 def test_object_parameters_without_a_photo_are_refused(
@@ -883,6 +892,7 @@ def test_discovery_says_which_permission_is_missing(
     monkeypatch.setattr(sys, "platform", "linux")
     (listing,) = FlirOneCamera.discover(backend=plug(Unit(clock), refusal=errno.EACCES))
 
+    assert "Errno" not in listing.problem
     assert listing.address == "flirone:usb-99-2.1"
     assert "install-udev" in listing.problem
 

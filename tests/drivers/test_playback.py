@@ -617,9 +617,13 @@ def test_a_tiff_that_claims_to_be_enormous_is_refused(tmp_path: Path) -> None:
         frames_of(path)
 
 
-@pytest.mark.parametrize("target", ["missing.seq", "no\0name.seq"])
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, target: str) -> None:
-    with pytest.raises(CameraError, match="check path and rights"):
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [("missing.seq", "No such file or directory"), ("no\0name.seq", "embedded null byte")],
+)
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, target: str, why: str) -> None:
+    message = rf"{target} cannot be opened \({why}\); check path and rights"
+    with pytest.raises(CameraError, match=message):
         PlaybackCamera(str(tmp_path / target), options()).open()
 
 
