@@ -60,6 +60,9 @@ GREETING_S: Final = 0.6
 """For how long the camera is asked for its description before pictures are; it comes only once."""
 LOOK_AGAIN_S: Final = 0.05
 """A camera that nobody talks to leaves the bus every few seconds and comes back."""
+HELD_S: Final = 2.0
+"""So long it stays listed when it leaves; longer than that, and shorter than a user waits to see
+that it was unplugged."""
 PICTURE_MS: Final = 100
 MESSAGE_MS: Final = 10
 """Waits of one round of the three endpoints.  All three must be asked in each or it stalls."""
@@ -135,10 +138,31 @@ class _Link:
     index: int = -1
 
 
+class Sightings:
+    """Which cameras were on the bus a moment ago; keeps those listed that come and go idly."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[float, CameraListing]] = {}
+        """When and as what, by port."""
+
+    def add(self, there: Mapping[str, CameraListing]) -> list[CameraListing]:
+        """Note who is there, by port; return them and those that were a moment ago."""
+        now_s = time.monotonic()
+        named = {listing.address for listing in there.values()}
+        held = {
+            port: (seen_s, listing)
+            for port, (seen_s, listing) in self._seen.items()
+            if port in there or (now_s - seen_s < HELD_S and listing.address not in named)
+        }
+        self._seen = held | {port: (now_s, listing) for port, listing in there.items()}
+        return [listing for _, listing in self._seen.values()]
+
+
 class FlirOneCamera:
     """One FLIR ONE; beside the thermal frames it keeps the newest visible picture and telemetry."""
 
     Options: ClassVar[type[CameraOptions]] = FlirOneOptions
+    sightings: ClassVar[Sightings] = Sightings()
 
     def __init__(
         self,
@@ -243,23 +267,21 @@ class FlirOneCamera:
 
     @classmethod
     def discover(cls, *, backend: Any = None) -> Sequence[CameraListing]:  # noqa: ANN401
-        """List those that are plugged in."""
+        """List those that are plugged in; which generation they are shows only when they stream."""
         usb = _load_usb()
-        listings = []
+        there = {}
         for device in _devices(usb, backend):
             name, serial, error = identity(device)
             _dispose(usb, device)
-            listings.append(
-                CameraListing(
-                    f"flirone:{name}",
-                    " ".join(filter(None, ("FLIR ONE", serial or name))),
-                    "" if error is None else _explain(error, f"FLIR ONE {name}"),
-                    model="FLIR ONE",
-                    serial=serial,
-                    rate_hz=RATE_HZ,
-                )
+            there[port_of(device)] = CameraListing(
+                f"flirone:{name}",
+                " ".join(filter(None, ("FLIR ONE", serial or name))),
+                "" if error is None else _explain(error, f"FLIR ONE {name}"),
+                model="FLIR ONE",
+                serial=serial,
+                rate_hz=RATE_HZ,
             )
-        return listings
+        return cls.sightings.add(there)
 
     def visible_jpeg(self) -> bytes | None:
         """Return the photograph that came with the newest frame, as the camera compressed it."""

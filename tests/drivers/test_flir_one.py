@@ -17,7 +17,7 @@ import pytest
 import usb.core
 from numpy.typing import NDArray
 
-from drivers.flir_one import FlirOneCamera, FlirOneOptions
+from drivers.flir_one import FlirOneCamera, FlirOneOptions, Sightings
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
@@ -158,6 +158,12 @@ class Unit:
 class RealClock:
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
+
+
+@pytest.fixture(autouse=True)
+def nobody_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test's cameras be remembered by the next."""
+    monkeypatch.setattr(FlirOneCamera, "sightings", Sightings())
 
 
 @pytest.fixture
@@ -884,6 +890,36 @@ def test_discovery_lists_each_by_its_serial_number(clock: Any, plug: Callable[..
     ]
     assert [listing.problem for listing in listings] == ["", ""]
     assert not [call for call in settings_of(bus) if call[0] in ("claim", "configuration")]
+
+
+def test_a_camera_that_leaves_the_bus_for_a_moment_stays_listed(
+    clock: Any, plug: Callable[..., Any]
+) -> None:
+    """An idle FLIR ONE leaves every 4.7 s and comes back."""
+    bus = plug(Unit(clock), Unit(clock))
+    before = FlirOneCamera.discover(backend=bus)
+    bus.devices[0].present = False
+    listed = []
+    for _ in range(4):
+        clock.now += 0.9
+        listed.append(FlirOneCamera.discover(backend=bus))
+
+    assert listed == [before, before, before[1:], before[1:]], "in the same order, for 2 s"
+
+
+def test_a_camera_that_is_there_again_otherwise_is_listed_once(
+    clock: Any, plug: Callable[..., Any]
+) -> None:
+    bus = plug(Unit(clock), refusal=errno.EACCES)
+    (refused,) = FlirOneCamera.discover(backend=bus)
+    bus.devices[0].refusal = None
+    (allowed,) = FlirOneCamera.discover(backend=bus)
+    bus.devices[0].ports = (5,)
+    (moved,) = FlirOneCamera.discover(backend=bus)
+
+    assert refused.problem
+    assert (allowed.address, allowed.problem) == (f"flirone:{SERIAL}", "")
+    assert moved == allowed
 
 
 def test_discovery_says_which_permission_is_missing(
