@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from PyQt6.QtGui import QFontDatabase
 from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from thermoseg.session import SessionEvent
@@ -15,10 +16,11 @@ class EventList(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Events")
-        self.resize(640, 320)
+        self.resize(820, 320)
         self._shown: tuple[SessionEvent, ...] = ()
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
+        self._text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self._text.setPlaceholderText(NOTHING)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
