@@ -30,6 +30,9 @@ MOST_SHOWN: Final = 80
 LENGTHS: Final = {("run", "iterations"), ("run", "minutes")}
 """Keys of which a run has one."""
 
+LABEL_LOSSES: Final = ("bce", "dice", "rmi", "sam_cl", "seg_an", "seg_gan")
+"""Losses that a network can learn its labels from without the cross-entropy."""
+
 SET_HINT: Final = "write KEY=VALUE, for example run.batch=4"
 
 
@@ -138,7 +141,8 @@ class StreamConfig(Section):
     width: Annotated[int, Field(ge=32, le=2048)] = 320
     """Of the network's input, pixels."""
     normalisations: Annotated[tuple[Normalisation, ...], Field(min_length=1)] = ("percentile",)
-    """One is drawn for each picture; the first is the model's."""
+    """One is drawn for each picture; the first is the model's.  The paper's is "minmax", which one
+    hot or cold object in the picture is enough to squeeze a face with."""
     augment: Probability = 1.0
     """Chance that a picture is augmented at all."""
     repeats: Annotated[float, Field(ge=1, le=1000)] = 1.0
@@ -152,19 +156,29 @@ class StreamConfig(Section):
     """Processes that make batches; 0 makes them in the training process."""
 
 
-class ObjectiveConfig(Section):
-    """Weight of each loss in the sum; 0 leaves it out."""
+def _cross_entropy_beside(others: dict[str, Any]) -> float:
+    """Return the weight of the cross-entropy where none is given, from those of the others."""
+    return 0.0 if any(others.get(name) for name in LABEL_LOSSES) else 1.0
 
-    cross_entropy: Weight = 1.0
+
+class ObjectiveConfig(Section):
+    """Weight of each loss in the sum; 0 leaves it out.
+
+    The paper's objective is `rmi = 1.0` and `sam_cl = 0.5`.
+    """
+
     bce: Weight = 0.0
     dice: Weight = 0.0
     rmi: Weight = 0.0
     sam_cl: Weight = 0.0
     """The paper: 0.5, beside 1 for RMI."""
     contrastive: Weight = 0.0
-    """Between pixels (ContrastiveSeg); published with 0.1."""
+    """Between pixels (ContrastiveSeg); published with 0.1, 256 channels and a memory of 5000."""
     seg_an: Weight = 0.0
     seg_gan: Weight = 0.0
+    cross_entropy: Weight = Field(default_factory=_cross_entropy_beside)
+    """Where it is not given: 0 if any other loss of the labels has a weight, so that what is named
+    is all there is, else 1.  `contrastive` compares features and comes on top of either."""
     class_weights: tuple[Weight, ...] = ()
     """Importance of background, chin, mouth, eyes, eyebrows, nose in the two cross-entropies."""
     margin: Weight = 1.0
@@ -193,6 +207,8 @@ class ObjectiveConfig(Section):
             raise ValueError(
                 f"class_weights needs 6 numbers, got {len(self.class_weights)}; correct it"
             )
+        if self.class_weights and not any(self.class_weights):
+            raise ValueError("class_weights are all 0; give at least one class a weight")
         return self
 
 

@@ -3,7 +3,9 @@
 The loss is eq. (1) of Joshi et al., BMVC 2022, on embeddings of pixels: what the network computes
 just before its class scores, projected onto a unit sphere.  Anchors are drawn half from pixels that
 are predicted wrongly; they are compared with one another and with embeddings of earlier batches.
-Settings are those of the published code where nothing else is said.
+Constants are those of the published code where nothing else is said; it compares 256 channels and
+remembers 5000 pixels and regions per class, where `ObjectiveConfig` has 64 and 512 for small
+networks.
 """
 
 from typing import Final
@@ -178,9 +180,10 @@ class PixelContrast(nn.Module):
         in_channels
             Channels of the network's features.
         channels
-            Of the projected embeddings.
+            Of the projected embeddings; published with 256.
         memory
             Pixels, and as many regions, remembered per class; 0 compares within a batch only.
+            Published with 5000.
         temperature
             τ of eq. (1).
         """

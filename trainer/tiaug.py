@@ -67,7 +67,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TiAugConfig(BaseModel):
-    """Chance and range of every parameter of TiAug; the defaults are the paper's."""
+    """Chance and range of every parameter of TiAug.
+
+    The defaults are the paper's, or its code's where the paper says nothing, but for `hard_border`,
+    `line_thickness` and `same_temperature`, which neither names, `shift`, which neither does, and
+    what the table at the head of this module says is done otherwise.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

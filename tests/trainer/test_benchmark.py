@@ -28,6 +28,7 @@ from trainer.benchmark import (
 from trainer.benchmark_report import Result, csv_text, markdown_text
 from trainer.checkpoint import load_checkpoint
 from trainer.cli import main
+from trainer.config import load_config
 from trainer.published import TABLES, Row
 
 TINY = {
@@ -177,6 +178,30 @@ def test_the_full_recipe_is_the_papers(tmp_path: Path) -> None:
     assert config.sources[0].path == tmp_path
     assert data.judged[0].sources[0].path == tmp_path
     assert (config.tiaug.scale, config.tiaug.rotation_deg) == ((0.5, 2.0), (-180.0, 180.0))
+
+
+def test_the_papers_own_run_is_the_last_row_of_the_full_table(tmp_path: Path) -> None:
+    table = load_table(asset("training/table-full.toml"))
+    data = choose_data(table, str(tmp_path))
+    rows = choose_rows(2, ["attention_unet/rmi+tiaug+sam_cl"], [])
+    (row,) = plan_runs(table, data, rows, [1], tmp_path / "out")
+
+    paper = load_config(asset("training/paper.toml"), (f"sources.0.path={tmp_path}",))
+
+    # Settings of losses that neither has.
+    others = {"class_weights", "contrastive_channels", "contrastive_memory"}
+    ours, theirs = (one.model_dump(exclude={"objective": others}) for one in (paper, row.config))
+    assert ours == theirs
+
+
+def test_pixels_are_contrasted_as_published(tmp_path: Path) -> None:
+    table = load_table(asset("training/table-full.toml"))
+    rows = choose_rows(1, ["unet/rmi+contrastive"], [])
+    (run,) = plan_runs(table, table.phantom, rows, [1], tmp_path / "out")
+
+    objective = run.config.objective
+    assert (objective.contrastive_channels, objective.contrastive_memory) == (256, 5000)
+    assert (objective.contrastive, objective.contrastive_temperature) == (0.1, 0.1)
 
 
 def test_a_fault_of_a_recipe_names_the_row_and_the_key(tmp_path: Path) -> None:

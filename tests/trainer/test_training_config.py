@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from thermoseg.errors import ConfigError
-from trainer.config import TrainingConfig, load_config
+from trainer.config import TrainingConfig, check_config, load_config
 
 MINIMAL = """
 [[sources]]
@@ -45,6 +45,48 @@ def test_settings_from_the_command_line_win(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("objective", "weight"),
+    [
+        ("", 1.0),
+        ("margin = 2.0", 1.0),
+        ("rmi = 0.0", 1.0),
+        ("contrastive = 0.1", 1.0),
+        ("rmi = 1.0\nsam_cl = 0.5", 0.0),
+        ("bce = 1.0", 0.0),
+        ("seg_an = 1.0", 0.0),
+        ("rmi = 1.0\ncross_entropy = 0.3", 0.3),
+    ],
+)
+def test_the_cross_entropy_is_no_part_of_an_objective_that_names_others(
+    tmp_path: Path, objective: str, weight: float
+) -> None:
+    config = load_config(written(tmp_path, f"{MINIMAL}[objective]\n{objective}"))
+
+    assert config.objective.cross_entropy == weight
+    assert check_config(config.model_dump(mode="json"), "again") == config
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("face-accurate", (0.5, 0.7, 0.5, 0.25)),
+        ("face-compact-1-coarse", (1, 1, 0, 0)),
+        ("face-compact-2-fine", (0.7, 1, 0, 0)),
+        ("face-compact-3-sam-cl", (0.5, 0.7, 0.5, 0.25)),
+        ("paper", (0, 0, 1, 0.5)),
+        ("quick-start", (1, 1, 0.2, 0.1)),
+    ],
+)
+def test_the_bundled_recipes_weigh_their_losses_as_they_say(
+    name: str, weights: tuple[float, ...]
+) -> None:
+    objective = load_config(BUNDLED / f"{name}.toml").objective
+
+    assert (objective.cross_entropy, objective.dice, objective.rmi, objective.sam_cl) == weights
+    assert objective.bce == objective.contrastive == objective.seg_an == objective.seg_gan == 0
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [
         (MINIMAL + "bach = 4", "run.bach: is not a setting"),
@@ -59,6 +101,13 @@ def test_settings_from_the_command_line_win(tmp_path: Path) -> None:
             "run.toml: run.batch must be at least 2 with pictures of 32 x 32",
         ),
         (MINIMAL + "[objective]\nclass_weights = [1.0]", "objective: class_weights needs 6"),
+        (
+            MINIMAL + "[objective]\nclass_weights = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]",
+            "objective: class_weights are all 0; give at least one class a weight",
+        ),
+        (MINIMAL + "[objective]\nrmi = 'much'", "objective.rmi: Input should be"),
+        (MINIMAL + "objective = 3", "run.objective: is not a setting"),
+        ("objective = 3\n" + MINIMAL, "objective: Input should be"),
         ('[[sources]]\nkind = "phantom"', "run: is missing"),
         ("[run]\niterations = 10", "sources: is missing"),
         ("[run]\niterations = 10\n[[sources]]\nkind = 'fantom'", "sources.0.kind: must be one of"),
