@@ -28,8 +28,9 @@ from pydantic import Field
 from thermoseg.errors import ConfigError, ThermoSegError, TrainingError
 from thermoseg.networks import NETWORKS
 from trainer.benchmark_report import Result, write_report
-from trainer.checkpoint import load_checkpoint
+from trainer.checkpoint import has_checkpoint, load_checkpoint
 from trainer.config import (
+    ABOUT,
     Section,
     SourceConfig,
     TrainingConfig,
@@ -42,6 +43,7 @@ from trainer.config import (
 from trainer.datasets import to_tensors, validation_sets
 from trainer.metrics import Confusion
 from trainer.own_network import build_network, is_own
+from trainer.parallel import choose_accelerator
 from trainer.published import LOSS_WEIGHTS, TABLES, Row
 from trainer.sources import Picture
 
@@ -211,14 +213,40 @@ def plan_runs(
             # No file system minds a dot.
             folder = out / row.network.replace(":", ".") / row.learning / f"seed-{seed}"
             config = _recipe(table, data, row, seed, settings)
-            begun = folder / "recipe.toml"
-            if begun.exists() and check_config(read_toml(begun), str(begun)) != config:
+            recipe = folder / "recipe.toml"
+            kept = _is_begun(folder) and recipe.exists()
+            if kept and check_config(read_toml(recipe), str(recipe)) != config:
                 raise ConfigError(
-                    f"{begun}: was begun with other settings; choose another --out, or remove "
+                    f"{recipe}: was begun with other settings; choose another --out, or remove "
                     f"{folder} to begin it anew"
                 )
             runs.append(TableRun(row, seed, folder, config))
     return runs
+
+
+def refuse_missing_devices(runs: Sequence[TableRun]) -> None:
+    """Make sure that this machine can do what is left to do, before any row fails of it.
+
+    Raises
+    ------
+    ConfigError
+        If a device is missing, or cannot do the precision.
+    """
+    for run in runs:
+        if (run.folder / "scores.json").exists():
+            continue
+        try:
+            choose_accelerator(run.config.run)
+        except ConfigError as error:
+            raise ConfigError(
+                f"recipe of {run.row.name}: {error}; --set changes it, as in --set "
+                f"run.precision=32-true"
+            ) from error
+
+
+def _is_begun(folder: Path) -> bool:
+    """Say whether there is anything of a run; one that was refused leaves its recipe at most."""
+    return (folder / ABOUT).exists() or has_checkpoint(folder)
 
 
 def _recipe(
@@ -325,7 +353,12 @@ class Benchmark:
         TrainingError
             If the run failed.
         """
-        _write_recipe(run)
+        try:
+            run.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                f"{run.folder}: cannot be made ({error.strerror}); choose another --out"
+            ) from error
         with _hold(run.folder) as held:
             if held is None:
                 self._report(f"{place}: another process is at it; left to that")
@@ -333,6 +366,8 @@ class Benchmark:
             known = self._scores(run)
             if known is not None:
                 return known
+            if not _is_begun(run.folder):
+                _write_recipe(run)
             if not self._train(run, place, held):
                 self._report(f"{place}: stopped; the same command goes on with it")
                 return None
@@ -340,7 +375,7 @@ class Benchmark:
 
     def _train(self, run: TableRun, place: str, held: int) -> bool:
         """Train to the end; return False if it was asked to stop before."""
-        begun = (run.folder / "run.json").exists()
+        begun = (run.folder / ABOUT).exists()
         command = [sys.executable, "-m", "trainer.cli", "train"]
         if begun:
             command += ["--resume", str(run.folder)]
@@ -486,14 +521,7 @@ def score(
 
 def _write_recipe(run: TableRun) -> None:
     tree = run.config.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(
-            f"{run.folder}: cannot be made ({error.strerror}); choose another --out"
-        ) from error
-    if not (run.folder / "recipe.toml").exists():
-        _write_whole(run.folder / "recipe.toml", tomli_w.dumps(tree))
+    _write_whole(run.folder / "recipe.toml", tomli_w.dumps(tree))
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from thermoseg.errors import ThermoSegError, TrainingError
-from trainer.config import TrainingConfig, changed_config, check_config, load_config, shown
+from trainer.config import ABOUT, TrainingConfig, changed_config, check_config, load_config, shown
 
 if TYPE_CHECKING:
     from trainer.loop import Progress
 
-ABOUT: Final = "run.json"
-"""Settings of a run and where it comes from, in its folder."""
 LINE_EVERY_S: Final = 15.0
 """Between progress lines where there is no terminal to rewrite one in."""
 
@@ -372,6 +370,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     if options.list:
         print("\n".join(run.name for run in runs))
         return 0
+    benchmark.refuse_missing_devices(runs)
     ending = benchmark.Benchmark(
         options.table, runs, data.judged, options.out, lambda said: print(said, flush=True)
     ).run()

@@ -21,6 +21,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Checked = TypeVar("Checked", bound=BaseModel)
 
+ABOUT: Final = "run.json"
+"""Settings of a run and where it comes from, in its folder."""
 DEEPEST_PX: Final = 32
 """Side of what a network makes one place of, where batch normalisation needs two values."""
 MOST_BYTES: Final = 1_000_000

@@ -7,7 +7,7 @@ normalisation in the network (`SharedBatchNorm`) and, as long as it is affordabl
 
 import os
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from lightning.fabric import Fabric
@@ -18,6 +18,24 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from thermoseg.errors import ConfigError
 from trainer.config import RunConfig
+
+
+def choose_accelerator(run: RunConfig) -> Literal["cpu", "cuda"]:
+    """Choose between the processor and GPUs, without opening either.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such device, or it cannot do the precision.
+    """
+    has_cuda = torch.cuda.is_available()
+    if run.accelerator == "cuda" and not has_cuda:
+        raise ConfigError("run.accelerator: PyTorch finds no CUDA device here; write cpu or auto")
+    if has_cuda and run.accelerator != "cpu":
+        return "cuda"
+    if run.precision == "16-mixed":
+        raise ConfigError("run.precision: 16-mixed needs a GPU; write bf16-mixed or 32-true here")
+    return "cpu"
 
 
 def open_fabric(run: RunConfig) -> Fabric:
@@ -41,17 +59,12 @@ def open_fabric(run: RunConfig) -> Fabric:
                 f"torchrun has started {world}; leave run.devices and run.nodes out"
             )
         devices, nodes = local, world // local
-    has_cuda = torch.cuda.is_available()
-    if run.accelerator == "cuda" and not has_cuda:
-        raise ConfigError("run.accelerator: PyTorch finds no CUDA device here; write cpu or auto")
-    accelerator = "cuda" if has_cuda and run.accelerator != "cpu" else "cpu"
+    accelerator = choose_accelerator(run)
     if accelerator == "cuda" and devices > torch.cuda.device_count():
         raise ConfigError(
             f"run.devices: {devices} are asked for and {torch.cuda.device_count()} are here; "
             f"lower it"
         )
-    if accelerator == "cpu" and run.precision == "16-mixed":
-        raise ConfigError("run.precision: 16-mixed needs a GPU; write bf16-mixed or 32-true here")
     try:
         fabric = Fabric(
             accelerator=accelerator,

@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +25,7 @@ from trainer.benchmark import (
     choose_rows,
     load_table,
     plan_runs,
+    refuse_missing_devices,
     score,
 )
 from trainer.benchmark_report import Result, csv_text, markdown_text
@@ -31,7 +34,7 @@ from trainer.cli import main
 from trainer.config import load_config
 from trainer.published import TABLES, Row
 
-TINY = {
+TINY: dict[str, Any] = {
     "networks": ["unet"],
     "seeds": [1],
     "phantom": {
@@ -294,6 +297,76 @@ def shorten(folder: Path, iterations: int) -> None:
     )
 
 
+@pytest.mark.timeout(300)
+def test_the_command_trains_and_judges_a_row_on_the_database(
+    tmp_path: Path, fake_database: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = deepcopy(TINY)
+    split = {"cache": str(tmp_path / "cache"), "validation_subjects": ["007"]}
+    for source in (tree["database"]["sources"][0], tree["database"]["judged"][0]["sources"][0]):
+        source |= split
+    path, out = tmp_path / "table.toml", tmp_path / "out"
+    path.write_text(tomli_w.dumps(tree))
+    command = ["benchmark", "--table", "2", "--data", str(fake_database.folder)]
+    command += ["--config", str(path), "--rows", "unet/rmi+tiaug+sam_cl", "--out", str(out)]
+
+    assert main([*command, "--set", "run.precision=16-mixed"]) == 1
+    said = capsys.readouterr().err
+    assert "recipe of unet/rmi+tiaug+sam_cl: run.precision: 16-mixed needs a GPU" in said
+    assert "--set run.precision=32-true" in said
+    assert not out.exists()
+
+    assert main(command) == 0
+
+    assert "| U-Net | 82.11 |" in capsys.readouterr().out
+    folder = out / "unet" / "rmi+tiaug+sam_cl" / "seed-1"
+    state = load_checkpoint(folder)
+    assert state["iteration"] == 2
+    (source,) = json.loads(state["config"])["sources"]
+    assert (source["kind"], source["path"]) == ("thermal_face_db", str(fake_database.folder))
+    with (out / "table-2.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["set"], line["iterations"]) for line in lines] == [("validation", "2")] * 2
+    (judged,) = json.loads((folder / "scores.json").read_text())["scores"][:1]
+    # Both pictures of the one validation subject, every pixel once.
+    assert np.sum(judged["counts"]) == 2 * 32 * 32
+
+
+def test_a_run_that_never_began_may_begin_with_other_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Benchmark, command: list[str], log: Path, held: int) -> int:
+        log.write_text("thermoseg-train: run.batch: too large\n")
+        return 1
+
+    monkeypatch.setattr(Benchmark, "_wait_for", refused)
+    for iterations in (3, 4):
+        benchmark, _, out = a_benchmark(tmp_path, ["unet/rmi"], f"run.iterations={iterations}")
+        assert "too large" in benchmark.run().failed["unet/rmi seed 1"]
+
+    folder = out / "unet" / "rmi" / "seed-1"
+    assert load_config(folder / "recipe.toml").run.iterations == 4
+    (folder / "last.ckpt").touch()
+    with pytest.raises(ConfigError, match="begun with other settings"):
+        a_benchmark(tmp_path, ["unet/rmi"], "run.iterations=5")
+
+
+def test_what_is_finished_needs_no_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    table = load_table(a_table(tmp_path))
+    rows = choose_rows(2, ["unet/rmi"], [])
+    wanted = ["run.accelerator=cuda"]
+    runs = plan_runs(table, table.phantom, rows, [1], tmp_path / "out", wanted)
+
+    with pytest.raises(
+        ConfigError, match=r"recipe of unet/rmi: run\.accelerator: PyTorch finds no"
+    ):
+        refuse_missing_devices(runs)
+    runs[0].folder.mkdir(parents=True)
+    (runs[0].folder / "scores.json").touch()
+    refuse_missing_devices(runs)
+
+
 def test_a_run_in_the_hands_of_another_process_is_left_to_it(tmp_path: Path) -> None:
     benchmark, said, out = a_benchmark(tmp_path, ["unet/rmi"])
     folder = out / "unet" / "rmi" / "seed-1"
@@ -337,6 +410,14 @@ def test_markdown_shows_means_spread_gains_and_the_published_figures() -> None:
     assert "| U-Net | 89.00 ± 1.41 | 92.00 ± 2.83 |" in text
     assert "| U-Net | 81.36 | 81.91 |" in text
     assert "| wild | U-Net | RMI → RMI + TiAug | +3.00 ± 1.41 | +0.55 |" in text
+
+
+def test_gains_are_those_of_steps_and_losses_of_table_1_are_none() -> None:
+    rows = choose_rows(2, ["unet/rmi", "unet/rmi+tiaug"], [])
+    results = [a_result("rmi", 1, 40), a_result("rmi+tiaug", 1, 50)]
+
+    assert "Gain of each step" in markdown_text(2, rows, results, ["wild"])
+    assert "Gain of each step" not in markdown_text(1, rows, results, ["wild"])
 
 
 def test_csv_has_a_line_for_each_result() -> None:
