@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drivers import boson_tau
+from drivers import boson_tau, uvc_capture
 from drivers.boson_tau import BosonCamera, BosonOptions, SerialPorts, TauCamera, TauOptions
 from tests.drivers.boson_tau_stand_in import (
     BosonPort,
@@ -174,6 +174,28 @@ def test_a_correction_can_be_asked_for(boson: Callable[..., Any], port: BosonPor
 
     assert port.told[-1] == (0x00050007, b"")
     assert camera.read(0.25).flags & FrameFlag.SHUTTER
+
+
+def test_a_session_outlives_the_pulled_cable_of_a_boson(
+    boson: Callable[..., Any],
+    port: BosonPort,
+    wait_for: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boson_tau, "time", time)
+    monkeypatch.setattr(uvc_capture, "time", time)
+    camera = boson()
+    with Session(camera, None) as session:
+        wait_for(lambda: session.counts().captured > 5)
+        boson.uvc.present, port.silent = False, True
+        wait_for(lambda: session.lost)
+        boson.uvc.present, port.silent = True, False
+        wait_for(lambda: session.counts().reopened == 1 and not session.lost)
+        seen = session.counts().captured
+        wait_for(lambda: session.counts().captured > seen + 5)
+        wait_for(lambda: session.telemetry.get("sensor_serial") == "7001")
+
+    assert session.counts().gaps == 1
 
 
 def test_once_opened_it_stays_with_the_same_boson(boson: Callable[..., Any]) -> None:

@@ -17,7 +17,10 @@ import numpy as np
 import pytest
 
 from drivers.lepton import LeptonCamera
+from drivers.uvc_capture import UvcSystem
+from drivers.uvc_controls import ExtensionUnits
 from drivers.uvc_nodes import VideoMode
+from tests.drivers.conftest import LEPTON_UNITS
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
@@ -29,6 +32,7 @@ from thermoseg.errors import (
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.session import Session
+from thermoseg.timeline import TimeLine
 
 SAMPLE = "cameras/liflab_pt3_lepton3x_y16_82f.raw.y16.gz"
 
@@ -1082,3 +1086,108 @@ def test_a_session_outlives_the_cable_and_runs_ffc(plug_lepton: Any, wait_for: A
 
     assert session.error is None
     assert any("was lost" in event.text for event in session.events)
+
+
+def two_leptons(uvc_camera: Any, lepton_scene: Any, units: dict[tuple[int, int], bytes]) -> Any:
+    """Return two stand-ins and the system that both are plugged into."""
+    places = {"one": Path("/dev/video7"), "two": Path("/dev/video9")}
+    cameras = {
+        path: uvc_camera(None, serial=serial, path=path, units=dict(units), rate_hz=50.0)
+        for serial, path in places.items()
+    }
+    for camera in cameras.values():
+        camera.picture = lepton_scene(camera, rate_hz=50.0).picture
+    system = UvcSystem(
+        platform="linux",
+        nodes=lambda: [camera.node for camera in cameras.values() if camera.present],
+        modes=lambda path: cameras[path].modes(path),
+        video=lambda path, api: cameras[Path(path)].plug(path, api),
+        waits=lambda video, timeout_s: video.wait(timeout_s),
+        controls=lambda path: ExtensionUnits(Path(os.devnull), cameras[path].ioctl),
+    )
+    return *cameras.values(), system
+
+
+def test_a_second_lepton_is_not_affected_when_the_first_is_unplugged(
+    uvc_camera: Any, lepton_scene: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _, system = two_leptons(uvc_camera, lepton_scene, LEPTON_UNITS)
+    monkeypatch.setattr(LeptonCamera, "system", system)
+    first = Session(make_camera("lepton:one"), None)
+    second = Session(make_camera("lepton:two"), None)
+    with first, second:
+        wait_for(lambda: min(s.counts().captured for s in (first, second)) > 5)
+        one.present = False
+        wait_for(lambda: first.lost)
+        alone = second.counts().captured
+        wait_for(lambda: second.counts().captured > alone + 25)
+        one.present = True
+        wait_for(lambda: first.counts().reopened == 1 and not first.lost)
+        together = second.counts().captured
+        wait_for(lambda: second.counts().captured > together + 5)
+    counts = second.counts()
+
+    assert (first.info.serial, second.info.serial) == ("one", "two")
+    assert first.counts().gaps == 1
+    assert (counts.gaps, counts.reopened, counts.refused) == (0, 0, 0)
+    assert second.events == ()
+
+
+def storm(number: int, rate_hz: int) -> bool:
+    """Whether the shutter is closed: for the first third of each second."""
+    return number % rate_hz < rate_hz // 3
+
+
+def test_a_shutter_that_closes_each_second_for_20_s_flags_all_and_loses_nothing(
+    plug_lepton: Any, open_lepton: Any, clock: Any
+) -> None:
+    _, scene = plug_lepton()
+    scene.frozen = lambda number: storm(number, 9)
+    scene.ffc_state = lambda number: 2 if storm(number, 9) else 3
+    lepton = open_lepton()
+    line = TimeLine()
+    line.open(clock.now, live=True, rate_hz=9.0)
+    placed, missed, remarks = [], 0, set()
+    for frame in read(lepton, 180):
+        placed.append(line.place(frame, clock.now))
+        missed += line.missed
+        remarks.add(line.remark)
+
+    assert all(frame.flags & (FrameFlag.SHUTTER | FrameFlag.AFTER_SHUTTER) for frame in placed)
+    assert [frame.index for frame in placed] == list(range(180))
+    assert (missed, remarks) == (0, {""})
+
+
+def test_a_session_lives_through_a_storm_of_corrections(plug_lepton: Any, wait_for: Any) -> None:
+    _, scene = plug_lepton(rate_hz=50.0)
+    scene.frozen = lambda number: storm(number, 50)
+    scene.ffc_state = lambda number: 2 if storm(number, 50) else 3
+    with Session(make_camera("lepton:"), None) as session:
+        wait_for(lambda: session.counts().captured >= 120)
+    counts = session.counts()
+
+    assert counts.flagged == counts.captured
+    assert (counts.gaps, counts.refused, counts.reopened) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("dead", "celsius"), [(0, -273.15), (65535, 382.2)])
+def test_a_dead_column_ends_no_session(
+    plug_lepton: Any, wait_for: Any, dead: int, celsius: float
+) -> None:
+    stand_in, scene = plug_lepton(rate_hz=50.0)
+
+    def picture(number: int) -> np.ndarray:
+        array = scene.picture(number)
+        array[:120, 80] = dead
+        return array
+
+    stand_in.picture = picture
+    with Session(make_camera("lepton:"), None) as session:
+        wait_for(lambda: session.counts().captured >= 20)
+        frame = session.frames.peek()
+    counts = session.counts()
+
+    assert session.info.radiometric
+    assert np.allclose(frame.celsius[:, 80], celsius, atol=0.01)
+    assert np.median(frame.celsius) == pytest.approx(30, abs=0.1)
+    assert (counts.flagged, counts.refused, counts.gaps) == (0, 0, 0)

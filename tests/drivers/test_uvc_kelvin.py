@@ -12,6 +12,7 @@ from thermoseg.cameras import make_camera
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError, FrameRefusedError
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.radiometry import LinearRadiometry
+from thermoseg.session import Session
 
 PLACE = "pci-0000:00:14.0-usb-0:2:1.0-video-index0"
 
@@ -356,3 +357,19 @@ def test_windows_opens_by_number(plug_kelvin64: Any, kelvin64: Any) -> None:
     assert all(np.median(frame.celsius) == pytest.approx(30, abs=0.05) for frame in frames)
     assert stand_in.plugged == ["1"]
     assert stand_in.windows_apis == [cv2.CAP_MSMF], "DirectShow would decode the kelvin to colours"
+
+
+def test_a_session_outlives_the_cable(plug_kelvin64: Any, wait_for: Any) -> None:
+    stand_in = plug_kelvin64(rate_hz=50.0)
+    with Session(make_camera("tc001:"), None) as session:
+        wait_for(lambda: session.counts().captured > 5)
+        stand_in.present = False
+        wait_for(lambda: session.lost)
+        stand_in.present, stand_in.others = True, [stand_in.twin]
+        wait_for(lambda: session.counts().reopened == 1 and not session.lost)
+        seen = session.counts().captured
+        wait_for(lambda: session.counts().captured > seen + 5)
+
+    assert session.counts().gaps == 1
+    assert stand_in.plugged == ["/dev/video7"] * 2, "not the other one, which came meanwhile"
+    assert any("was lost" in event.text for event in session.events)
