@@ -89,7 +89,7 @@ bench: $(INSTALLED) ## measure live rates, latency and networks; prints tables
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m benchmarks --seconds $(BENCH_SECONDS)
 
 face-accurate: $(INSTALLED) ## build the model for GPUs: hours on a GPU, goes on where it was stopped
-	@if [ -f runs/face-accurate/last.ckpt ]; then \
+	@if [ -f runs/face-accurate/run.json ]; then \
 		$(BIN)/thermoseg-train train --resume runs/face-accurate; \
 	else \
 		$(BIN)/thermoseg-train train assets/training/face-accurate.toml --out runs/face-accurate; \

@@ -594,8 +594,7 @@ class Training:
                 if value.is_floating_point() and not bool(value.isfinite().all()):
                     raise TrainingError(
                         f"iteration {self.iteration}: {key} of the {part} is not finite and not "
-                        f"saved; start anew with run.init_from = {self._folder / LAST} and a lower "
-                        f"optimiser.learning_rate"
+                        f"saved; {self._more_gently()}"
                     )
         save_checkpoint(self._folder, state, name)
 
@@ -701,9 +700,14 @@ class Training:
                 where = f"its batch cannot be saved ({error.strerror})"
         names = ", ".join(name for name, value in losses.items() if not math.isfinite(value))
         raise TrainingError(
-            f"iteration {self.iteration}: {names} is not finite, {where}; start anew with "
-            f"run.init_from = {self._folder / LAST} and a lower optimiser.learning_rate"
+            f"iteration {self.iteration}: {names} is not finite, {where}; {self._more_gently()}"
         )
+
+    def _more_gently(self) -> str:
+        """Say how to begin again after numbers that are not finite."""
+        last = self._folder / LAST
+        start = f"run.init_from = {last} and " if last.exists() else ""
+        return f"start anew with {start}a lower optimiser.learning_rate"
 
     def _ask_to_stop(self) -> None:
         self._stop = True

@@ -1,6 +1,7 @@
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -162,11 +163,12 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_its_batch(tmp_path: Path) -> 
     with torch.no_grad():
         next(iter(training._network.parameters())).fill_(math.nan)
 
-    with pytest.raises(TrainingError, match="not finite"):
+    with pytest.raises(TrainingError, match="not finite") as caught:
         training.fit()
 
     assert np.load(tmp_path / "not_finite.npz")["images"].shape == (2, 1, 64, 64)
     assert not (tmp_path / "last.ckpt").exists()
+    assert str(caught.value).endswith("; start anew with a lower optimiser.learning_rate")
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path: Path) -> None:
@@ -190,7 +192,10 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     training.fit()
     next(iter(training._averaged.values())).fill_(math.inf)
 
-    with pytest.raises(TrainingError, match="of the averaged is not finite and not saved"):
+    start = rf"start anew with run\.init_from = {re.escape(str(tmp_path))}/last\.ckpt and a lower"
+    with pytest.raises(
+        TrainingError, match=f"of the averaged is not finite and not saved; {start}"
+    ):
         training.save()
 
     assert all(value.isfinite().all() for value in weights(tmp_path).values())

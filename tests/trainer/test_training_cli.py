@@ -1,5 +1,6 @@
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -234,3 +235,25 @@ def test_evaluate_judges_on_other_data_as_the_network_sees(
 
     assert printed[0] != printed[1]
     assert printed[1] == printed[2] == printed[3]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_making_face_accurate_goes_on_with_a_run_that_saved_nothing_yet(tmp_path: Path) -> None:
+    train = tmp_path / "bin" / "thermoseg-train"
+    train.parent.mkdir()
+    train.write_text('#!/bin/sh\necho "$1 $2 $3" >> calls\n')
+    train.chmod(0o755)
+    makefile = Path(__file__).parents[2] / "Makefile"
+    make = ["make", "-f", str(makefile), "BIN=bin", "INSTALLED=", "face-accurate"]
+
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "runs" / "face-accurate").mkdir(parents=True)
+    (tmp_path / "runs" / "face-accurate" / "run.json").touch()
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        "train assets/training/face-accurate.toml --out",
+        "export runs/face-accurate --name",
+        "train --resume runs/face-accurate",
+        "export runs/face-accurate --name",
+    ]
