@@ -67,7 +67,7 @@ SOCKET_PICTURES: Final = 8
 """So many fit into the socket's buffer, if the system allows; its own holds a fifth of one."""
 LARGEST_SOCKET_BUFFER: Final = 64 * 2**20
 """Bytes."""
-OPEN_S: Final = 1.6
+OPEN_S: Final = 1.5
 """Opening waits no longer for a picture; `Session.stop` gives 2 s to opening and closing in one."""
 FIRST_S: Final = 3.0
 """Patience for the first whole picture, since the stream's beginning and mostly had by `read`; a
@@ -78,7 +78,7 @@ QUIET_FRAMES: Final = 3
 """Slower cameras are allowed so many of their own intervals."""
 PIECE_S: Final = 0.05
 """Longest wait for a picture without a look whether the camera is there."""
-FAREWELL_S: Final = 0.35
+FAREWELL_S: Final = 0.3
 """`close` waits so long until the camera is free."""
 FAREWELL: Final = "thermoseg gige farewell"
 """The thread that frees a camera."""

@@ -88,7 +88,7 @@ PART: Final = Control("the part number", 32, ((4, 8),))
 
 GAINS: Final = {"high": 0, "low": 1, "auto": 2}
 SHUTTER_WORDS: Final = {
-    FfcState.NEVER: "open, never closed yet",
+    FfcState.NEVER: "never closed yet",
     FfcState.IMMINENT: "about to close",
     FfcState.RUNNING: "closed",
     FfcState.DONE: "open",

@@ -302,7 +302,7 @@ def test_opening_ends_in_time_without_a_picture_and_read_has_the_first(
     aravis.buffers = [blank, *pictures(WARM, 11, 12, order=">")]
     frames = [camera.read(timeout_s=0.25) for _ in range(2)]
 
-    assert opened_s < 1.65, "closing has to fit into the 2 s of Session.stop as well"
+    assert opened_s < 1.55, "closing has to fit into the 2 s of Session.stop as well"
     assert (info.width, info.height, info.radiometry) == (3, 2, LinearRadiometry(0.01))
     assert [frame.index for frame in frames] == [0, 1]
     assert [frame.counts.tolist() for frame in frames] == [WARM.tolist()] * 2
