@@ -4,8 +4,10 @@ The format is described in docs/training-runs.md; whoever follows a run reads no
 """
 
 import json
+import logging
 import math
 import os
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +20,13 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from thermoseg.errors import TrainingError
 
+log = logging.getLogger(__name__)
+
 METRICS: Final = "metrics.jsonl"
 EVENTS: Final = "tensorboard"
 """Folder of TensorBoard's event files."""
+SILENCE_S: Final = 1.1
+"""After which the last heartbeat is said again; a little more than a run's own second."""
 
 
 class Journal:
@@ -38,6 +44,11 @@ class Journal:
         self._wants_events = tensorboard
         self._lines: IO[str] | None = None
         self._events: IO[bytes] | None = None
+        self._lock = threading.Lock()
+        """Guards the lines and all below, which `Heart` uses from a thread of its own."""
+        self._iteration = 0
+        self._beat: dict[str, Any] | None = None
+        self._beat_s = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +69,47 @@ class Journal:
         TrainingError
             If it cannot be written.
         """
+        with self._lock:
+            self._write_line(iteration, line)
+
+    def beat(self, iteration: int, line: dict[str, Any]) -> None:
+        """Append a heartbeat, which is said again while nothing newer comes.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written.
+        """
+        with self._lock:
+            self._beat, self._beat_s = dict(line), time.monotonic()
+            self._write_line(iteration, line)
+
+    def amend(self, **changes: Any) -> None:  # noqa: ANN401 - JSON
+        """Change what is said again, without saying it now."""
+        with self._lock:
+            if self._beat is not None:
+                self._beat |= changes
+
+    def beat_again(self, silence_s: float) -> float:
+        """Append the last heartbeat once more if it was so long ago; return when to ask again, s.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written.
+        """
+        with self._lock:
+            left_s = (
+                silence_s if self._beat is None else self._beat_s + silence_s - time.monotonic()
+            )
+            if self._beat is None or left_s > 0:
+                return left_s
+            self._beat_s = time.monotonic()
+            self._write_line(self._iteration, self._beat)
+            return silence_s
+
+    def _write_line(self, iteration: int, line: dict[str, Any]) -> None:
+        self._iteration = iteration
         whole = {"wall_time": time.time(), "iteration": iteration, **line}
         try:
             if self._lines is None:
@@ -91,12 +143,13 @@ class Journal:
 
     def close(self) -> None:
         """Close the files; the next line opens them again."""
-        for file in (self._lines, self._events):
-            # Every write was flushed: what cannot be written now has been complained of before.
-            with suppress(OSError):
-                if file is not None:
-                    file.close()
-        self._lines = self._events = None
+        with self._lock:
+            for file in (self._lines, self._events):
+                # Every write was flushed: what cannot be written now has been complained of before.
+                with suppress(OSError):
+                    if file is not None:
+                        file.close()
+            self._lines = self._events = None
 
     def _begin_events(self, iteration: int) -> None:
         folder = self._folder / EVENTS
@@ -119,6 +172,44 @@ class Journal:
             f"{self._folder / what}: cannot be written ({error.strerror}); free disk space or "
             f"rights, then go on with --resume {self._folder}"
         )
+
+
+class Heart:
+    """Lets a journal say its last heartbeat again while an iteration or a batch takes long."""
+
+    def __init__(self, journal: Journal, silence_s: float = SILENCE_S) -> None:
+        """Prepare; a thread runs between entering and leaving.
+
+        Parameters
+        ----------
+        silence_s
+            After the last heartbeat.
+        """
+        self._journal = journal
+        self._silence_s = silence_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause_s = self._silence_s
+        try:
+            while not self._ended.wait(pause_s):
+                pause_s = self._journal.beat_again(self._silence_s)
+        except TrainingError as error:  # as the next line of the run itself will say
+            log.warning("%s", error)
 
 
 def _open_after_whole_line(path: Path) -> IO[str]:

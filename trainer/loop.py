@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -36,7 +36,7 @@ from trainer.datasets import (
     upright,
     validation_sets,
 )
-from trainer.journal import Journal
+from trainer.journal import Heart, Journal
 from trainer.labelled_folder import LABELS_SUFFIX
 from trainer.memory import free_bytes, in_plain_words, kept_bytes, used_bytes
 from trainer.metrics import Confusion, Scores
@@ -201,6 +201,7 @@ class Training:
         self._stale = 0
         self._validated_at = -1
         self._scores: dict[str, Scores] = {}
+        self._overlap: dict[str, float] = {}
         self._fraction = 0.0
         self._began_s = time.monotonic()
         self._pulse = _Pulse(time.monotonic(), time.monotonic())
@@ -286,6 +287,7 @@ class Training:
         self._best_score = float(progress["best_score"])
         self._stale = int(progress["stale"])
         self._validated_at = int(progress["validated_at"])
+        self._overlap = dict(progress.get("overlap", {}))
 
     def fit(self) -> Outcome:
         """Train until the end, or until SIGTERM or SIGINT asks to stop; save either way.
@@ -300,6 +302,7 @@ class Training:
                 with (
                     _signals(self._ask_to_stop),
                     in_plain_words(self._config.run.batch, self._folder),
+                    Heart(self._journal) if self._fabric.is_global_zero else nullcontext(),
                 ):
                     self._begin_and_end()
             except ThermoSegError as error:
@@ -314,6 +317,7 @@ class Training:
     def _begin_and_end(self) -> None:
         self._note(self._facts())
         if self.iteration == 0:
+            self._beat("validating")
             for pictures in list(self._validation.values())[:2]:
                 self._judge(pictures[: self._config.run.batch * self._fabric.world_size])
         self._fit()
@@ -333,6 +337,7 @@ class Training:
         judging = _Interval(run.validate_every, run.validate_every_s, time.monotonic())
         saving = _Interval(run.checkpoint_every, run.checkpoint_every_s, time.monotonic())
         self._agree(judging, saving)
+        self._beat("training")
         batches = iter(open_loader(self._stream, self._config, self.iteration))
         while not self._is_over():
             asked_s = time.monotonic()
@@ -462,11 +467,16 @@ class Training:
                     value.copy_(present[name])
 
     def _beat_if_due(self, phase: str) -> None:
-        """Tell how it goes, about once a second."""
+        """Tell how it goes, about once a second; what takes longer is the journal's to repeat."""
+        if time.monotonic() - self._pulse.beat_s >= HEARTBEAT_S:
+            self._beat(phase)
+
+    def _beat(self, phase: str) -> None:
+        """Tell how it goes."""
+        if not self._fabric.is_global_zero:
+            return
         pulse, run = self._pulse, self._config.run
         now_s = time.monotonic()
-        if now_s - pulse.beat_s < HEARTBEAT_S or not self._fabric.is_global_zero:
-            return
         pulse.beat_s, elapsed_s = now_s, max(now_s - pulse.since_s, 1e-9)
         if pulse.iterations:
             speed = pulse.iterations / elapsed_s
@@ -481,7 +491,8 @@ class Training:
             pulse.waited_s / elapsed_s,
             self._trained_s / fraction * (1 - fraction) if fraction > 0 else math.nan,
         )
-        self._note(
+        self._journal.beat(
+            self.iteration,
             {
                 "phase": phase,
                 "fraction": round(progress.fraction, 5),
@@ -491,13 +502,15 @@ class Training:
                 "waiting": round(progress.waiting, 3),
                 "left_s": round(progress.left_s, 1),
                 "memory_mb": round(used_bytes(self._fabric.device) / 1e6),
-            }
+                "iou": self._overlap,
+            },
         )
-        self._journal.draw(
-            self.iteration,
-            {f"loss/{name}": value for name, value in progress.losses.items()}
-            | {"learning_rate": progress.learning_rate, "images_per_s": progress.images_per_s},
-        )
+        if progress.losses:
+            self._journal.draw(
+                self.iteration,
+                {f"loss/{name}": value for name, value in progress.losses.items()}
+                | {"learning_rate": progress.learning_rate, "images_per_s": progress.images_per_s},
+            )
         self._report(progress)
         pulse.restart()
 
@@ -586,6 +599,7 @@ class Training:
                 "best_score": self._best_score,
                 "stale": self._stale,
                 "validated_at": self._validated_at,
+                "overlap": self._overlap,
             },
             "config": self._config.model_dump_json(),
         }
@@ -600,6 +614,7 @@ class Training:
 
     def _validate(self) -> None:
         """Judge the averaged weights on the fixed pictures, paint a sheet, keep the best."""
+        self._journal.amend(phase="validating")
         scores, tiles = dict[str, Scores](), list[NDArray[np.uint8]]()
         for name, pictures in self._validation.items():
             scores[name], judged = self._judge(pictures)
@@ -615,20 +630,14 @@ class Training:
             save_sheet(sheets / f"{self.iteration:07d}.png", tiles, MOST_ON_SHEET, together=2)
         self._look()
         self._scores, self._validated_at = scores, self.iteration
+        overlaps = {
+            name: {"mean_iou": score.mean_iou, **score.iou, "background": score.background}
+            for name, score in scores.items()
+        }
+        self._overlap = next(iter(overlaps.values()))
         self._keep_best(next(iter(scores.values())).mean_iou)
-        self._note(
-            {
-                "validation": {
-                    name: {
-                        "mean_iou": score.mean_iou,
-                        **score.iou,
-                        "background": score.background,
-                    }
-                    for name, score in scores.items()
-                },
-                "best_mean_iou": self._best_score,
-            }
-        )
+        self._note({"validation": overlaps, "best_mean_iou": self._best_score})
+        self._journal.amend(phase="training", iou=self._overlap)
         if self._fabric.is_global_zero:
             self._journal.draw(
                 self.iteration,

@@ -1,12 +1,15 @@
 import json
+import logging
 import math
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from thermoseg.errors import TrainingError
-from trainer.journal import Journal
+from trainer.journal import Heart, Journal
 
 
 def test_lines_are_strict_json_with_time_and_iteration(tmp_path: Path) -> None:
@@ -64,3 +67,59 @@ def test_a_place_for_curves_that_cannot_be_written_is_named(tmp_path: Path) -> N
         pytest.raises(TrainingError, match=r"tensorboard: cannot be written \(File exists"),
     ):
         journal.draw(1, {"loss": 1.0})
+
+
+def lines_of(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_heartbeat_is_said_again_as_it_was_amended_at_the_newest_iteration(
+    tmp_path: Path,
+) -> None:
+    with Journal(tmp_path, tensorboard=False) as journal:
+        assert journal.beat_again(0.0) == 0.0
+        journal.amend(phase="nothing to amend")
+        journal.beat(1, {"phase": "training", "fraction": 0.5})
+        assert 0 < journal.beat_again(60.0) <= 60.0
+        journal.amend(phase="validating")
+        journal.note(4, {"validation": {}})
+        assert journal.beat_again(0.0) == 0.0
+
+    told = [
+        (line["iteration"], line.get("phase"), line.get("fraction")) for line in lines_of(tmp_path)
+    ]
+    assert told == [(1, "training", 0.5), (4, None, None), (4, "validating", 0.5)]
+
+
+def test_the_heart_beats_while_nothing_else_is_said_and_then_no_more(
+    tmp_path: Path, wait_for: Callable[..., None]
+) -> None:
+    with Journal(tmp_path, tensorboard=False) as journal:
+        with Heart(journal, silence_s=0.01):
+            journal.beat(7, {"phase": "training"})
+            wait_for(lambda: len(lines_of(tmp_path)) >= 4)
+        said = lines_of(tmp_path)
+        journal.note(8, {"ended": "finished"})
+
+    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+    assert {(line["iteration"], line["phase"]) for line in said} == {(7, "training")}
+    times = [line["wall_time"] for line in said]
+    assert times == sorted(set(times))
+    assert len(lines_of(tmp_path)) == len(said) + 1
+
+
+def test_a_heart_that_cannot_write_says_so_and_rests(
+    tmp_path: Path,
+    wait_for: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: float) -> float:
+        raise TrainingError("metrics.jsonl: cannot be written")
+
+    journal = Journal(tmp_path, tensorboard=False)
+    monkeypatch.setattr(journal, "beat_again", fail)
+    with caplog.at_level(logging.WARNING), Heart(journal, silence_s=0.01):
+        wait_for(lambda: "heartbeat" not in [thread.name for thread in threading.enumerate()])
+
+    assert caplog.messages == ["metrics.jsonl: cannot be written"]

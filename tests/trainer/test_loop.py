@@ -2,6 +2,8 @@ import itertools
 import json
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +13,12 @@ import pytest
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.precision import MixedPrecision
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from thermoseg.errors import ConfigError, FormatError, TrainingError
 from trainer.checkpoint import load_checkpoint
 from trainer.config import OptimiserConfig, TrainingConfig, check_config
+from trainer.journal import Heart
 from trainer.loop import Progress, Training, learning_rate_share
 from trainer.metrics import Scores
 
@@ -125,11 +129,22 @@ def test_a_run_leaves_its_scores_and_sheets(tmp_path: Path) -> None:
     assert facts["parameters"] == 30_730
     assert facts["validation_pictures"] == {"plain": 2, "augmented": 2}
     assert lines[-1]["ended"] == "finished"
-    assert lines[-2]["iteration"] == 6
-    assert set(lines[-2]["validation"]) == {"plain", "augmented"}
-    assert lines[-2]["validation"]["plain"]["mean_iou"] == outcome.scores["plain"].mean_iou
+    (validation,) = [line for line in lines if "validation" in line]
+    assert validation["iteration"] == 6
+    assert set(validation["validation"]) == {"plain", "augmented"}
+    assert validation["validation"]["plain"]["mean_iou"] == outcome.scores["plain"].mean_iou
     assert told[-1].scores == outcome.scores
     assert (tmp_path / "sheets" / "0000006.png").stat().st_size > 1000
+
+
+def curves_of(folder: Path) -> dict[str, list[int]]:
+    """Return the iterations of each of TensorBoard's curves."""
+    found: dict[str, list[int]] = {}
+    for path in sorted((folder / "tensorboard").iterdir()):
+        for event in LegacyEventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append(event.step)
+    return found
 
 
 def test_a_run_by_the_clock_ends_when_the_time_is_over(
@@ -263,8 +278,45 @@ def test_the_heart_beats_however_often_is_validated(
     Training(a_config(iterations=20, validate_every=1), tmp_path, nobody).fit()
 
     told = [line for line in lines_of(tmp_path) if "phase" in line and line["losses"]]
-    assert len(told) >= 3
+    assert len({line["iteration"] for line in told}) >= 3
     assert all(line["images_per_s"] > 0 for line in told if line["phase"] == "training")
+    curves = curves_of(tmp_path)
+    assert len(set(curves["loss/total"])) >= 3
+    assert curves["iou/plain/mean"] == list(range(1, 21))
+
+
+def test_the_heart_beats_while_a_batch_takes_long_and_knows_the_last_overlap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., None]
+) -> None:
+    monkeypatch.setattr("trainer.loop.Heart", partial(Heart, silence_s=0.01))
+    config = a_config(iterations=2, validate_every=1)
+    training = Training(config, tmp_path, nobody)
+    step, seen = training._step, list[list[dict[str, Any]]]()
+
+    def slow(*arguments: Any) -> dict[str, float]:
+        before = len(lines_of(tmp_path))
+        wait_for(lambda: len(lines_of(tmp_path)) >= before + 3)
+        seen.append(lines_of(tmp_path)[before : before + 3])
+        return step(*arguments)
+
+    training._step = slow  # type: ignore[method-assign]
+    training.fit()
+    lines = lines_of(tmp_path)
+    resumed = Training(config, tmp_path, nobody)
+    resumed.resume()
+    resumed.fit()
+
+    # The first of the three may have been on its way when the step began.
+    assert {(line["phase"], line["iteration"]) for line in seen[0][1:]} == {("training", 0)}
+    assert [line["iou"] for line in seen[0]] == [{}] * 3
+    first, last = (line["validation"]["plain"] for line in lines if "validation" in line)
+    assert set(first) == {"mean_iou", "chin", "mouth", "eyes", "eyebrows", "nose", "background"}
+    assert [line["iou"] for line in seen[1]] == [first] * 3
+    iterations = [line["iteration"] for line in lines]
+    assert iterations == sorted(iterations)
+    assert lines[-1]["ended"] == "finished"
+    again = lines_of(tmp_path)[len(lines) :]
+    assert next(line["iou"] for line in again if "phase" in line) == last
 
 
 def test_a_run_says_how_it_ended(tmp_path: Path) -> None:
