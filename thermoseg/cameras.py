@@ -51,7 +51,9 @@ class Camera(Protocol):
         """Remember what to open."""
 
     def open(self) -> CameraInfo:
-        """Open the device or file.
+        """Open the device or file, within 1.75 s: whoever stops a session waits for it.
+
+        What takes longer, such as the first picture, is left to `read`.
 
         Raises
         ------

@@ -333,7 +333,7 @@ class Session:
 
     @property
     def lost(self) -> str:
-        """Why the camera is gone, or why it did not open again; empty if it is there."""
+        """Why the camera is gone, or why it did not open again; empty once pictures come."""
         return self._lost
 
     @property
@@ -651,6 +651,9 @@ class Session:
 
     def _deliver(self, frame: Frame, arrived_s: float) -> None:
         self._attempts = 0
+        if self._lost:  # open again, but only a picture proves that it is back
+            self._lost = ""
+            self._failures.clear()
         gap_s = self._tally.note_frame(frame, arrived_s, self._line.missed)
         if gap_s:
             self.note_event(f"gap of {gap_s:.1f} s: {self._name} was lost")
@@ -690,8 +693,6 @@ class Session:
             log.info("%s is open again after %d attempts", self._name, self._attempts)
             self._line.open(time.monotonic(), live=info.live, rate_hz=info.rate_hz)
             self._tally.reopened += 1
-            self._lost = ""
-            self._failures.clear()
             return
 
     def _note_failure(self, why: str) -> None:
