@@ -48,8 +48,7 @@ def multi_scale_l1(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
 class Pyramid(nn.Module):
     """Convolutions of stride 2, widths doubling; gives the feature maps of every level.
 
-    Normalised by each batch's own statistics and without scale or shift, so there is nothing to
-    remember between batches.
+    Normalised by each batch's own statistics, so there is nothing to remember between batches.
     """
 
     def __init__(self, in_channels: int, width: int) -> None:
@@ -58,9 +57,7 @@ class Pyramid(nn.Module):
         self.levels = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(before, after, 4, stride=2, padding=1),
-                nn.BatchNorm2d(after, affine=False, track_running_stats=False)
-                if level
-                else nn.Identity(),
+                nn.BatchNorm2d(after, track_running_stats=False) if level else nn.Identity(),
                 nn.LeakyReLU(0.2),
             )
             for level, (before, after) in enumerate(pairwise(widths))
@@ -80,14 +77,21 @@ class SegAn(nn.Module):
 
     min over the network, max over the critic C of Σ_layers |C(x∘P) - C(x∘Y)| (Xue et al.,
     Neuroinformatics 2018, eq. 1), where x∘P are as many copies of the picture as there are classes,
-    each multiplied with the probability of one.  Weights of the critic are clipped to ±0.05.
+    each multiplied with the probability of one.  Weights of the critic are clipped to ±0.05, and
+    with them the scales of its norms: behind a norm of scale 1 the clipping of convolutions bounds
+    nothing, and a critic that blows up every difference leaves the network nowhere to go.
     Pictures are in [-1, 1] here and are moved to [0.5, 1.5] first, or a mask on a temperature of 0
     could not be seen.
+
+    A mean of absolute differences is smallest at the class that is likeliest, so by itself it finds
+    no eyes and no mouth; the released code of the publication adds a DICE loss, and so does
+    `trainer.published`.
     """
 
     def __init__(self, num_classes: int, width: int) -> None:
         super().__init__()
         self.critic = Pyramid(num_classes, width)
+        self.restrain()
 
     def critic_loss(self, images: Tensor, masks: Tensor, truth: Tensor) -> Tensor:
         """Return the negated distance, which the critic makes small.
@@ -125,8 +129,13 @@ class SegGan(nn.Module):
     predicted masks belong to a picture (Zhang et al., BigMM 2018, abstract; it is what Table 1
     cites, and not Luc et al., 2016, where a discriminator tells true masks from predicted ones).
     The generator G, here a U-Net, makes |G(Y) - x| + 0.01·softplus(-D(G(Y), Y)) small for pictures
-    x, true masks Y and a discriminator D(picture, masks); the network's loss is |G(P) - x|.  The
-    publication trains G and D beforehand; here they learn in turns with the network.
+    x, true masks Y and a discriminator D(picture, masks); the network's loss is |G(P) - x|.
+
+    The publication trains G and D beforehand, and the segmentation network too.  Here both happen
+    in the first `seg_gan_from` of a run: the network learns from its other losses alone, G and D
+    from true masks.  Those other losses stay to the end: |G(P) - x| by itself is small for whatever
+    masks a picture can be painted from, and a network that is free to choose finds a code of its
+    own which is no segmentation.
     """
 
     def __init__(self, num_classes: int, width: int) -> None:
@@ -215,6 +224,7 @@ class Critics(nn.Module):
             "seg_gan": (config.seg_gan, SegGan),
         }
         self.weights = {name: weight for name, (weight, _) in kinds.items() if weight > 0}
+        self._joins = {"seg_an": 0.0, "seg_gan": config.seg_gan_from}
         if not self.weights:
             raise ValueError("seg_an and seg_gan have weight 0; there is nothing to learn")
         self.rivals = nn.ModuleDict(
@@ -223,7 +233,7 @@ class Critics(nn.Module):
         self._optimiser = torch.optim.Adam(self.parameters(), config.critic_learning_rate, BETAS)
 
     def network_loss(
-        self, images: Tensor, logits: Tensor, labels: Tensor
+        self, images: Tensor, logits: Tensor, labels: Tensor, progress: float = 1.0
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the network's weighted sum, and each part by name, detached and unweighted.
 
@@ -237,6 +247,9 @@ class Critics(nn.Module):
             (n, classes, h, w).
         labels
             (n, h, w), integer; ignored pixels are masked out of everything.
+        progress
+            Share of the run that is over.  Before `config.seg_gan_from` of it SegGAN's part is
+            told and counts nothing in the sum.
         """
         with torch.autocast(images.device.type, enabled=False):
             pictures, masks, truth = _masks(images, logits, labels, self.num_classes)
@@ -244,7 +257,11 @@ class Critics(nn.Module):
                 name: rival.network_loss(pictures, masks, truth)
                 for name, rival in self._named().items()
             }
-        total = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
+        weights = {
+            name: weight if progress >= self._joins[name] else 0.0
+            for name, weight in self.weights.items()
+        }
+        total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return total, {name: part.detach() for name, part in parts.items()}
 
     def learn(

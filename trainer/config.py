@@ -178,6 +178,9 @@ class ObjectiveConfig(Section):
     """Between pixels (ContrastiveSeg); published with 0.1, 256 channels and a memory of 5000."""
     seg_an: Weight = 0.0
     seg_gan: Weight = 0.0
+    seg_gan_from: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    """Share of the run in which SegGAN's painter learns and does not judge yet; the network learns
+    from the other losses meanwhile, so give it one, or a trained start and 0 here."""
     cross_entropy: Weight = Field(default_factory=_cross_entropy_beside)
     """Where it is not given: 0 if any other loss of the labels has a weight, so that what is named
     is all there is, else 1.  `contrastive` compares features and comes on top of either."""

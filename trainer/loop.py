@@ -408,7 +408,7 @@ class Training:
         total, parts = self._objective(logits, labels)
         if self._critics is not None:
             judged = gather_batch(images) if self._config.run.joint_loss else images
-            rivalry, more = self._critics.network_loss(judged, logits, labels)
+            rivalry, more = self._critics.network_loss(judged, logits, labels, self._fraction)
             total, parts = total + rivalry, parts | more
         losses = self._numbers({"total": total.detach(), **parts})
         if not all(map(math.isfinite, losses.values())):

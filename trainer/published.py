@@ -17,6 +17,11 @@ LOSS_WEIGHTS: Final = {
 """Weight of each loss in the sum; SAM-CL's is the paper's, that of the contrast between pixels
 ContrastiveSeg's (Wang et al., ICCV 2021), and the others stand alone or first."""
 
+SUPERVISION: Final = {"seg_an": "dice", "seg_gan": "dice"}
+"""Loss that goes along with an adversarial one whose row names no other.  SegAN's released code
+adds DICE (its paper does not); SegGAN starts from a segmentation network trained beforehand, by a
+loss that its abstract does not name."""
+
 TIAUG: Final = "tiaug"
 """Part of a learning strategy that changes the pictures instead of the loss."""
 
@@ -51,10 +56,11 @@ class Row:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Return the weight of each loss of this row."""
-        return {
-            part: LOSS_WEIGHTS[part] for part in self.learning.split("+") if part in LOSS_WEIGHTS
-        }
+        """Return the weight of each loss of this row, what it needs besides with it."""
+        losses = [part for part in self.learning.split("+") if part in LOSS_WEIGHTS]
+        if set(losses) <= set(SUPERVISION):
+            losses += dict.fromkeys(SUPERVISION[part] for part in losses)
+        return {part: LOSS_WEIGHTS[part] for part in losses}
 
     @property
     def has_tiaug(self) -> bool:

@@ -1,13 +1,16 @@
 import copy
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.adversarial import CLIP, Critics, multi_scale_l1
-from trainer.config import ObjectiveConfig
+from trainer.adversarial import CLIP, Critics, Pyramid, SegAn, multi_scale_l1
+from trainer.config import ObjectiveConfig, TrainingConfig, check_config
+from trainer.loop import Progress, Training
+from trainer.published import Row
 
 NAMES = pytest.mark.parametrize("name", ["seg_an", "seg_gan"])
 
@@ -30,6 +33,80 @@ def critics(name: str, **more: float) -> Critics:
     torch.manual_seed(0)
     config = {"critic_width": 4, "critic_learning_rate": 2e-3, **more}
     return Critics(ObjectiveConfig.model_validate({name: 1.0, **config}), 6)
+
+
+def nobody(_: Progress) -> None:
+    """Take no notice."""
+
+
+def a_run(name: str) -> TrainingConfig:
+    return check_config(
+        {
+            "network": {"name": "unet", "width": 6},
+            "sources": [{"kind": "phantom", "scene": "laboratory", "pictures": 32}],
+            "stream": {
+                "height": 48,
+                "width": 48,
+                "normalisations": ["minmax"],
+                "lanes": 1,
+                "workers": 0,
+            },
+            "objective": {"cross_entropy": 0.0, **Row("unet", name).weights, "critic_width": 4},
+            "optimiser": {"learning_rate": 1e-2, "ema": 0.9},
+            "run": {
+                "iterations": 120,
+                "batch": 8,
+                "accelerator": "cpu",
+                "threads": 1,
+                "tensorboard": False,
+            },
+            "validation": {"pictures": 16},
+        },
+        "test",
+    )
+
+
+@NAMES
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
+def test_a_row_of_table_1_learns_what_no_constant_prediction_can_have(
+    tmp_path: Path, name: str
+) -> None:
+    outcome = Training(a_run(name), tmp_path, nobody).fit()
+
+    assert outcome.finished
+    # One of the five regions everywhere, and right everywhere, would have a mean of 0.2.
+    assert outcome.scores["plain"].mean_iou > 0.25
+    assert outcome.scores["plain"].background > 0.7
+
+
+def test_the_adversarial_rows_have_a_supervised_share_unless_they_name_one() -> None:
+    assert Row("unet", "seg_an").weights == {"seg_an": 1.0, "dice": 1.0}
+    assert Row("unet", "seg_gan+tiaug").weights == {"seg_gan": 1.0, "dice": 1.0}
+    assert Row("unet", "bce+seg_gan").weights == {"bce": 1.0, "seg_gan": 1.0}
+
+
+def test_seggan_counts_only_once_its_painter_has_learnt() -> None:
+    labels, logits = some_labels(), torch.zeros(2, 6, 32, 32)
+    rivals = critics("seg_gan", seg_gan_from=0.4)
+
+    with torch.no_grad():
+        early, told = rivals.network_loss(pictures_of(labels), logits, labels, progress=0.39)
+        late, _ = rivals.network_loss(pictures_of(labels), logits, labels, progress=0.4)
+
+    assert float(early) == 0
+    assert float(told["seg_gan"]) > 0.1
+    assert float(late) == pytest.approx(float(told["seg_gan"]))
+
+
+def test_clipping_bounds_what_the_critic_of_segan_makes_of_a_difference() -> None:
+    torch.manual_seed(0)
+    pyramid = SegAn(6, 4).critic
+
+    features = pyramid(torch.randn(4, 6, 64, 64))
+
+    # Behind a norm of scale 1 they would be around 1 whatever the weights of the convolutions.
+    assert all(float(level.detach().std()) < 1.1 * CLIP for level in features[1:])
+    assert float(Pyramid(6, 4)(torch.randn(4, 6, 64, 64))[1].detach().std()) > 0.3
 
 
 def test_multi_scale_l1_of_known_maps() -> None:
@@ -66,12 +143,13 @@ def test_the_critics_learn_and_the_network_is_left_alone(name: str) -> None:
     values = [rivals.learn(pictures_of(labels), logits, labels) for _ in range(12)]
 
     assert logits.grad is None
+    # The scales of SegAN's norms begin at their bound, which is where the critic wants them.
     assert not any(
-        torch.equal(old, new) for old, new in zip(before, rivals.parameters(), strict=True)
+        torch.equal(old, new) and not torch.equal(new, torch.full_like(new, CLIP))
+        for old, new in zip(before, rivals.parameters(), strict=True)
     )
     assert set(values[0]) == {f"{name}_critic"}
-    # What they make small: SegAN's starts anew once its weights are clipped.
-    assert values[-1][f"{name}_critic"] < values[1][f"{name}_critic"]
+    assert values[-1][f"{name}_critic"] < values[0][f"{name}_critic"]
 
 
 def test_the_weights_of_segan_are_clipped() -> None:
