@@ -19,7 +19,9 @@ from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
 from thermoseg.frames import Frame
 from thermoseg.inference.choose import DEFAULT_MODEL, choose_segmenter
-from thermoseg.session import Result, Session, SessionCounts
+from thermoseg.session import Session
+from thermoseg.sinks import Result
+from thermoseg.tally import SessionCounts
 
 ADDRESS = "simulated:?width=640&height=512&rate_hz=30"
 WARM_UP_S = 2.0

@@ -29,7 +29,8 @@ from thermoseg.inference.segmenter import Segmentation
 from thermoseg.labels import Region
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.recording.reader import Recording
-from thermoseg.session import Result, Session
+from thermoseg.session import Session
+from thermoseg.sinks import SINK_QUEUE, Result
 
 WaitFor = Callable[..., None]
 
@@ -786,7 +787,7 @@ def test_a_stuck_sink_holds_up_neither_camera_nor_other_sinks(wait_for: WaitFor)
     stuck, sound = StuckSink(), ListSink()
     session = Session(ScriptedCamera(range(10_000)), None, [stuck, sound])
     session.start()
-    wait_for(lambda: len(sound.frames) > 2 * session_module.SINK_QUEUE)
+    wait_for(lambda: len(sound.frames) > 2 * SINK_QUEUE)
     counts = session.counts()
     stuck.let_go.set()
     session.stop()

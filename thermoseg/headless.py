@@ -13,7 +13,8 @@ from typing import Final
 from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
 from thermoseg.inference.segmenter import Segmenter
-from thermoseg.session import Session, SessionCounts, SessionEvent
+from thermoseg.session import Session, SessionEvent
+from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 
 TICK_S: Final = 0.1

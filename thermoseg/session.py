@@ -19,9 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
-
-import numpy as np
+from typing import Final, Self
 
 from thermoseg.cameras import ActingCamera, Camera
 from thermoseg.errors import (
@@ -32,13 +30,14 @@ from thermoseg.errors import (
     FrameRefusedError,
     RecordingError,
     StreamEndedError,
-    ThermoSegError,
 )
-from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import Segmentation, Segmenter
 from thermoseg.latest import Latest
 from thermoseg.recording.recorder import ModelIdentity, Recorder, RecorderStatus, RecordingSummary
-from thermoseg.rois import FaceRois, RoiMeter, RoiSample
+from thermoseg.rois import RoiMeter
+from thermoseg.sinks import Outlet, Result, Sink, catch, join_until
+from thermoseg.tally import SessionCounts, Tally
 from thermoseg.telemetry import (
     PhotographingCamera,
     Telemetry,
@@ -71,84 +70,11 @@ SWITCH_S: Final = 0.001
 wait for each other (18.5 instead of 15.3 masks per second on two cores)."""
 CAPTURE_THREAD: Final = "thermoseg capture"
 SEGMENT_THREAD: Final = "thermoseg segment"
-RATE_WINDOW_S: Final = 3.0
-"""Rates are measured over the last seconds."""
-LATENCY_WINDOW: Final = 300
-"""Results over which the percentiles of latency are taken."""
-SINK_QUEUE: Final = 32
-"""Frames and results that may wait for a slow sink; 640×512 takes 2 MB each."""
-SINK_GRACE_S: Final = 0.25
-"""After that time a sink may still end what it is at, and loses the rest."""
 EVENTS_KEPT: Final = 1000
 TELEMETRY_S: Final = 1.0
 """How often a camera is asked what it tells of itself."""
 TELEMETRY_RECORDED_S: Final = 60.0
 """How often that is written into a recording, besides its beginning."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """What came of segmenting one frame.  Shared between threads, hence read-only."""
-
-    frame: Frame
-    segmentation: Segmentation
-    samples: tuple[RoiSample, ...]
-    latency_s: float
-    """From the frame's arrival to this result."""
-    rois: FaceRois | None = None
-    """The masks that were measured, for drawing; held ones included.  None without a face."""
-
-
-class Sink(Protocol):
-    """Gets every frame and every result, in order, in a thread of its own.
-
-    One that raises is removed from the session, which goes on; one that is slow loses frames.
-    """
-
-    def offer(self, frame: Frame) -> None:
-        """Take one frame."""
-
-    def offer_result(self, result: Result) -> None:
-        """Take one result; its frame was offered before."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionCounts:
-    """The account of a session; what is lost anywhere on the way shows up here."""
-
-    captured: int
-    """Frames that arrived from the camera."""
-    missed: int
-    """Frames that did not, by the camera's own numbers."""
-    segmented: int
-    replaced: int
-    """Frames never segmented because a newer one came."""
-    recorded: int
-    """By the recording that runs, or the last one that ran."""
-    dropped: int
-    """Frames that this recording could not take."""
-    camera_rate_hz: float
-    """Measured over the last seconds."""
-    segmented_rate_hz: float
-    latency_p50_ms: float
-    """From a frame's arrival to its result; NaN before the first."""
-    latency_p95_ms: float
-    seconds: float
-    """Since the camera was opened, until the session ended."""
-    timeouts: int
-    """Reads that ended without a frame."""
-    refused: int
-    """Frames that came broken or of another size than announced, thrown away; not in `missed`."""
-    flagged: int
-    """Frames that carry any flag but `UNCALIBRATED`."""
-    gaps: int
-    """Times the camera was lost, come back or not."""
-    gap_seconds: float
-    """Length of all gaps together, from the last frame before to the first one after."""
-    sink_dropped: int
-    """Frames and results that a slow sink could not take."""
-    reopened: int = 0
-    """Times the camera was opened again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +128,7 @@ class Session:
         self._stopping = threading.Event()
         self._opened = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._outlets = [_Outlet(sink, self._report) for sink in sinks]
+        self._outlets = [Outlet(sink, self._report) for sink in sinks]
         self._info: CameraInfo | None = None
         self._error: Exception | None = None
         self._raised = False
@@ -219,7 +145,7 @@ class Session:
         self._recorder_status: RecorderStatus | None = None
         self._armed_path: Path | None = None
         self._events: deque[SessionEvent] = deque(maxlen=EVENTS_KEPT)
-        self._tally = _Tally()
+        self._tally = Tally()
 
     def start(self) -> None:
         """Start the threads and return at once; the camera is opened in its own thread.
@@ -260,7 +186,7 @@ class Session:
         """
         self._wind_down()
         deadline_s = time.monotonic() + JOIN_TIMEOUT_S
-        late = [thread for thread in self._threads if not _join(thread, deadline_s)]
+        late = [thread for thread in self._threads if not join_until(thread, deadline_s)]
         stuck = [outlet.name for outlet in self._outlets if not outlet.stop(deadline_s)]
         if self._recorder is not None:
             self.stop_recording()
@@ -268,7 +194,7 @@ class Session:
         stuck += [
             thread.name
             for thread in late
-            if thread.name != SEGMENT_THREAD or not _join(thread, patience_s)
+            if thread.name != SEGMENT_THREAD or not join_until(thread, patience_s)
         ]
         if stuck and self._error is None:
             self._error = CameraError(
@@ -429,7 +355,7 @@ class Session:
 
     def add_sink(self, sink: Sink) -> None:
         """Offer every frame and result from now on to `sink` as well."""
-        outlet = _Outlet(sink, self._report)
+        outlet = Outlet(sink, self._report)
         if self._threads and not self._stopping.is_set():
             outlet.start()
         with self._lock:
@@ -508,7 +434,7 @@ class Session:
                 log.warning("%s", error)
 
     def _run(self, body: Callable[[], None]) -> None:
-        error = _catch(body, threading.current_thread().name)
+        error = catch(body, threading.current_thread().name)
         if error is not None:
             with self._lock:
                 self._error = self._error or error
@@ -758,7 +684,7 @@ class Session:
         for outlet in self._outlets:
             outlet.put(result)
 
-    def _report(self, outlet: "_Outlet", error: Exception) -> None:
+    def _report(self, outlet: Outlet, error: Exception) -> None:
         """Remove a sink that raised; called once, in its own thread."""
         with self._lock:
             self._outlets = [other for other in self._outlets if other is not outlet]
@@ -770,176 +696,3 @@ class Session:
 class _Arrival:
     frame: Frame
     arrived_s: float
-
-
-class _Tally:
-    """What `SessionCounts` reports; each number is written by one thread."""
-
-    def __init__(self) -> None:
-        self.timeouts = 0
-        self.refused = 0
-        self.reopened = 0
-        self.sink_dropped = 0
-        """By sinks that are gone."""
-        self._captured = 0
-        self._missed = 0
-        self._flagged = 0
-        self._gaps = 0
-        self._gap_s = 0.0
-        self._lost_from_s: float | None = None
-        self._segmented = 0
-        self._began_s: float | None = None
-        self._ended_s: float | None = None
-        self._arrivals_s: deque[float] = deque(maxlen=1024)
-        self._results_s: deque[float] = deque(maxlen=1024)
-        self._latencies_s: deque[float] = deque(maxlen=LATENCY_WINDOW)
-
-    def begin(self) -> None:
-        self._began_s = time.monotonic()
-
-    def end(self) -> None:
-        self._ended_s = time.monotonic()
-
-    def note_loss(self, last_s: float) -> bool:
-        """Note that the camera is gone, whose last frame came at `last_s`; whether that is news."""
-        if self._lost_from_s is not None:
-            return False
-        self._lost_from_s = last_s
-        self._gaps += 1
-        return True
-
-    def lost_seconds(self) -> float:
-        lost_from_s = self._lost_from_s
-        end_s = self._ended_s or time.monotonic()
-        return 0.0 if lost_from_s is None else end_s - lost_from_s
-
-    def note_frame(self, frame: Frame, arrived_s: float, missed: int) -> float:
-        """Note a frame; return the length of the gap that it ends, 0 if it ends none."""
-        gap_s = 0.0
-        if self._lost_from_s is not None:
-            gap_s, self._lost_from_s = arrived_s - self._lost_from_s, None
-            self._gap_s += gap_s
-        self._captured += 1
-        self._missed += missed
-        self._flagged += bool(frame.flags & ~FrameFlag.UNCALIBRATED)
-        self._arrivals_s.append(arrived_s)
-        return gap_s
-
-    def note_result(self, now_s: float, latency_s: float) -> None:
-        self._segmented += 1
-        self._results_s.append(now_s)
-        self._latencies_s.append(latency_s)
-
-    def report(
-        self, *, replaced: int, recorded: int, dropped: int, sink_dropped: int
-    ) -> SessionCounts:
-        end_s = self._ended_s or time.monotonic()
-        latencies_ms = 1e3 * np.array(self._latencies_s.copy() or [np.nan])
-        median_ms, high_ms = np.percentile(latencies_ms, (50, 95))
-        return SessionCounts(
-            captured=self._captured,
-            missed=self._missed,
-            segmented=self._segmented,
-            replaced=replaced,
-            recorded=recorded,
-            dropped=dropped,
-            camera_rate_hz=_rate_hz(self._arrivals_s, end_s),
-            segmented_rate_hz=_rate_hz(self._results_s, end_s),
-            latency_p50_ms=float(median_ms),
-            latency_p95_ms=float(high_ms),
-            seconds=0.0 if self._began_s is None else end_s - self._began_s,
-            timeouts=self.timeouts,
-            refused=self.refused,
-            flagged=self._flagged,
-            gaps=self._gaps,
-            gap_seconds=self._gap_s + self.lost_seconds(),
-            sink_dropped=sink_dropped,
-            reopened=self.reopened,
-        )
-
-
-class _Outlet:
-    """Carries frames and results to one sink, in a thread that only the sink can hold up."""
-
-    def __init__(self, sink: Sink, report: Callable[["_Outlet", Exception], None]) -> None:
-        self.sink = sink
-        self.name = f"the sink {type(sink).__name__}"
-        self.dropped = 0
-        self._report = report
-        self._waiting: deque[Frame | Result] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(
-            target=self._run, name=f"thermoseg {self.name}", daemon=True
-        )
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def put(self, item: Frame | Result) -> None:
-        with self._changed:
-            if self._closed:
-                return
-            if len(self._waiting) >= SINK_QUEUE:
-                if not self.dropped:
-                    log.warning("%s is too slow and loses frames", self.name)
-                self.dropped += 1
-                return
-            self._waiting.append(item)
-            self._changed.notify()
-
-    def stop(self, deadline_s: float) -> bool:
-        """Let the sink take what waits until `deadline_s`; return whether its thread ended."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread.ident is None or _join(self._thread, deadline_s):
-            return True
-        with self._changed:
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
-        return _join(self._thread, deadline_s + SINK_GRACE_S)
-
-    def _run(self) -> None:
-        error = _catch(self._carry, self._thread.name)
-        if error is not None:
-            with self._changed:
-                self._closed = True
-                self._waiting.clear()
-            self._report(self, error)
-
-    def _carry(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting:
-                    if self._closed:
-                        return
-                    self._changed.wait()
-                item = self._waiting.popleft()
-            if isinstance(item, Frame):
-                self.sink.offer(item)
-            else:
-                self.sink.offer_result(item)
-
-
-def _catch(body: Callable[[], None], where: str) -> Exception | None:
-    """Run what a thread is for; log and return what it raises, as a thread has no caller."""
-    try:
-        body()
-    except ThermoSegError as error:
-        log.info("%s ended: %s", where, error, exc_info=True)  # shown by whoever calls `stop`
-        return error
-    except Exception as error:
-        log.exception("%s ended with an error", where)
-        return error
-    return None
-
-
-def _join(thread: threading.Thread, deadline_s: float) -> bool:
-    thread.join(max(deadline_s - time.monotonic(), 0.0))
-    return not thread.is_alive()
-
-
-def _rate_hz(moments_s: deque[float], now_s: float) -> float:
-    recent = [moment for moment in moments_s.copy() if now_s - moment <= RATE_WINDOW_S]
-    return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0

@@ -38,7 +38,7 @@ from PyQt6.QtWidgets import (
 )
 
 from thermoseg.assets import asset
-from thermoseg.session import SessionCounts
+from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import describe_front, describe_telemetry
 from ui.camera_panel import CameraPanel, address_of
 from ui.elided_label import ElidedLabel

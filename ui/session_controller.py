@@ -20,7 +20,9 @@ from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import list_models
 from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
 from thermoseg.rois import RoiSample
-from thermoseg.session import Result, Session, SessionCounts, SessionEvent
+from thermoseg.session import Session, SessionEvent
+from thermoseg.sinks import Result
+from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import TraceWindow
 

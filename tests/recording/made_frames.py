@@ -20,7 +20,7 @@ from thermoseg.inference.segmenter import Segmentation
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.recording.recorder import ModelIdentity, Recorder
 from thermoseg.rois import RoiSample
-from thermoseg.session import Result
+from thermoseg.sinks import Result
 
 RATE_HZ = 30.0
 EPOCH = 1_700_000_000.0

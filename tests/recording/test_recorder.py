@@ -232,8 +232,7 @@ def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
     wait_for(lambda: recorder._memory.control["flushed"] == 10)
     process = writer_of(recorder)
     process.kill()
-    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE)
-    assert recorder.status().failed, "the first look tells"
+    wait_for(lambda: recorder.status().failed)  # its last thread may outlive it for a moment
     for index in range(10, 30):
         recorder.offer(made.made_frame(index, info))
     assert "ended unexpectedly" in recorder.status().failed

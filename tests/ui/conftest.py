@@ -16,7 +16,9 @@ from thermoseg.latest import Latest
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
 from thermoseg.rois import RoiSample, find_rois
-from thermoseg.session import Result, SessionCounts, SessionEvent
+from thermoseg.session import SessionEvent
+from thermoseg.sinks import Result
+from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
 from ui.main_window import MainWindow

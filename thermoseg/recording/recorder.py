@@ -45,7 +45,7 @@ from thermoseg.recording.writer import WriterJob
 
 if TYPE_CHECKING:
     from thermoseg.rois import RoiSample
-    from thermoseg.session import Result
+    from thermoseg.sinks import Result
 
 log = logging.getLogger(__name__)
 
