@@ -365,7 +365,12 @@ class MainWindow(QMainWindow):
             self._events.show_events(self._controller.events)
 
     def _say_notes(self) -> None:
-        lost = self._controller.state is SessionState.LOST
+        state = self._controller.state
+        lost = state is SessionState.LOST
+        if state in (SessionState.RUNNING, SessionState.LOST) and self._controller.frame is None:
+            self._page.show_waiting(
+                self._controller.loss, capitalised(self._controller.loss_reason)
+            )
         self._live.set_note(_note(self._controller))
         self._live.set_news("" if lost else capitalised(self._controller.news))
         self._live.set_stale(lost)

@@ -71,6 +71,15 @@ class StatePage(QWidget):
         """Say what is being made ready."""
         self._show("camera", what, "This takes a few seconds the first time.", busy=True)
 
+    def show_waiting(self, loss: str, reason: str) -> None:
+        """Say that the camera is open but has sent no picture, or is away again and why."""
+        self._show(
+            "camera",
+            loss or "Waiting for the first picture",
+            reason or "The camera is open and has not sent one yet.",
+            busy=True,
+        )
+
     def show_failed(self, sentence: str) -> None:
         """Say what went wrong and what to do."""
         self._show("warning", "That did not work", sentence, choices=True)

@@ -103,6 +103,19 @@ def test_a_camera_that_is_lost_is_said_with_the_seconds(
     qtbot.waitUntil(lambda: text_of(running).count("camera lost") == 2)
 
 
+def test_a_camera_that_sends_no_first_picture_is_said_with_the_reason(
+    qtbot, monkeypatch, running, session
+) -> None:
+    qtbot.waitUntil(lambda: "Waiting for the first picture" in text_of(running))
+    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
+    session.lost, session.lost_seconds = "none of its pictures arrives; let UDP through", 6.0
+
+    qtbot.waitUntil(lambda: "None of its pictures arrives; let UDP through" in text_of(running))
+    qtbot.waitUntil(lambda: text_of(running).count("Camera lost, reopening… 6 s") == 2)
+    session.show(0)
+    qtbot.waitUntil(running._live.isVisible)
+
+
 def test_a_picture_that_is_live_again_is_no_longer_dimmed(
     qtbot, monkeypatch, running, session
 ) -> None:
