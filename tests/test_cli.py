@@ -594,6 +594,18 @@ def test_faults_of_the_camera_are_in_the_account_and_in_the_file(
     assert "gap of" in told
 
 
+def test_a_recording_of_a_camera_that_sends_nothing_fails_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera = "simulated:?width=80&height=60&fault=unplug@0s+60s"
+    arguments = ("--out", str(tmp_path / "s.h5"), "--duration", "1", "--model", "none", "--json")
+
+    assert cli.main(["record", camera, *arguments]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out.splitlines()[-1])["recorded"] == 0
+    assert "thermoseg: nothing was recorded: the simulated camera is unplugged" in captured.err
+
+
 def test_a_recording_without_temperatures_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

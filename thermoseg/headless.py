@@ -82,9 +82,11 @@ def record(
         try:
             _wait_for_end(session, duration_s, interrupted, tell, news)
         finally:
-            telemetry = session.telemetry
+            telemetry, lost = session.telemetry, session.lost
             problem = _stop(session)
             news.pass_on()
+    if lost and not problem and not session.counts().recorded:
+        problem = f"nothing was recorded: {lost}"
     return RecordingReport(
         path=path,
         counts=session.counts(),
