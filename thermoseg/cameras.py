@@ -51,9 +51,10 @@ class Camera(Protocol):
         """Remember what to open."""
 
     def open(self) -> CameraInfo:
-        """Open the device or file, within 1.75 s: whoever stops a session waits for it.
+        """Open the device or file.
 
-        What takes longer, such as the first picture, is left to `read`.
+        With closing it must take less than 2 s, as whoever stops a session waits for both; what
+        may take longer, such as the first picture, is left to `read`.
 
         Raises
         ------

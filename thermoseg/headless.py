@@ -42,7 +42,7 @@ class RecordingReport:
     temperatures: str
     """“°C”, or “none: ” and why; empty if the camera did not open."""
     telemetry: Telemetry
-    """What the camera told of itself last; empty if it tells nothing."""
+    """What the camera told of itself last; empty if it tells nothing, or was away at the end."""
     problem: str
     """Why it ended by itself, one sentence; empty if it did not, or its source was at its end."""
 

@@ -136,7 +136,7 @@ class Session:
         self._failures: set[str] = set()
         self._telemetry: Telemetry = {}
         self._jpeg: bytes | None = None
-        self._asked_s = self._recorded_s = -math.inf
+        self._told_s = self._recorded_s = -math.inf
         self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._attempts = 0
         self._complaint = ""
@@ -316,9 +316,9 @@ class Session:
     def events_after(self, last: SessionEvent | None) -> tuple[SessionEvent, ...]:
         """List what has happened since `last`, one of `events`; everything if None."""
         events = self.events
-        for at, event in enumerate(events):
-            if event is last:
-                return events[at + 1 :]
+        for at in range(len(events), 0, -1):
+            if events[at - 1] is last:
+                return events[at:]
         return events
 
     @property
@@ -503,9 +503,9 @@ class Session:
 
     def _ask_camera(self, now_s: float) -> None:
         """Note what the camera tells of itself, and from time to time write it down."""
-        if now_s - self._asked_s < TELEMETRY_S:
+        if now_s - self._told_s < TELEMETRY_S:
             return
-        self._asked_s = now_s
+        self._told_s = now_s
         if isinstance(self._camera, TellingCamera):
             self._telemetry = dict(self._camera.telemetry())
         if isinstance(self._camera, PhotographingCamera):

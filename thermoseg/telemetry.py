@@ -29,7 +29,10 @@ class TellingCamera(Protocol):
     """A camera that tells of itself: battery, temperatures of its own, packets lost."""
 
     def telemetry(self) -> Telemetry:
-        """Return what it said last, only what is known; cheap, asked in the camera's thread."""
+        """Return what it said last, only what is known.
+
+        Called once a second in the camera's thread: it asks the device nothing and raises nothing.
+        """
         ...
 
 
@@ -38,7 +41,10 @@ class PhotographingCamera(Protocol):
     """A camera that takes visible pictures beside the thermal ones."""
 
     def visible_jpeg(self) -> bytes | None:
-        """Return the newest one, None if there is none yet; asked in the camera's thread."""
+        """Return the newest one, a whole JPEG file; None if there is none yet.
+
+        Called as `TellingCamera.telemetry` is.
+        """
         ...
 
 

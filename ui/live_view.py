@@ -139,7 +139,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         """Show a visible picture in the corner; a null one for none."""
         self._visible = photograph
         self._photograph.setVisible(not photograph.isNull())
-        self._place_badges()
+        self._place_photograph()
 
     def show_frame(
         self,
@@ -196,6 +196,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         super().resizeEvent(event)
         if hasattr(self, "_pointed"):
             self._place_badges()
+            self._place_photograph()
 
     def leaveEvent(self, event: QEvent | None) -> None:  # noqa: N802  # Qt's name
         """Stop telling the temperature under the pointer."""
@@ -284,7 +285,6 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
             _fit_to_width(badge, round(NOTE_SHARE * self.width()))
             badge.move((self.width() - badge.width()) // 2, top)
             top += 0 if badge.isHidden() else badge.height() + BADGE_GAP // 2
-        self._place_photograph()
 
     def _place_photograph(self) -> None:
         if self._visible.isNull():
