@@ -64,6 +64,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._pointer: QPointF | None = None
         self._smooth = True
         self._mask_on = True
+        self._stale = False
         self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0)
         self.setCentralItem(self._box)
         self._picture = pg.ImageItem(axisOrder="row-major")
@@ -132,7 +133,8 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._say(self._news, text)
 
     def set_stale(self, stale: bool) -> None:
-        """Dim the picture, because it is not what the camera sees now, or no longer."""
+        """Dim the picture and its mask, because they are not what the camera sees now."""
+        self._stale = stale
         self._picture.setOpacity(STALE if stale else 1.0)
 
     def set_photograph(self, photograph: QPixmap) -> None:
@@ -242,7 +244,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         left, top, width, height = box
         self._mask.setImage(labels[top : top + height, left : left + width], autoLevels=False)
         self._mask.setRect(QRectF(left, top, width, height))
-        self._mask.setOpacity(DIMMED if behind_s > 0 else 1.0)
+        self._mask.setOpacity(DIMMED if behind_s > 0 or self._stale else 1.0)
         self._mask.setVisible(self._mask_on)
 
     def _on_mouse_moved(self, position: QPointF) -> None:

@@ -120,9 +120,10 @@ def test_a_picture_that_is_live_again_is_no_longer_dimmed(
     qtbot, monkeypatch, running, session
 ) -> None:
     monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
-    session.show(0)
+    session.segment(session.show(0))
     session.lost = "the cable is out"
     qtbot.waitUntil(lambda: running._live._picture.opacity() < 1)
+    qtbot.waitUntil(lambda: running._live._mask.opacity() < 1)
     monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 100.0)
     session.lost = ""
     session.show(1)
