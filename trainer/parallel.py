@@ -6,8 +6,9 @@ normalisation in the network (`SharedBatchNorm`) and, as long as it is affordabl
 """
 
 import os
+import time
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import torch
 from lightning.fabric import Fabric
@@ -18,6 +19,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from thermoseg.errors import ConfigError
 from trainer.config import RunConfig
+
+FAREWELL_S: Final = 0.5
+"""Time for what other threads still hold, before the group of processes is given up."""
 
 
 def choose_accelerator(run: RunConfig) -> Literal["cpu", "cuda"]:
@@ -86,6 +90,9 @@ def open_fabric(run: RunConfig) -> Fabric:
 def close_fabric() -> None:
     """Part from the other processes."""
     if distributed.is_initialized():
+        # Gloo's threads give back the last tensors under Python's lock, which the destructor of
+        # the group keeps while it waits for these threads.
+        time.sleep(FAREWELL_S)
         distributed.destroy_process_group()
 
 

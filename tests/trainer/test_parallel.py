@@ -129,9 +129,14 @@ def run_two(arguments: list[str]) -> list[tuple[int, str]]:
         for rank in (0, 1)
     ]
     ended = []
-    for child in children:
-        said, _ = child.communicate(timeout=300)
-        ended.append((child.returncode, said))
+    try:
+        for child in children:
+            said, _ = child.communicate(timeout=300)
+            ended.append((child.returncode, said))
+    finally:
+        for child in children:
+            with child:
+                child.kill()
     return ended
 
 
