@@ -5,10 +5,10 @@ normalisation in the network (`SharedBatchNorm`) and, as long as it is affordabl
 (`gather_batch`).
 """
 
+import ctypes
 import os
-import time
 from collections.abc import Callable
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from lightning.fabric import Fabric
@@ -19,9 +19,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from thermoseg.errors import ConfigError
 from trainer.config import RunConfig
-
-FAREWELL_S: Final = 0.5
-"""Time for what other threads still hold, before the group of processes is given up."""
 
 
 def choose_accelerator(run: RunConfig) -> Literal["cpu", "cuda"]:
@@ -90,9 +87,9 @@ def open_fabric(run: RunConfig) -> Fabric:
 def close_fabric() -> None:
     """Part from the other processes."""
     if distributed.is_initialized():
-        # Gloo's threads give back the last tensors under Python's lock, which the destructor of
-        # the group keeps while it waits for these threads.
-        time.sleep(FAREWELL_S)
+        # The destructor of a group keeps Python's lock while it waits for Gloo's threads, which
+        # want that lock to give back their last tensors: the group has to outlive the program.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(distributed.group.WORLD))
         distributed.destroy_process_group()
 
 
