@@ -17,6 +17,7 @@ from thermoseg.files import open_frames
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.overlay import draw_overlay
+from thermoseg.recording.layout import SAMPLE_FIELDS
 from thermoseg.rois import RoiMeter, RoiSample
 
 VIS_FOLDER: Final = "vis"
@@ -31,19 +32,9 @@ INPUT_SUFFIXES: Final = frozenset(
 )
 """What is taken from a folder; a file that is named itself is tried whatever its suffix."""
 
-COLUMNS: Final = (
-    "file",
-    "frame",
-    "time_s",
-    "region",
-    "pixels",
-    "mean_c",
-    "min_c",
-    "max_c",
-    "sd_k",
-    "valid",
-    "reason",
-)
+MEASURED: Final = tuple(field for field in SAMPLE_FIELDS if field.name != "time_s")
+
+COLUMNS: Final = ("file", "frame", "time_s", "region", *(f.name for f in MEASURED), "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +108,7 @@ class RegionTable:
                     number,
                     f"{sample.time_s:.4f}",
                     sample.region,
-                    sample.pixels,
-                    *(
-                        _decimal(value)
-                        for value in (sample.mean_c, sample.min_c, sample.max_c, sample.sd_k)
-                    ),
-                    int(sample.valid),
+                    *(_cell(getattr(sample, field.name)) for field in MEASURED),
                     sample.reason,
                 )
             )
@@ -206,5 +192,8 @@ def _write_image(path: Path, picture: NDArray[np.uint8]) -> None:
     path.write_bytes(encoded.tobytes())
 
 
-def _decimal(value: float) -> str:
+def _cell(value: float) -> str:
+    """Write a number: whole ones and truths as they are, others to four places, absent ones not."""
+    if isinstance(value, int):
+        return str(int(value))
     return "" if np.isnan(value) else f"{value:.4f}"

@@ -32,9 +32,9 @@ from thermoseg.errors import (
     StreamEndedError,
 )
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.inference.segmenter import Segmentation, Segmenter
+from thermoseg.inference.segmenter import ModelIdentity, Segmentation, Segmenter
 from thermoseg.latest import Latest
-from thermoseg.recording.recorder import ModelIdentity, Recorder, RecorderStatus, RecordingSummary
+from thermoseg.recording.recorder import Recorder, RecorderStatus, RecordingSummary
 from thermoseg.rois import RoiMeter
 from thermoseg.sinks import Outlet, Result, Sink, catch, join_until
 from thermoseg.tally import SessionCounts, Tally

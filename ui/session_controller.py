@@ -16,9 +16,9 @@ from thermoseg.cameras import CameraListing, list_cameras, make_camera
 from thermoseg.errors import CameraTimeoutError, RecordingError, ThermoSegError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.hotplug import CameraWatch
-from thermoseg.inference.segmenter import Segmenter
+from thermoseg.inference.segmenter import ModelIdentity, Segmenter
 from thermoseg.models import list_models
-from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
+from thermoseg.recording.recorder import RecorderStatus
 from thermoseg.rois import RoiSample
 from thermoseg.session import Session, SessionEvent
 from thermoseg.sinks import Result

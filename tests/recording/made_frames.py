@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
-from thermoseg.inference.segmenter import Segmentation
+from thermoseg.inference.segmenter import ModelIdentity, Segmentation
 from thermoseg.radiometry import LinearRadiometry
-from thermoseg.recording.recorder import ModelIdentity, Recorder
+from thermoseg.recording.recorder import Recorder
 from thermoseg.rois import RoiSample
 from thermoseg.sinks import Result
 

@@ -303,11 +303,12 @@ def test_nothing_is_left_behind(made, recorded, make_recorder, wait_for):
 @pytest.fixture
 def job(made, tmp_path):
     """A job of the writer in this process, and its memory."""
-    geometry = recorder_module._geometry(made.made_info())
+    geometry = recorder_module._geometry(made.made_info(), len(REGIONS))
     memory = SharedMemory.create(geometry)
     attributes = recorder_module._attributes(made.made_info(), "made:", made.MODEL)
     path = str(tmp_path / "s.h5")
-    yield writer.WriterJob(path, attributes, geometry, memory.token, os.getppid(), 0), memory
+    token, parent = memory.token, os.getppid()
+    yield writer.WriterJob(path, attributes, geometry, REGIONS, token, parent, 0), memory
     if isinstance(memory.token, int):
         os.close(memory.token)
 

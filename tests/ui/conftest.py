@@ -10,11 +10,11 @@ from PyQt6.QtWidgets import QMessageBox
 
 from thermoseg.cameras import CameraListing
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.inference.segmenter import Segmentation
+from thermoseg.inference.segmenter import ModelIdentity, Segmentation
 from thermoseg.labels import Region
 from thermoseg.latest import Latest
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
-from thermoseg.recording.recorder import ModelIdentity, RecorderStatus
+from thermoseg.recording.recorder import RecorderStatus
 from thermoseg.rois import RoiSample, find_rois
 from thermoseg.session import SessionEvent
 from thermoseg.sinks import Result

@@ -21,6 +21,17 @@ class Segmentation:
     """`Frame.index` of the frame it belongs to."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which network made a segmentation; written into every recording of it."""
+
+    name: str
+    sha256: str
+    """Hex digest of the model file."""
+    backend: str
+    """What computed."""
+
+
 class Segmenter(Protocol):
     """A network ready to run; used by one thread."""
 

@@ -1,9 +1,14 @@
-"""What is where in a session file: names, dtypes, limits, and the check of a foreign file.
+"""What is where in a session file: names, types and limits.  docs/session-file.md says it in prose.
 
-Writer, reader and recovery share this page and nothing else.  docs/session-file.md says the same
-in prose.
+The file grows: a new region is a name in `REGIONS`, a new field of a sample a row in
+`SAMPLE_FIELDS`, a new table a row in `TABLES`, and `FORMAT_MINOR` goes up by one.  Ring, recorder,
+writer, reader and `regions.csv` follow.  Older programs ignore what they do not know; newer ones
+find missing tables empty and missing fields absent.  `FORMAT_VERSION` goes up only when a change
+would make an older program read something wrong.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,10 +18,11 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoseg.errors import FormatError
-
 FORMAT: Final = "thermoseg session"
 FORMAT_VERSION: Final = 1
+"""Major version: a file of another one is refused."""
+FORMAT_MINOR: Final = 1
+"""Minor version: 1 added region names, study fields, markers, clocks, breathing, perspiration."""
 
 LIBVER: Final = ("v110", "v110")
 """SWMR needs the 1.10 format, and MATLAB as well as h5dump read nothing newer."""
@@ -38,7 +44,8 @@ REGIONS: Final = (
     "nostril_left",
     "perinasal",
 )
-"""One sample table each; right is the subject's right."""
+"""Regions that are recorded unless told otherwise, one table of samples each; right is the
+subject's right.  Their names stand in the file; a file without them, of version 1.0, has these."""
 
 TEXT_BYTES: Final = 512
 """Longest event or closing sentence, UTF-8; SWMR forbids variable length."""
@@ -59,21 +66,80 @@ GAP: Final = np.dtype(
         ("cause", "u1"),
     ]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SampleField:
+    """One field of a sample: an attribute of `thermoseg.rois.RoiSample` of the same name."""
+
+    name: str
+    type: str
+    """NumPy's name for its type in the file."""
+
+
+SAMPLE_FIELDS: Final = (
+    SampleField("time_s", "<f8"),
+    SampleField("pixels", "<i4"),
+    SampleField("mean_c", "<f8"),
+    SampleField("min_c", "<f8"),
+    SampleField("max_c", "<f8"),
+    SampleField("sd_k", "<f8"),
+    SampleField("valid", "u1"),
+)
+"""What a sample of a region holds besides its frame and the reason, in the order of the file."""
+
 SAMPLE: Final = np.dtype(
     [
         ("frame_index", "<i8"),
-        ("time_s", "<f8"),
-        ("pixels", "<i4"),
-        ("mean_c", "<f8"),
-        ("min_c", "<f8"),
-        ("max_c", "<f8"),
-        ("sd_k", "<f8"),
-        ("valid", "u1"),
+        *((field.name, field.type) for field in SAMPLE_FIELDS),
         ("reason", "<u2"),
     ]
 )
+"""`reason` is a row of the table `reasons`."""
 REASON: Final = np.dtype(f"S{REASON_BYTES}")
 MAX_REASONS: Final = 65535
+
+KIND_BYTES: Final = 32
+SOURCE_BYTES: Final = 64
+MARKER: Final = np.dtype(
+    [
+        ("begin_s", "<f8"),
+        ("duration_s", "<f8"),
+        ("wall_time", "<f8"),
+        ("kind", f"S{KIND_BYTES}"),
+        ("label", f"S{TEXT_BYTES}"),
+        ("source", f"S{SOURCE_BYTES}"),
+    ]
+)
+"""A stretch of the session that somebody named, on the clock of the frames; `source` tells who:
+a key, a stream, another program."""
+
+BREATHING: Final = np.dtype(
+    [
+        ("time_s", "<f8"),
+        ("rate_per_min", "<f8"),
+        ("quality", "<f8"),
+        ("window_s", "<f8"),
+        ("depth_k", "<f8"),
+        ("noise_k", "<f8"),
+        ("apnoea_s", "<f8"),
+        ("source", f"S{KIND_BYTES}"),
+        ("route", f"S{KIND_BYTES}"),
+        ("reason", REASON),
+    ]
+)
+"""`rate_per_min` is NaN where none was shown, and `reason` says why."""
+PERSPIRATION: Final = np.dtype(
+    [
+        ("time_s", "<f8"),
+        ("frame_index", "<i8"),
+        ("spots_mk", "<f8"),
+        ("energy_mk2", "<f8"),
+        ("mean_against_chin_k", "<f8"),
+        ("valid", "u1"),
+        ("reason", REASON),
+    ]
+)
 
 GAP_CAUSES: Final = ("camera", "recorder", "damaged", "lost", "refused")
 """Value of `cause` in a gap: missed before us, dropped by us, unreadable when recovered; the camera
@@ -101,8 +167,23 @@ HEADER: Final[dict[str, type[str] | type[int] | type[float]]] = {
     "model_name": str,
     "model_sha256": str,
     "model_backend": str,
+    "format_minor": int,
+    "regions": str,
+    "study": str,
 }
 """Attributes of the file, written before anything else."""
+
+HEADER_DEFAULTS: Final[dict[str, str | int]] = {
+    "format_minor": 0,
+    "regions": json.dumps(REGIONS),
+    "study": "{}",
+}
+"""Attributes that files of version 1.0 lack, and what they mean there."""
+
+STUDY_BYTES: Final = 32_000
+"""Most that study and participant fields may take as JSON; HDF5 allows an attribute 64 kB."""
+MAX_REGIONS: Final = 64
+"""More come from a damaged or hostile file."""
 
 PICTURES: Final[dict[str, np.dtype[Any]]] = {
     "frames/counts": np.dtype("<u2"),
@@ -117,24 +198,28 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "frames/flags": np.dtype("<u2"),
     "labels/frame_index": np.dtype("<i8"),
     "labels/time_s": np.dtype("<f8"),
-    **{f"samples/{region}": SAMPLE for region in REGIONS},
     "reasons": REASON,
     "gaps": GAP,
     "events": EVENT,
+    "frames/monotonic_s": np.dtype("<f8"),
+    "frames/device_s": np.dtype("<f8"),
+    "frames/lsl_s": np.dtype("<f8"),
+    "markers": MARKER,
+    "breathing": BREATHING,
+    "perspiration": PERSPIRATION,
 }
-"""(n,), not compressed, so that no small file can claim many rows."""
+"""(n,), not compressed, so that no small file can claim many rows; and one `SAMPLE` table for each
+region, see `tables_of`."""
+
+REQUIRED: Final = ("frames/counts", "frames/index", "frames/time_s")
+"""Without these there is no session; any other that is missing counts as empty."""
+
+CLOCKS: Final = ("frames/monotonic_s", "frames/device_s", "frames/lsl_s")
+"""One time per frame, of the host's monotonic clock, the camera's own and the Lab Streaming Layer;
+NaN where unknown, so unlike in other tables NaN is no end."""
 
 COUNTS: Final = ("captured", "recorded", "dropped", "missed")
 """Closing attributes, −1 until the recording is finished."""
-
-_BLOSC2: Final = 32026
-"""Registered number of the filter at The HDF Group."""
-_FILTERS: Final = {
-    h5py.h5z.FILTER_DEFLATE,
-    h5py.h5z.FILTER_SHUFFLE,
-    h5py.h5z.FILTER_FLETCHER32,
-    _BLOSC2,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +244,27 @@ def encode_text(text: str, size: int) -> bytes:
     return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore").encode()
 
 
-def create_datasets(file: h5py.File, height: int, width: int) -> None:
+def samples_of(region: str) -> str:
+    """Return the name of the table of samples of `region`."""
+    return f"samples/{region}"
+
+
+def tables_of(regions: Sequence[str]) -> dict[str, np.dtype[Any]]:
+    """Return every table of a session that records `regions`, and its type."""
+    return TABLES | {samples_of(region): SAMPLE for region in regions}
+
+
+def create_datasets(
+    file: h5py.File, height: int, width: int, regions: Sequence[str] = REGIONS
+) -> None:
     """Create every dataset, empty, and the closing attributes: SWMR allows none later.
 
     Parameters
     ----------
     height, width
         Of the pictures, pixels.
+    regions
+        That will be recorded.
     """
     for name, dtype in PICTURES.items():
         file.create_dataset(
@@ -177,7 +276,7 @@ def create_datasets(file: h5py.File, height: int, width: int) -> None:
             fletcher32=True,
             **hdf5plugin.Blosc2(cname="zstd", clevel=1, filters=hdf5plugin.Blosc2.BITSHUFFLE),
         )
-    for name, dtype in TABLES.items():
+    for name, dtype in tables_of(regions).items():
         file.create_dataset(
             name,
             (0,),
@@ -185,7 +284,7 @@ def create_datasets(file: h5py.File, height: int, width: int) -> None:
             maxshape=(None,),
             chunks=(TABLE_ROWS,),
             fletcher32=True,
-            fillvalue=_unwritten(dtype),
+            fillvalue=unwritten(dtype),
         )
     file.attrs["complete"] = np.int64(0)
     file.attrs["ended"] = np.array(b"", f"S{TEXT_BYTES}")
@@ -209,73 +308,11 @@ def append(dataset: h5py.Dataset, rows: ArrayLike) -> None:
     dataset[start:] = values
 
 
-def stored_rows(table: h5py.Dataset) -> int:
-    """Return how many rows of `table` can be in the file, whatever length it claims.
-
-    A writer that ends during a flush, by a kill or a full disk, may have stored the length of a
-    table but not its rows.
-    """
-    return int(min(len(table), table.id.get_num_chunks() * TABLE_ROWS))
-
-
-def is_written(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which rows of a table hold something, (n,); the others are as a crash left them."""
-    key = rows["time_s"] if rows.dtype.names else rows
-    if key.dtype.kind == "S":
-        return np.ones(len(rows), bool)
-    written: NDArray[np.bool_] = (
-        ~np.isnan(key) if key.dtype.kind == "f" else key != _unwritten(key.dtype)
-    )
-    return written
-
-
-def read_table(table: h5py.Dataset) -> NDArray[Any]:
-    """Read a table up to its first row that was not written, (n,)."""
-    rows: NDArray[Any] = table[: stored_rows(table)]
-    unwritten = np.flatnonzero(~is_written(rows))
-    return rows[: unwritten[0]] if len(unwritten) else rows
-
-
-def check_datasets(file: h5py.File, path: Path, *, finished: bool) -> None:
-    """Refuse a file whose datasets are missing, malformed, or point outside the file.
-
-    HDF5 follows soft and external links, external storage and virtual datasets without a word
-    (CVE-2026-1669), so every component of every path is looked at before it is opened.
-
-    Parameters
-    ----------
-    path
-        Named in the message.
-    finished
-        Whether the recording was finished, so that every row claimed must be there.
-
-    Raises
-    ------
-    FormatError
-        If anything is not as `create_datasets` makes it.
-    """
-    for name, dtype in (PICTURES | TABLES).items():
-        dataset = _inner_dataset(file, name, path)
-        if dataset.dtype != dtype:
-            raise _malformed(path, name, f"has type {dataset.dtype}, not {dtype}")
-        _check_storage(dataset, name, path)
-        if name in PICTURES:
-            _check_picture(dataset, name, path)
-            held = int(dataset.id.get_num_chunks())
-        else:
-            _check_table(dataset, name, path)
-            held = stored_rows(dataset)
-        if finished and len(dataset) > held:
-            raise _malformed(path, name, f"claims {len(dataset)} rows that are not in the file")
-    if file["frames/counts"].shape[1:] != file["labels/labels"].shape[1:]:
-        raise _malformed(path, "labels/labels", "differs in size from the frames")
-
-
-def _unwritten(dtype: np.dtype[Any]) -> NDArray[Any]:
+def unwritten(dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return the value that a row has until it is written, and never afterwards."""
     value = np.zeros((), dtype)
     if dtype.names:
-        value["time_s"] = np.nan
+        value[key_field(dtype)] = np.nan
     elif dtype.kind == "f":
         value[...] = np.nan
     elif dtype.kind == "i":
@@ -285,50 +322,6 @@ def _unwritten(dtype: np.dtype[Any]) -> NDArray[Any]:
     return value
 
 
-def _inner_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
-    group: h5py.Group = file
-    *groups, last = name.split("/")
-    for part in (*groups, last):
-        kind = group.get(part, getclass=True, getlink=True)
-        if kind is None:
-            raise _malformed(path, name, "is missing")
-        if kind is not h5py.HardLink:
-            raise _malformed(path, name, "is a link to somewhere else")
-        item = group[part]
-        wanted = h5py.Dataset if part is last else h5py.Group
-        if not isinstance(item, wanted):
-            raise _malformed(path, name, f"is not a {wanted.__name__.lower()}")
-        group = item
-    return group
-
-
-def _check_storage(dataset: h5py.Dataset, name: str, path: Path) -> None:
-    plist = dataset.id.get_create_plist()
-    if dataset.is_virtual or plist.get_external_count():
-        raise _malformed(path, name, "takes its values from another file")
-    if dataset.chunks is None:
-        raise _malformed(path, name, "is not stored in chunks")
-    filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
-    if not filters <= _FILTERS or (name in TABLES and filters - {h5py.h5z.FILTER_FLETCHER32}):
-        raise _malformed(path, name, f"is packed by filters {sorted(filters)} of no session")
-
-
-def _check_picture(dataset: h5py.Dataset, name: str, path: Path) -> None:
-    if dataset.ndim != 3 or dataset.chunks != (1, *dataset.shape[1:]):
-        raise _malformed(path, name, f"has shape {dataset.shape} in chunks of {dataset.chunks}")
-    if not all(0 < side <= MAX_SIDE_PX for side in dataset.shape[1:]):
-        raise _malformed(path, name, f"has pictures of {dataset.shape[1:]} pixels")
-
-
-def _check_table(dataset: h5py.Dataset, name: str, path: Path) -> None:
-    if dataset.ndim != 1 or dataset.chunks != (TABLE_ROWS,):
-        raise _malformed(path, name, f"has shape {dataset.shape} in chunks of {dataset.chunks}")
-    if dataset.id.get_storage_size() > path.stat().st_size:
-        raise _malformed(path, name, "is larger than the file")
-
-
-def _malformed(path: Path, name: str, fault: str) -> FormatError:
-    return FormatError(
-        f"{path}: dataset “{name}” {fault}; this is no session file of version "
-        f"{FORMAT_VERSION}, so copy it again from its source"
-    )
+def key_field(dtype: np.dtype[Any]) -> str:
+    """Return the field of a compound table that is NaN until a row is written."""
+    return "begin_s" if "begin_s" in (dtype.names or ()) else "time_s"

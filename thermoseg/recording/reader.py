@@ -1,7 +1,7 @@
 """Reads session files, finished or not, and trusts nothing in them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,23 +16,28 @@ from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.radiometry import Radiometry, radiometry_from_dict
 from thermoseg.recording.crashed import view_as_closed
 from thermoseg.recording.layout import (
+    CLOCKS,
     COUNTS,
     FORMAT,
     FORMAT_VERSION,
     GAP_CAUSES,
-    REGIONS,
+    HEADER_DEFAULTS,
+    MAX_REGIONS,
     SAMPLE,
     SUFFIX,
     SessionNames,
-    check_datasets,
-    read_table,
+    samples_of,
+    tables_of,
 )
-from thermoseg.recording.recorder import ModelIdentity, is_being_recorded
+from thermoseg.recording.marker import is_being_recorded
+from thermoseg.recording.tables import check_datasets, find_dataset, read_table
 
 T = TypeVar("T", bound=str | int | float)
+J = TypeVar("J", list[Any], dict[str, Any])
 
 HDF5_ERRORS: Final = (
     OSError,
@@ -68,6 +73,22 @@ class SessionEvent:
     time_s: float
     wall_time: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMarker:
+    """A stretch of a session that somebody named."""
+
+    begin_s: float
+    """On the clock of the frames."""
+    duration_s: float
+    """0 for a moment; NaN where its end was not marked."""
+    wall_time: float
+    """Of the beginning, seconds since 1970-01-01 UTC."""
+    kind: str
+    label: str
+    source: str
+    """Who marked it: a key, a stream, another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +167,21 @@ class Recording:
     def model(self) -> ModelIdentity | None:
         """The network that labelled the frames, None if none did."""
         return self._model
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that have a trace here, in the order of the file."""
+        return self._regions
+
+    @property
+    def study(self) -> Mapping[str, str | float]:
+        """Study and participant fields, by name; empty if none were given."""
+        return self._study
+
+    @property
+    def format_version(self) -> str:
+        """Of the file, such as “1.1”."""
+        return self._format_version
 
     @property
     def session_id(self) -> str:
@@ -229,14 +265,15 @@ class Recording:
         Raises
         ------
         ValueError
-            If no region has this name.
+            If the file has no region of this name.
         FormatError
             If the table is damaged.
         """
-        if region not in REGIONS:
-            raise ValueError(f"no region is called “{region}”; known are {', '.join(REGIONS)}")
-        with _named(self.path):
-            stored = read_table(self._file[f"samples/{region}"])
+        if region not in self._regions:
+            raise ValueError(
+                f"no region is called “{region}”; known are {', '.join(self._regions)}"
+            )
+        stored = self.table(samples_of(region))
         reasons = np.array([*self._reasons, UNKNOWN_REASON])
         codes = np.minimum(stored["reason"], len(self._reasons))
         names = [name for name in SAMPLE.names or () if name not in ("valid", "reason")]
@@ -248,12 +285,61 @@ class Recording:
         samples["reason"] = reasons[codes]
         return samples
 
+    def table(self, name: str) -> NDArray[Any]:
+        """Read one of the tables of `thermoseg.recording.layout`, such as `breathing`.
+
+        Returns
+        -------
+        (n,) of the type it has there; empty if the file has no such table.
+
+        Raises
+        ------
+        FormatError
+            If it is damaged.
+        """
+        dtype = tables_of(self._regions)[name]
+        with _named(self.path):
+            return read_table(find_dataset(self._file, name, self.path), dtype)
+
+    def clock(self, name: str) -> NDArray[np.float64]:
+        """Read the time of each frame on another clock than the session's, (n,), seconds.
+
+        Parameters
+        ----------
+        name
+            One of `thermoseg.recording.layout.CLOCKS`.
+
+        Returns
+        -------
+        NaN where it is unknown.
+        """
+        if name not in CLOCKS:
+            raise ValueError(f"no clock is called “{name}”; known are {', '.join(CLOCKS)}")
+        times_s = np.full(len(self), nan)
+        stored = self.table(name)[: len(self)]
+        times_s[: len(stored)] = stored
+        return times_s
+
+    @cached_property
+    def markers(self) -> tuple[SessionMarker, ...]:
+        """What was marked, in the order of the file."""
+        return tuple(
+            SessionMarker(
+                begin_s=float(row["begin_s"]),
+                duration_s=float(row["duration_s"]),
+                wall_time=float(row["wall_time"]),
+                kind=row["kind"].decode("utf-8", "replace"),
+                label=row["label"].decode("utf-8", "replace"),
+                source=row["source"].decode("utf-8", "replace"),
+            )
+            for row in self.table("markers")
+        )
+
     @cached_property
     def events(self) -> tuple[SessionEvent, ...]:
         """What was noted, in order; of an unfinished recording from the file beside it."""
-        with _named(self.path):
-            rows = read_table(self._file["events"])
-        if not self._complete:
+        rows = self.table("events")
+        if not self._complete and not len(rows):
             return read_event_lines(SessionNames(self.path).events)
         return tuple(
             SessionEvent(
@@ -267,8 +353,7 @@ class Recording:
     @cached_property
     def gaps(self) -> tuple[Gap, ...]:
         """Where frames are missing, in order."""
-        with _named(self.path):
-            rows = read_table(self._file["gaps"])
+        rows = self.table("gaps")
         return tuple(
             Gap(
                 int(row["index_before"]),
@@ -289,17 +374,13 @@ class Recording:
 
     @cached_property
     def _reasons(self) -> list[str]:
-        with _named(self.path):
-            return [
-                reason.decode("utf-8", "replace") for reason in read_table(self._file["reasons"])
-            ]
+        return [reason.decode("utf-8", "replace") for reason in self.table("reasons")]
 
     @cached_property
     def _label_rows(self) -> dict[tuple[int, float], int]:
-        with _named(self.path):
-            indices = read_table(self._file["labels/frame_index"])
-            times_s = read_table(self._file["labels/time_s"])
-        rows = min(len(indices), len(times_s), len(self._file["labels/labels"]))
+        indices, times_s = self.table("labels/frame_index"), self.table("labels/time_s")
+        pictures = find_dataset(self._file, "labels/labels", self.path)
+        rows = min(len(indices), len(times_s), 0 if pictures is None else len(pictures))
         rows = self._sound_rows("labels/labels", rows)
         keys = zip(indices[:rows].tolist(), times_s[:rows].tolist(), strict=True)
         return {key: row for row, key in enumerate(keys)}
@@ -334,6 +415,11 @@ class Recording:
             *(attributes.text(f"model_{part}") for part in ("name", "sha256", "backend"))
         )
         self._model = model if model.name else None
+        self._format_version = (
+            f"{attributes.integer('format_version')}.{attributes.integer('format_minor')}"
+        )
+        self._regions = attributes.regions()
+        self._study = attributes.study()
         self._complete = attributes.integer("complete") == 1
         self._ended = attributes.text("ended")
         height, width = self._file["frames/counts"].shape[1:]
@@ -365,20 +451,23 @@ class Recording:
             ) from error
 
     def _read_tables(self) -> None:
-        names = ("index", "time_s", "wall_time", "flags")
-        *tables, flags = (read_table(self._file[f"frames/{name}"]) for name in names)
+        names = [f"frames/{name}" for name in ("index", "time_s", "wall_time", "flags")]
+        tables = {name: self.table(name) for name in names}
+        present = [len(tables[name]) for name in names if name in self._file]
         # A crash may come between the growth of one table and of the next.
-        rows = min(len(self._file["frames/counts"]), len(flags), *(len(t) for t in tables))
-        rows = self._sound_rows("frames/counts", rows)
-        for table in (*tables, flags):
+        rows = self._sound_rows("frames/counts", min(len(self._file["frames/counts"]), *present))
+        for name, absent in (("frames/wall_time", nan), ("frames/flags", 0)):
+            if name not in self._file:
+                tables[name] = np.full(rows, absent, tables[name].dtype)
+        for table in tables.values():
             table.flags.writeable = False
-        self.indices: NDArray[np.int64] = tables[0][:rows]
+        self.indices: NDArray[np.int64] = tables["frames/index"][:rows]
         """(n,), numbers given by the camera."""
-        self.times_s: NDArray[np.float64] = tables[1][:rows]
+        self.times_s: NDArray[np.float64] = tables["frames/time_s"][:rows]
         """(n,), seconds since the camera was opened."""
-        self.wall_times: NDArray[np.float64] = tables[2][:rows]
-        """(n,), seconds since 1970-01-01 UTC."""
-        self.flags: NDArray[np.uint16] = flags[:rows]
+        self.wall_times: NDArray[np.float64] = tables["frames/wall_time"][:rows]
+        """(n,), seconds since 1970-01-01 UTC; NaN where the file has none."""
+        self.flags: NDArray[np.uint16] = tables["frames/flags"][:rows]
         """(n,), values of `FrameFlag`."""
         self._info = CameraInfo(*self._camera, frame_count=rows)
         self._counts = self._read_counts(rows)
@@ -426,8 +515,46 @@ class Attributes:
         """Return a whole number; see `value`."""
         return self.value(name, int)
 
+    def regions(self) -> tuple[str, ...]:
+        """Return the names of the regions that have a table of samples.
+
+        Raises
+        ------
+        FormatError
+            If they are no names.
+        """
+        names = self._json("regions", list)
+        sound = all(isinstance(name, str) and name.isidentifier() for name in names)
+        if not sound or len(set(names)) < len(names) or len(names) > MAX_REGIONS:
+            raise self._unusable("regions")
+        return tuple(names)
+
+    def study(self) -> dict[str, str | float]:
+        """Return the study and participant fields.
+
+        Raises
+        ------
+        FormatError
+            If they are anything but texts and numbers by name.
+        """
+        fields = self._json("study", dict)
+        if not all(isinstance(value, str | int | float) for value in fields.values()):
+            raise self._unusable("study")
+        return fields
+
+    def _json(self, name: str, kind: type[J]) -> J:
+        try:
+            value = json.loads(self.text(name))
+        except (ValueError, RecursionError) as error:
+            raise self._unusable(name) from error
+        if not isinstance(value, kind):
+            raise self._unusable(name)
+        return value
+
     def _get(self, name: str) -> object:
         try:
+            if name in HEADER_DEFAULTS and name not in self._attributes:
+                return HEADER_DEFAULTS[name]
             if name not in self._attributes or self._attributes.get_id(name).shape != ():
                 raise self._unusable(name)
             value: object = self._attributes[name]
@@ -461,14 +588,23 @@ def open_session(path: Path) -> h5py.File:
             found = attributes.integer("format_version")
             if found != FORMAT_VERSION:
                 raise FormatError(
-                    f"{path} has format version {found} but this program reads {FORMAT_VERSION}; "
-                    "open it with the program version that wrote it"
+                    f"{path} has format version {found} and this program reads {FORMAT_VERSION}; "
+                    f"open it with {_writer(attributes)} or a newer one"
                 )
-            check_datasets(file, path, finished=attributes.integer("complete") == 1)
+            finished = attributes.integer("complete") == 1
+            check_datasets(file, path, attributes.regions(), finished=finished)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def _writer(attributes: Attributes) -> str:
+    """Name the program that wrote a file of another major version, whatever that is like."""
+    try:
+        return attributes.text("program")
+    except FormatError:
+        return "the program that wrote it"
 
 
 def read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:

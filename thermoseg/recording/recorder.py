@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,20 +23,24 @@ import psutil
 
 from thermoseg.errors import RecordingError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.radiometry import radiometry_to_dict
 from thermoseg.recording.layout import (
     FORMAT,
+    FORMAT_MINOR,
     FORMAT_VERSION,
     MAX_SIDE_PX,
     REASON_BYTES,
     REGIONS,
+    SAMPLE_FIELDS,
+    STUDY_BYTES,
     SUFFIX,
     TEXT_BYTES,
     SessionNames,
     encode_text,
 )
+from thermoseg.recording.marker import is_being_recorded
 from thermoseg.recording.ring import (
-    MAX_SAMPLES,
     MESSAGE,
     Kind,
     RingGeometry,
@@ -68,15 +74,6 @@ NETWORK_FILE_SYSTEMS: Final = frozenset(
     | {"fuse.sshfs", "fuse.smbnetfs", "fuse.glusterfs", "fuse.rclone", "fuse.davfs", "afpfs"}
 )
 """HDF5 gives no guarantee for a file that is written there."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """Which network labelled a recording."""
-
-    name: str
-    sha256: str
-    backend: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +139,9 @@ class Recorder:
         address: str,
         model: ModelIdentity | None,
         limits: DiskLimits | None = None,
+        *,
+        study: Mapping[str, str | float] = MappingProxyType({}),
+        regions: Sequence[str] = REGIONS,
     ) -> None:
         """Prepare to record; nothing is touched before `start`.
 
@@ -153,10 +153,21 @@ class Recorder:
             Of the camera, as given by the user.
         limits
             For tests and small disks.
+        study
+            Study and participant fields, by name.
+        regions
+            Whose samples are recorded; the names stand in the file.
+
+        Raises
+        ------
+        RecordingError
+            If the study fields take too much room.
         """
         self._names = SessionNames(path.absolute())
         self._info = info
+        self._regions = tuple(regions)
         self._attributes = _attributes(info, address, model)
+        self._attributes |= {"regions": json.dumps(self._regions), "study": _study_text(study)}
         self._limits = limits or DiskLimits()
         self._lock = threading.Lock()
         self._stop_lock = threading.Lock()
@@ -192,7 +203,7 @@ class Recorder:
         if self._process is not None:
             raise RecordingError(f"{self.path} is being recorded already; make a new recorder")
         self._check_place()
-        geometry = _geometry(self._info)
+        geometry = _geometry(self._info, len(self._regions))
         memory = SharedMemory.create(geometry)
         descriptors = (memory.token,) if isinstance(memory.token, int) else ()
         try:
@@ -201,6 +212,7 @@ class Recorder:
                 path=str(self.path),
                 attributes=self._attributes,
                 geometry=geometry,
+                regions=self._regions,
                 token=memory.token,
                 parent=os.getpid(),
                 stop_bytes=self._limits.stop_bytes,
@@ -253,6 +265,7 @@ class Recorder:
             target["index"], target["flags"] = frame.index, int(frame.flags | self._gap)
             self._gap = FrameFlag.NONE
             target["time_s"], target["wall_time"] = frame.time_s, frame.wall_time
+            target["monotonic_s"] = time.monotonic()
             target["dropped"], target["missed"] = self._dropped, self._missed
             target["refused"] = self._refused
             memory.frames.give(slot)
@@ -279,11 +292,14 @@ class Recorder:
             target["labels"] = labels
             target["frame_index"] = result.segmentation.frame_index
             target["time_s"] = result.frame.time_s
-            known = [sample for sample in result.samples if sample.region in REGIONS]
+            known = [sample for sample in result.samples if sample.region in self._regions]
             if len(known) < len(result.samples):
-                self._warn("regions", "regions of no session file are not recorded")
-            target["sample_count"] = len(known[:MAX_SAMPLES])
+                self._warn(
+                    "regions", "some regions are not recorded: they have no table in %s", self.path
+                )
+            target["sample_count"] = len(known)
             for row, sample in zip(target["samples"], known, strict=False):
+                row["region"] = self._regions.index(sample.region)
                 _fill_sample(row, sample)
             memory.results.give(slot)
             self._tell(Kind.RESULT, slot)
@@ -527,18 +543,6 @@ class Recorder:
         return warning
 
 
-def is_being_recorded(path: Path) -> bool:
-    """Tell whether a living process still writes the session file `path`."""
-    try:
-        marker = json.loads(SessionNames(path).marker.read_text())
-        process = psutil.Process(int(marker["pid"]))
-        # A younger process of the same number is not the one that made the marker.
-        old_enough = process.create_time() <= float(marker["started"]) + 1
-        return old_enough and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return False
-
-
 def _start_writer(job: WriterJob, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
     root = Path(__file__).parents[2]
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
@@ -559,6 +563,16 @@ def _start_writer(job: WriterJob, descriptors: tuple[int, ...]) -> subprocess.Po
     return process
 
 
+def _study_text(study: Mapping[str, str | float]) -> str:
+    text = json.dumps(dict(study), ensure_ascii=False)
+    if len(text.encode()) > STUDY_BYTES:
+        raise RecordingError(
+            f"the study fields take {len(text.encode())} bytes and a session file has room for "
+            f"{STUDY_BYTES}; shorten them, or keep long notes in a file of their own"
+        )
+    return text
+
+
 def _attributes(
     info: CameraInfo, address: str, model: ModelIdentity | None
 ) -> dict[str, str | int | float]:
@@ -570,6 +584,7 @@ def _attributes(
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
+        "format_minor": FORMAT_MINOR,
         "session_id": str(uuid.uuid4()),
         "program": program,
         "created": datetime.now().astimezone().isoformat(),
@@ -587,21 +602,19 @@ def _attributes(
     }
 
 
-def _geometry(info: CameraInfo) -> RingGeometry:
+def _geometry(info: CameraInfo, regions: int) -> RingGeometry:
     """Size the rings for `RING_S` of frames and half of it of results, within `RING_BYTES`."""
-    one = RingGeometry(info.height, info.width, 1, 1)
+    one = RingGeometry(info.height, info.width, 1, 1, regions)
     bytes_each = one.frame_dtype.itemsize + one.result_dtype.itemsize / 2
     affordable = max(int(RING_BYTES / bytes_each), 2)
     wanted = min(max(ceil(info.rate_hz * RING_S), MIN_SLOTS), MAX_SLOTS)
     frames = min(wanted, affordable)
-    return RingGeometry(info.height, info.width, frames, max(frames // 2, 2))
+    return RingGeometry(info.height, info.width, frames, max(frames // 2, 2), regions)
 
 
 def _fill_sample(row: "np.void", sample: "RoiSample") -> None:
-    row["region"] = REGIONS.index(sample.region)
-    row["time_s"], row["pixels"], row["valid"] = sample.time_s, sample.pixels, sample.valid
-    row["mean_c"], row["sd_k"] = sample.mean_c, sample.sd_k
-    row["min_c"], row["max_c"] = sample.min_c, sample.max_c
+    for field in SAMPLE_FIELDS:
+        row[field.name] = getattr(sample, field.name)
     row["reason"] = encode_text(sample.reason, REASON_BYTES)
 
 

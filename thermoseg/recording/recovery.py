@@ -23,7 +23,6 @@ from thermoseg.recording.layout import (
     LIBVER,
     MARKER_SUFFIX,
     REASON_BYTES,
-    REGIONS,
     SUFFIX,
     TABLE_ROWS,
     TEXT_BYTES,
@@ -31,10 +30,11 @@ from thermoseg.recording.layout import (
     append,
     create_datasets,
     encode_text,
-    is_written,
+    samples_of,
     set_closing_attributes,
-    stored_rows,
+    tables_of,
 )
+from thermoseg.recording.marker import is_being_recorded
 from thermoseg.recording.reader import (
     HDF5_ERRORS,
     UNKNOWN_REASON,
@@ -44,7 +44,7 @@ from thermoseg.recording.reader import (
     read_event_lines,
     read_picture,
 )
-from thermoseg.recording.recorder import is_being_recorded
+from thermoseg.recording.tables import find_dataset, is_written, read_rows, stored_rows
 
 RECOVERED_SUFFIX: Final = ".recovered" + SUFFIX
 RECOVERED: Final = "recovered after a crash or damage"
@@ -121,20 +121,22 @@ class _Copy:
         self._copy = copy
         self._path = path
         self._attributes = Attributes(source, path)
+        self._regions = self._attributes.regions()
+        self._types = tables_of(self._regions)
 
     def make(self) -> None:
         """Fill the empty file."""
         for name, kind in HEADER.items():
             self._copy.attrs[name] = self._attributes.value(name, kind)
         height, width = self._source["frames/counts"].shape[1:]
-        create_datasets(self._copy, height, width)
+        create_datasets(self._copy, height, width, self._regions)
         kept, damaged = self._copy_pictures(
             "frames/counts", ("index", "time_s", "wall_time", "flags")
         )
         self._copy_pictures("labels/labels", ("frame_index", "time_s"))
-        for region in REGIONS:
-            rows, readable = self._read_table(f"samples/{region}")
-            append(self._copy[f"samples/{region}"], rows[readable])
+        for name in (*map(samples_of, self._regions), "markers", "breathing", "perspiration"):
+            rows, readable = self._read_table(name)
+            append(self._copy[name], rows[readable])
         reasons, readable = self._read_table("reasons")
         reasons[~readable] = encode_text(UNKNOWN_REASON, REASON_BYTES)
         append(self._copy["reasons"], reasons)
@@ -168,14 +170,17 @@ class _Copy:
 
         Rows at the end that the crash has kept from being written are left out.
         """
-        dataset = self._source[name]
+        dtype = self._types[name]
+        dataset = find_dataset(self._source, name, self._path)
+        if dataset is None:
+            return np.empty(0, dtype), np.empty(0, bool)
         count = stored_rows(dataset)
-        values = np.zeros(count, dataset.dtype)
+        values = np.zeros(count, dtype)
         damaged = np.zeros(count, bool)
         for start in range(0, count, TABLE_ROWS):
             chunk = slice(start, min(start + TABLE_ROWS, count))
             try:
-                values[chunk] = dataset[chunk]
+                values[chunk] = read_rows(dataset, chunk, dtype)
             except HDF5_ERRORS:
                 damaged[chunk] = True
         written = is_written(values)

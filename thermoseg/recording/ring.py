@@ -21,26 +21,19 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.recording.layout import REASON_BYTES, REGIONS, TEXT_BYTES
+from thermoseg.recording.layout import REASON_BYTES, SAMPLE_FIELDS, TEXT_BYTES
 
-MAX_SAMPLES: Final = len(REGIONS)
-"""Region samples in one result."""
 EVENT_SLOTS: Final = 64
 _ALIGNMENT: Final = 64
 
 _SAMPLE: Final = np.dtype(
     [
         ("region", "<i4"),
-        ("time_s", "<f8"),
-        ("pixels", "<i4"),
-        ("mean_c", "<f8"),
-        ("min_c", "<f8"),
-        ("max_c", "<f8"),
-        ("sd_k", "<f8"),
-        ("valid", "u1"),
+        *((field.name, field.type) for field in SAMPLE_FIELDS),
         ("reason", f"S{REASON_BYTES}"),
     ]
 )
+"""`region` counts in the order of the session's regions."""
 _EVENT: Final = np.dtype(
     [("time_s", "<f8"), ("wall_time", "<f8"), ("text", f"S{TEXT_BYTES}")], align=True
 )
@@ -91,6 +84,8 @@ class RingGeometry:
     """Of the pictures, pixels."""
     frame_slots: int
     result_slots: int
+    regions: int
+    """How many are recorded, and so the most samples in one result."""
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
@@ -101,6 +96,7 @@ class RingGeometry:
                 ("index", "<i8"),
                 ("time_s", "<f8"),
                 ("wall_time", "<f8"),
+                ("monotonic_s", "<f8"),
                 ("flags", "<i8"),
                 ("dropped", "<i8"),
                 ("missed", "<i8"),
@@ -118,7 +114,7 @@ class RingGeometry:
                 ("frame_index", "<i8"),
                 ("time_s", "<f8"),
                 ("sample_count", "<i8"),
-                ("samples", _SAMPLE, (MAX_SAMPLES,)),
+                ("samples", _SAMPLE, (self.regions,)),
             ],
             align=True,
         )

@@ -31,14 +31,15 @@ from thermoseg.recording.layout import (
     GAP_CAUSES,
     LIBVER,
     MAX_REASONS,
-    REGIONS,
     SAMPLE,
+    SAMPLE_FIELDS,
     STOPPED,
     TEXT_BYTES,
     SessionNames,
     append,
     create_datasets,
     encode_text,
+    samples_of,
     set_closing_attributes,
 )
 from thermoseg.recording.ring import MESSAGE, Kind, RingGeometry, SharedMemory, WriterState
@@ -65,6 +66,8 @@ class WriterJob:
     attributes: dict[str, str | int | float]
     """Of the file, written before anything else."""
     geometry: RingGeometry
+    regions: tuple[str, ...]
+    """Names, in the order in which samples count them."""
     token: int | str
     """Of the shared memory."""
     parent: int
@@ -80,7 +83,8 @@ class WriterJob:
     def from_json(cls, line: bytes) -> Self:
         """Read the line of `to_json`."""
         fields = json.loads(line)
-        return cls(**{**fields, "geometry": RingGeometry(**fields["geometry"])})
+        geometry, regions = RingGeometry(**fields["geometry"]), tuple(fields["regions"])
+        return cls(**{**fields, "geometry": geometry, "regions": regions})
 
 
 class SessionWriter:
@@ -95,6 +99,7 @@ class SessionWriter:
             If it exists already or cannot be written.
         """
         self._names = SessionNames(Path(job.path))
+        self._regions = job.regions
         self._memory = memory
         self._file = _new_file(job)
         self._file.swmr_mode = True
@@ -140,6 +145,7 @@ class SessionWriter:
         self._add_row("frames/time_s", time_s)
         self._add_row("frames/wall_time", float(slot["wall_time"]))
         self._add_row("frames/flags", flags)
+        self._add_row("frames/monotonic_s", float(slot["monotonic_s"]))
         self._last_index, self._last_time_s = index, time_s
         self._unflushed_from_s = min(self._unflushed_from_s, time_s)
         self._written += 1
@@ -153,11 +159,11 @@ class SessionWriter:
         self._add_row("labels/time_s", time_s)
         for sample in slot["samples"][: int(slot["sample_count"])]:
             row = np.zeros((), SAMPLE)
-            for name in ("time_s", "pixels", "mean_c", "min_c", "max_c", "sd_k", "valid"):
-                row[name] = sample[name]
+            for field in SAMPLE_FIELDS:
+                row[field.name] = sample[field.name]
             row["frame_index"] = index
             row["reason"] = self._reason_code(bytes(sample["reason"]))
-            self._add_row(f"samples/{REGIONS[sample['region']]}", row)
+            self._add_row(samples_of(self._regions[sample["region"]]), row)
 
     def add_event(self, slot: NDArray[Any]) -> None:
         """Write the event in `slot` to the line file at once; it enters the session at the end."""
@@ -261,7 +267,7 @@ def _new_file(job: WriterJob) -> h5py.File:
     file = h5py.File(nameless, "w", libver=LIBVER)
     for name, value in job.attributes.items():
         file.attrs[name] = value
-    create_datasets(file, job.geometry.height, job.geometry.width)
+    create_datasets(file, job.geometry.height, job.geometry.width, job.regions)
     append(file["reasons"], [b""])
     file.close()
     nameless.rename(path)

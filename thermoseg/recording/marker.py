@@ -1,0 +1,47 @@
+"""The marker beside a session file that is being written: `NAME.h5.RECORDING`.
+
+It keeps two recorders from one file, tells readers whether a living process still writes it, and
+is what a crash leaves behind.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+from thermoseg.recording.layout import SessionNames
+
+
+def claim_marker(path: Path) -> None:
+    """Make the marker of the session `path`, for this process; a stale one is replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If a living process records it.
+    OSError
+        If it cannot be written.
+    """
+    marker = SessionNames(path).marker
+    if marker.exists() and not is_being_recorded(path):
+        marker.unlink()
+    with marker.open("x") as file:
+        json.dump(_owner(), file)
+
+
+def is_being_recorded(path: Path) -> bool:
+    """Tell whether a living process still writes the session file `path`."""
+    try:
+        marker = json.loads(SessionNames(path).marker.read_text())
+        process = psutil.Process(int(marker["pid"]))
+        # A younger process of the same number is not the one that made the marker.
+        old_enough = process.create_time() <= float(marker["started"]) + 1
+        return old_enough and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return False
+
+
+def _owner() -> dict[str, float]:
+    return {"pid": os.getpid(), "started": time.time()}

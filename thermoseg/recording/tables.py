@@ -1,0 +1,205 @@
+"""Finds and reads the datasets of a session file, whoever made it, and trusts nothing in them.
+
+HDF5 follows soft and external links, external storage and virtual datasets without a word
+(CVE-2026-1669), so every component of every path is looked at before it is opened.  What a file
+holds beyond the names known here is never opened.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.errors import FormatError
+from thermoseg.recording.layout import (
+    CLOCKS,
+    FORMAT_VERSION,
+    MAX_SIDE_PX,
+    PICTURES,
+    REQUIRED,
+    TABLE_ROWS,
+    key_field,
+    tables_of,
+    unwritten,
+)
+
+MAX_TEXT_BYTES: Final = 4096
+"""A text field that is longer comes from a damaged or hostile file."""
+_BLOSC2: Final = 32026
+"""Registered number of the filter at The HDF Group."""
+_FILTERS: Final = {
+    h5py.h5z.FILTER_DEFLATE,
+    h5py.h5z.FILTER_SHUFFLE,
+    h5py.h5z.FILTER_FLETCHER32,
+    _BLOSC2,
+}
+
+
+def check_datasets(file: h5py.File, path: Path, regions: Sequence[str], *, finished: bool) -> None:
+    """Refuse a file whose datasets are malformed or point outside the file, or that lacks frames.
+
+    Parameters
+    ----------
+    path
+        Named in the message.
+    regions
+        Whose tables of samples belong to the session.
+    finished
+        Whether the recording was finished, so that every row claimed must be there.
+
+    Raises
+    ------
+    FormatError
+        If a dataset cannot be what its name says.
+    """
+    tables = tables_of(regions)
+    for name, dtype in (PICTURES | tables).items():
+        dataset = find_dataset(file, name, path)
+        if dataset is None:
+            if name in REQUIRED:
+                raise _malformed(path, name, "is missing")
+            continue
+        if not _fits(dataset.dtype, dtype):
+            raise _malformed(path, name, f"has type {dataset.dtype}, not {dtype}")
+        _check_storage(dataset, name, path)
+        if name in PICTURES:
+            _check_picture(dataset, name, path)
+            held = int(dataset.id.get_num_chunks())
+        else:
+            _check_table(dataset, name, path)
+            held = stored_rows(dataset)
+        if finished and len(dataset) > held:
+            raise _malformed(path, name, f"claims {len(dataset)} rows that are not in the file")
+    labels = find_dataset(file, "labels/labels", path)
+    if labels is not None and file["frames/counts"].shape[1:] != labels.shape[1:]:
+        raise _malformed(path, "labels/labels", "differs in size from the frames")
+
+
+def find_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset | None:
+    """Return the dataset `name`, None if the file has none of this name.
+
+    Raises
+    ------
+    FormatError
+        If it, or a group on the way to it, is a link or of another kind.
+    """
+    group: h5py.Group = file
+    *groups, last = name.split("/")
+    for part in (*groups, last):
+        kind = group.get(part, getclass=True, getlink=True)
+        if kind is None:
+            return None
+        if kind is not h5py.HardLink:
+            raise _malformed(path, name, "is a link to somewhere else")
+        item = group[part]
+        wanted = h5py.Dataset if part is last else h5py.Group
+        if not isinstance(item, wanted):
+            raise _malformed(path, name, f"is not a {wanted.__name__.lower()}")
+        group = item
+    return group
+
+
+def stored_rows(table: h5py.Dataset) -> int:
+    """Return how many rows of `table` can be in the file, whatever length it claims.
+
+    A writer that ends during a flush, by a kill or a full disk, may have stored the length of a
+    table but not its rows.
+    """
+    return int(min(len(table), table.id.get_num_chunks() * TABLE_ROWS))
+
+
+def is_written(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which rows of a table hold something, (n,); the others are as a crash left them."""
+    key = rows[key_field(rows.dtype)] if rows.dtype.names else rows
+    if key.dtype.kind == "S":
+        return np.ones(len(rows), bool)
+    written: NDArray[np.bool_] = (
+        ~np.isnan(key) if key.dtype.kind == "f" else key != unwritten(key.dtype)
+    )
+    return written
+
+
+def read_rows(table: h5py.Dataset, rows: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Read `rows` of `table` as `dtype`, (n,): unknown fields are ignored, missing ones absent.
+
+    Absent is NaN, for whole numbers the least one, for others 0 or no text.
+    """
+    if not dtype.names:
+        plain: NDArray[Any] = table[rows].astype(dtype)
+        return plain
+    known = [name for name in dtype.names if name in table.dtype.names]
+    stored = table.fields(known)[rows]
+    values = np.empty(len(stored), dtype)
+    for name in dtype.names:
+        values[name] = stored[name] if name in known else _absent(dtype[name])
+    return values
+
+
+def read_table(table: h5py.Dataset | None, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Read a table up to its first row that was not written, (n,); empty if there is no table."""
+    if table is None:
+        return np.empty(0, dtype)
+    rows = read_rows(table, slice(0, stored_rows(table)), dtype)
+    if table.name.lstrip("/") in CLOCKS:
+        return rows
+    missing = np.flatnonzero(~is_written(rows))
+    return rows[: missing[0]] if len(missing) else rows
+
+
+def _absent(dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.kind == "u":
+        return np.zeros((), dtype)
+    return unwritten(dtype)
+
+
+def _fits(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
+    """Tell whether a table of type `found` can be read as `wanted`."""
+    if not wanted.names:
+        return bool(found == wanted)
+    if found.names is None or key_field(wanted) not in found.names:
+        return False
+    common = (name for name in wanted.names if name in found.names)
+    return all(_same_kind(found[name], wanted[name]) for name in common)
+
+
+def _same_kind(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
+    """Tell whether every value of one field has its place in the other."""
+    if wanted.kind == "S":
+        return found.kind == "S" and found.itemsize <= MAX_TEXT_BYTES
+    return found.kind == wanted.kind and found.shape == () and found.itemsize <= wanted.itemsize
+
+
+def _check_storage(dataset: h5py.Dataset, name: str, path: Path) -> None:
+    plist = dataset.id.get_create_plist()
+    if dataset.is_virtual or plist.get_external_count():
+        raise _malformed(path, name, "takes its values from another file")
+    if dataset.chunks is None:
+        raise _malformed(path, name, "is not stored in chunks")
+    filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
+    packed = filters - {h5py.h5z.FILTER_FLETCHER32}
+    if not filters <= _FILTERS or (name not in PICTURES and packed):
+        raise _malformed(path, name, f"is packed by filters {sorted(filters)} of no session")
+
+
+def _check_picture(dataset: h5py.Dataset, name: str, path: Path) -> None:
+    if dataset.ndim != 3 or dataset.chunks != (1, *dataset.shape[1:]):
+        raise _malformed(path, name, f"has shape {dataset.shape} in chunks of {dataset.chunks}")
+    if not all(0 < side <= MAX_SIDE_PX for side in dataset.shape[1:]):
+        raise _malformed(path, name, f"has pictures of {dataset.shape[1:]} pixels")
+
+
+def _check_table(dataset: h5py.Dataset, name: str, path: Path) -> None:
+    if dataset.ndim != 1 or dataset.chunks != (TABLE_ROWS,):
+        raise _malformed(path, name, f"has shape {dataset.shape} in chunks of {dataset.chunks}")
+    if dataset.id.get_storage_size() > path.stat().st_size:
+        raise _malformed(path, name, "is larger than the file")
+
+
+def _malformed(path: Path, name: str, fault: str) -> FormatError:
+    return FormatError(
+        f"{path}: dataset “{name}” {fault}; this is no session file of version "
+        f"{FORMAT_VERSION}, so copy it again from its source"
+    )
