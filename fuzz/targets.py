@@ -119,7 +119,8 @@ def _fff_seeds() -> list[bytes]:
 
 def _session_seeds() -> list[bytes]:
     made = _tests("recording/made_frames.py")
-    from thermoseg.recording.recorder import DiskLimits, Recorder
+    from thermoseg.recording.place import DiskLimits
+    from thermoseg.recording.recorder import Recorder
 
     with tempfile.TemporaryDirectory() as folder:
         info = made.made_info(height=12, width=16)

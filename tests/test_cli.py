@@ -20,8 +20,8 @@ from thermoseg.cameras import CameraListing
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.labels import Region
+from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
-from thermoseg.recording.recorder import DiskLimits
 from thermoseg.segment_files import INPUT_SUFFIXES
 
 HEIGHT, WIDTH = 40, 50

@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_written_is_essential(
 def test_a_network_share_is_no_place_for_recordings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("thermoseg.recording.recorder.file_system_of", lambda _folder: "nfs4")
+    monkeypatch.setattr("thermoseg.recording.place.file_system_of", lambda _folder: "nfs4")
 
     assert page(tmp_path)["Recording/Folder"].verdict is Verdict.MISSING
 

@@ -244,7 +244,7 @@ def _computing(torch: dict[str, str], openvino: dict[str, str]) -> Iterator[Find
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
-    from thermoseg.recording.recorder import NETWORK_FILE_SYSTEMS, file_system_of
+    from thermoseg.recording.place import NETWORK_FILE_SYSTEMS, file_system_of
 
     place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     kind = file_system_of(place)

@@ -34,7 +34,8 @@ from thermoseg.errors import (
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmentation, Segmenter
 from thermoseg.latest import Latest
-from thermoseg.recording.recorder import Recorder, RecorderStatus, RecordingSummary
+from thermoseg.recording.recorder import Recorder
+from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.rois import RoiMeter
 from thermoseg.sinks import Outlet, Result, Sink, catch, join_until
 from thermoseg.tally import SessionCounts, Tally

@@ -36,7 +36,7 @@ _NO_FOLDER_SYNC: Final = frozenset((errno.EINVAL, errno.ENOTSUP))
 
 @contextmanager
 def replacing(
-    path: Path, *, suffix: str = PARTIAL_SUFFIX, mode: int | None = None
+    path: Path, *, suffix: str = PARTIAL_SUFFIX, mode: int | None = None, durable: bool = True
 ) -> Iterator[Path]:
     """Give a temporary file to fill, which takes the place of `path` when the block ends well.
 
@@ -49,6 +49,8 @@ def replacing(
         Of the temporary name, for libraries that choose a format by it.
     mode
         Permissions of the file; those of the file that it replaces if None, else the usual ones.
+    durable
+        Whether to wait until file and name are on the disk, which may take seconds on a slow one.
 
     Raises
     ------
@@ -56,15 +58,20 @@ def replacing(
         If the folder is missing, full or may not be written.
     """
     kept = _mode_of(path) if mode is None else mode
-    with _published(path, Path.replace, suffix, kept) as temporary:
+    with _published(path, Path.replace, suffix, kept, durable=durable) as temporary:
         yield temporary
 
 
 @contextmanager
-def creating(path: Path) -> Iterator[Path]:
+def creating(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give a temporary file to fill, which becomes `path` unless that name is taken by then.
 
     As `replacing`, but nothing is ever replaced.
+
+    Parameters
+    ----------
+    durable
+        As that of `replacing`.
 
     Raises
     ------
@@ -75,7 +82,7 @@ def creating(path: Path) -> Iterator[Path]:
     """
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    with _published(path, _take_free_name, PARTIAL_SUFFIX, None) as temporary:
+    with _published(path, _take_free_name, PARTIAL_SUFFIX, None, durable=durable) as temporary:
         yield temporary
 
 
@@ -118,20 +125,26 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _published(
-    path: Path, publish: Callable[[Path, Path], object], suffix: str, mode: int | None
+    path: Path,
+    publish: Callable[[Path, Path], object],
+    suffix: str,
+    mode: int | None,
+    *,
+    durable: bool,
 ) -> Iterator[Path]:
     """Create a file beside `path`; after the block flush it and `publish` it as `path`."""
     temporary, usual_mode = _create_beside(path, suffix, readable=mode is None)
     try:
         yield temporary
-        _flush(temporary, usual_mode if mode is None else mode)
+        _complete(temporary, usual_mode if mode is None else mode, durable=durable)
         publish(temporary, path)
     except BaseException:
         # A disk that takes nothing may not give up anything either, and the first fault counts.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def _create_beside(path: Path, suffix: str, *, readable: bool) -> tuple[Path, int]:
@@ -154,15 +167,16 @@ def _create_beside(path: Path, suffix: str, *, readable: bool) -> tuple[Path, in
     return temporary, usual_mode
 
 
-def _flush(temporary: Path, mode: int) -> None:
-    """Give the file its permissions and bring its content to the disk."""
+def _complete(temporary: Path, mode: int, *, durable: bool) -> None:
+    """Give the file its permissions, and bring its content to the disk if it is to be durable."""
     if sys.platform == "win32":
         descriptor = os.open(temporary, os.O_RDWR)
     else:
         descriptor = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW)
         os.fchmod(descriptor, mode)
     try:
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -18,7 +18,7 @@ from thermoseg.frames import CameraInfo, Frame
 from thermoseg.hotplug import CameraWatch
 from thermoseg.inference.segmenter import ModelIdentity, Segmenter
 from thermoseg.models import list_models
-from thermoseg.recording.recorder import RecorderStatus
+from thermoseg.recording.status import RecorderStatus
 from thermoseg.rois import RoiSample
 from thermoseg.session import Session, SessionEvent
 from thermoseg.sinks import Result

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from thermoseg.recording.recorder import DiskLimits, Recorder
+from thermoseg.recording.place import DiskLimits
+from thermoseg.recording.recorder import Recorder
 
 MADE_FRAMES = Path(__file__).with_name("made_frames.py")
 FULL_DISK = Path(__file__).with_name("full_disk.py")

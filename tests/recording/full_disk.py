@@ -13,8 +13,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from made_frames import MODEL, made_counts, made_frame, made_info
 
+from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
-from thermoseg.recording.recorder import DiskLimits, Recorder
+from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.recovery import recover
 
 

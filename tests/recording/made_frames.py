@@ -73,7 +73,7 @@ def main(path, fork):
     info = made_info(*KILLED_SIZE)
     recorder = Recorder(Path(path), info, "made:", MODEL)
     recorder.start()
-    tell("writer", recorder._process.pid)
+    tell("writer", recorder._writer.pid)
     if fork and os.fork() == 0:
         os.close(1)
         threading.Event().wait(30)
@@ -88,7 +88,7 @@ def main(path, fork):
             recorder.note_event(f"event {index}", frame.time_s)
         status = recorder.status()
         tell(index, status.recorded + status.dropped, time.monotonic())
-        if not safe and status.recorded > 15 and recorder._memory.control["flushed"] > 0:
+        if not safe and status.recorded > 15 and recorder._writer.control["flushed"] > 0:
             safe = True
             tell("safe")
         if status.failed:

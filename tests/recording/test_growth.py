@@ -11,8 +11,9 @@ import pytest
 from thermoseg.errors import FormatError, RecordingError
 from thermoseg.frames import FrameFlag
 from thermoseg.recording.layout import MARKER, TABLES, append
+from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
-from thermoseg.recording.recorder import DiskLimits, Recorder
+from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.recovery import recover
 
 VERSION_1 = Path(__file__).parent / "data" / "version-1.h5.gz"

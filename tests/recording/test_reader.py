@@ -96,7 +96,7 @@ def test_a_growing_file_opens_read_only(made, make_recorder, wait_for):
     for index in range(30):
         recorder.offer(made.made_frame(index, info))
     recorder.note_event("begin", 0.25)
-    wait_for(lambda: recorder._memory.control["flushed"] == 30)
+    wait_for(lambda: recorder._writer.control["flushed"] == 30)
     before = recorder.path.stat()
     with Recording(recorder.path) as recording:
         assert (recording.complete, recording.ended, len(recording)) == (False, "", 30)

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -16,16 +15,19 @@ import pytest
 from thermoseg.errors import RecordingError
 from thermoseg.frames import FrameFlag
 from thermoseg.recording import recorder as recorder_module
-from thermoseg.recording import writer
+from thermoseg.recording import session_writer, writer, writer_process
+from thermoseg.recording.header import describe_session
+from thermoseg.recording.job import WriterJob
 from thermoseg.recording.layout import REGIONS, create_datasets
+from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
-from thermoseg.recording.recorder import DiskLimits, Recorder
+from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.ring import MESSAGE, Kind, SharedMemory
 from thermoseg.rois import ROI_NAMES
 
 
 def writer_of(recorder):
-    return psutil.Process(recorder._process.pid)
+    return psutil.Process(recorder._writer.pid)
 
 
 def test_frames_come_back_bit_for_bit(made, recorded):
@@ -105,7 +107,7 @@ def test_every_measured_region_has_a_table():
 
 
 def test_the_writer_knows_the_flag_for_gaps():
-    assert writer._GAP_BEFORE == FrameFlag.GAP_BEFORE
+    assert session_writer._GAP_BEFORE == FrameFlag.GAP_BEFORE
 
 
 def test_events_are_on_disk_at_once_and_in_the_file_at_the_end(made, make_recorder, wait_for):
@@ -137,7 +139,7 @@ def test_what_a_stalled_writer_cannot_take_is_counted(made, make_recorder, caplo
     for frame in frames:
         recorder.offer(frame)
     dropped = recorder.status().dropped
-    assert 500 - 120 <= dropped < 500
+    assert 500 - 240 <= dropped < 500
     writer_of(recorder).resume()
     wait_for(lambda: recorder.status().recorded == 501 - dropped)
     recorder.offer(made.made_frame(501, info))
@@ -193,21 +195,21 @@ def test_a_camera_that_counts_anew_has_missed_nothing(made, make_recorder):
     assert (summary.recorded, summary.missed) == (4, 0)
 
 
-def test_offering_a_frame_costs_little_more_than_copying_it(made, make_recorder):
+def test_offering_a_frame_never_waits_for_the_writer(made, make_recorder, wait_for):
+    """Frames and a status come through though the writer is stopped as a process."""
     info = made.made_info(512, 640)
     recorder = make_recorder(info=info)
-    frame = made.made_frame(0, info)
-    target = np.empty_like(frame.counts)
-    copying, offering = [], []
-    for _ in range(60):
-        began = time.perf_counter()
-        np.copyto(target, frame.counts)
-        between = time.perf_counter()
+    recorder.offer(made.made_frame(0, info))
+    wait_for(lambda: recorder.status().recorded == 1)
+    writer_of(recorder).suspend()
+    frame = made.made_frame(1, info)
+    for _ in range(400):
         recorder.offer(frame)
-        offering.append(time.perf_counter() - between)
-        copying.append(between - began)
-    assert min(offering) < min(copying) + 0.001
-    assert statistics.median(offering) < 0.05
+    status = recorder.status()
+    writer_of(recorder).resume()
+
+    assert status.recorded == 1
+    assert status.dropped > 0
 
 
 def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder, monkeypatch):
@@ -215,7 +217,7 @@ def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder, monkey
     monkeypatch.setattr(recorder_module, "FILE_WAIT_S", 60.0)
     info = made.made_info(live=False)
     recorder = make_recorder(info=info)
-    frames = 2 * len(recorder._memory.frames.slots)
+    frames = 2 * len(recorder._writer.memory.frames.slots)
     for index in range(frames):
         recorder.offer(made.made_frame(index, info))
     summary = recorder.stop()
@@ -229,7 +231,7 @@ def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
     recorder = make_recorder()
     for index in range(10):
         recorder.offer(made.made_frame(index, info))
-    wait_for(lambda: recorder._memory.control["flushed"] == 10)
+    wait_for(lambda: recorder._writer.memory.control["flushed"] == 10)
     process = writer_of(recorder)
     process.kill()
     wait_for(lambda: recorder.status().failed)  # its last thread may outlive it for a moment
@@ -266,7 +268,7 @@ def test_ctrl_c_does_not_reach_the_writer_and_sigterm_ends_it_cleanly(
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, info))
     wait_for(lambda: recorder.status().recorded == 1)
-    assert os.getpgid(recorder._process.pid) != os.getpgid(0)
+    assert os.getpgid(recorder._writer.pid) != os.getpgid(0)
     writer_of(recorder).send_signal(signal.SIGINT)
     recorder.offer(made.made_frame(1, info))
     wait_for(lambda: recorder.status().recorded == 2)
@@ -303,38 +305,38 @@ def test_nothing_is_left_behind(made, recorded, make_recorder, wait_for):
 @pytest.fixture
 def job(made, tmp_path):
     """A job of the writer in this process, and its memory."""
-    geometry = recorder_module._geometry(made.made_info(), len(REGIONS))
+    geometry = writer_process._geometry(made.made_info(), len(REGIONS))
     memory = SharedMemory.create(geometry)
-    attributes = recorder_module._attributes(made.made_info(), "made:", made.MODEL)
+    attributes = describe_session(made.made_info(), "made:", made.MODEL, REGIONS, {})
     path = str(tmp_path / "s.h5")
     token, parent = memory.token, os.getppid()
-    yield writer.WriterJob(path, attributes, geometry, REGIONS, token, parent, 0), memory
+    yield WriterJob(path, attributes, geometry, REGIONS, token, parent, 0), memory
     if isinstance(memory.token, int):
         os.close(memory.token)
 
 
-def test_every_flush_reaches_the_disk(job, monkeypatch):
-    synced = []
-    monkeypatch.setattr(writer.os, "fsync", lambda descriptor: synced.append(descriptor))
-    session = writer.SessionWriter(*job)
+def test_every_flush_reaches_the_disk(job, monkeypatch, wait_for):
+    memory, synced = job[1], []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor))
+    session = session_writer.SessionWriter(*job)
+    wait_for(lambda: session.tend(0.0) or memory.control["on_disk"])
     before = len(synced)
     session.flush()
-    session.flush()
-    assert len(synced) == before + 2
+    wait_for(lambda: len(synced) > before)
     session.finish("stopped")
-    assert writer.FLUSH_INTERVAL_S <= 0.5
+    assert session_writer.FLUSH_INTERVAL_S <= 0.5
 
 
 def test_the_file_gets_its_name_when_it_is_whole(monkeypatch, job):
     path = Path(job[0].path)
     seen = []
 
-    def create(file, height, width):
+    def create(file, *shape):
         seen.append(path.exists())
-        create_datasets(file, height, width)
+        create_datasets(file, *shape)
 
-    monkeypatch.setattr(writer, "create_datasets", create)
-    session = writer.SessionWriter(*job)
+    monkeypatch.setattr(session_writer, "create_datasets", create)
+    session = session_writer.SessionWriter(*job)
     as_killed = path.read_bytes()
     session.finish("stopped")
     assert [entry.name for entry in path.parent.iterdir()] == ["s.h5"]
@@ -345,18 +347,35 @@ def test_the_file_gets_its_name_when_it_is_whole(monkeypatch, job):
     assert seen == [False]
 
 
+def test_what_lies_at_the_temporary_name_of_somebody_is_left_alone(made, make_recorder, tmp_path):
+    """The file is made under a name of its own, with the permissions of any other file."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    for name in ("session.h5.new", "session.h5.partial", ".session.h5.partial"):
+        (tmp_path / name).symlink_to(victim)
+    recorder = make_recorder()
+    recorder.offer(made.made_frame(0, made.made_info()))
+    path = recorder.stop().path
+
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    assert victim.read_bytes() == b"precious"
+    assert path.stat().st_mode == ordinary.stat().st_mode
+
+
 def test_a_file_that_is_there_is_not_overwritten(job):
     path = Path(job[0].path)
     path.write_bytes(b"somebody's")
     with pytest.raises(FileExistsError):
-        writer.SessionWriter(*job)
+        session_writer.SessionWriter(*job)
     assert path.read_bytes() == b"somebody's"
 
 
 def test_the_first_frame_is_safe_at_once(monkeypatch, made, job):
     """What waits while the writer starts is not lost with it half a second later."""
-    monkeypatch.setattr(writer, "FLUSH_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(session_writer, "FLUSH_INTERVAL_S", 3600.0)
     memory = job[1]
+    session = session_writer.SessionWriter(*job)
     slot = memory.frames.claim()
     memory.frames.slots[slot]["index"] = 7
     messages = [MESSAGE.pack(Kind.FRAME, slot), MESSAGE.pack(Kind.STOP, 0)]
@@ -367,7 +386,7 @@ def test_the_first_frame_is_safe_at_once(monkeypatch, made, job):
             flushed.append(int(memory.control["flushed"]))
             return messages.pop(0)
 
-    assert writer._write(*job, Inbox()) == ""
+    assert writer._write(*job, Inbox(), session) == ""
     assert flushed == [0, 1]
 
 
@@ -404,13 +423,6 @@ class TestRefusals:
         with pytest.raises(RecordingError, match="cannot be made"):
             self.recorder(made, tmp_path / "file" / "session.h5").start()
 
-    @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "SMB3"])
-    def test_a_network_share(self, made, tmp_path, monkeypatch, kind):
-        partition = type("Partition", (), {"mountpoint": str(tmp_path), "fstype": kind})
-        monkeypatch.setattr(psutil, "disk_partitions", lambda all: [partition])  # noqa: A006
-        with pytest.raises(RecordingError, match=r"network share .*local disk"):
-            self.recorder(made, tmp_path / "session.h5").start()
-
     def test_a_disk_that_is_nearly_full(self, made, tmp_path):
         limits = DiskLimits(refuse_bytes=10**18)
         with pytest.raises(RecordingError, match="make room for"):
@@ -424,15 +436,65 @@ class TestRefusals:
 
 
 def test_a_place_that_cannot_be_written_is_named(make_recorder, monkeypatch):
-    def open_others(path, *arguments, opened=Path.open, **options):
-        if path.suffix == ".RECORDING":
-            raise OSError(30, "Read-only file system")
-        return opened(path, *arguments, **options)
+    def refuse(path):
+        raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", open_others)
+        patched.setattr(recorder_module, "claim_marker", refuse)
         with pytest.raises(RecordingError, match=r"cannot be recorded \(Read-only.*another place"):
             make_recorder()
+
+
+@pytest.mark.parametrize("at", ["the memory", "the process", "the job"])
+def test_a_start_that_fails_half_way_is_undone(made, tmp_path, monkeypatch, at):
+    descriptors = psutil.Process().num_fds()
+
+    def fail(*_arguments, **_options):
+        raise OSError(24, "Too many open files")
+
+    recorder = Recorder(tmp_path / "a.h5", made.made_info(), "made:", None, DiskLimits(0, 0, 0, 0))
+    with monkeypatch.context() as patched:
+        if at == "the memory":
+            patched.setattr(os, "ftruncate", fail)
+        elif at == "the process":
+            patched.setattr(subprocess, "Popen", fail)
+        else:
+            patched.setattr(WriterJob, "to_json", fail)
+        with pytest.raises(RecordingError, match=r"a\.h5 cannot be recorded \(Too many open files"):
+            recorder.start()
+
+    assert list(tmp_path.iterdir()) == []
+    assert not psutil.Process().children()
+    assert psutil.Process().num_fds() <= descriptors
+    recorder.start()
+    assert recorder.stop().failed == ""
+
+
+def test_a_file_that_the_writer_cannot_make_is_told_of_and_leaves_nothing(
+    made, make_recorder, wait_for, tmp_path, monkeypatch
+):
+    """As when the folder goes between the claim and the file: the writer is another process."""
+    (tmp_path / "gone").mkdir()
+    claim = recorder_module.claim_marker
+
+    def claim_and_lose(path):
+        claim(path)
+        path.with_suffix(".events.jsonl").touch()
+
+    monkeypatch.setattr(recorder_module, "claim_marker", claim_and_lose)
+    recorder = make_recorder("gone/session")
+    with pytest.raises(RecordingError, match=r"cannot be recorded \(File exists\)"):
+        recorder.wait_on_disk()
+    assert recorder.stop().recorded == 0
+    assert [path.name for path in (tmp_path / "gone").iterdir()] == ["session.events.jsonl"]
+
+
+def test_a_recording_is_said_to_run_once_its_file_is_there(made, make_recorder):
+    recorder = make_recorder()
+    assert not recorder.status().on_disk or recorder.path.exists()
+    recorder.wait_on_disk()
+    with Recording(recorder.path) as recording:
+        assert not recording.complete
 
 
 def test_a_disk_that_fills_up_is_warned_of_once(made, make_recorder, wait_for, caplog):

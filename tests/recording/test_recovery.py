@@ -30,9 +30,9 @@ def crashed(made, make_recorder, wait_for):
             recorder.offer(frame)
             recorder.offer_result(made.made_result(frame, info, "motion"))
         recorder.note_event("begin", 0.5)
-        wait_for(lambda: recorder._memory.control["flushed"] == FRAMES)
+        wait_for(lambda: recorder._writer.control["flushed"] == FRAMES)
         wait_for(lambda: recorder.path.with_suffix(".events.jsonl").stat().st_size)
-        psutil.Process(recorder._process.pid).kill()
+        psutil.Process(recorder._writer.pid).kill()
         return recorder.stop().path
 
     return crash

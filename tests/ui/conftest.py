@@ -14,7 +14,7 @@ from thermoseg.inference.segmenter import ModelIdentity, Segmentation
 from thermoseg.labels import Region
 from thermoseg.latest import Latest
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
-from thermoseg.recording.recorder import RecorderStatus
+from thermoseg.recording.status import RecorderStatus
 from thermoseg.rois import RoiSample, find_rois
 from thermoseg.session import SessionEvent
 from thermoseg.sinks import Result

@@ -8,7 +8,7 @@ import pytest
 import ui.session_controller as session_controller
 from thermoseg.cameras import CameraListing
 from thermoseg.errors import CameraError, RecordingError
-from thermoseg.recording.recorder import RecorderStatus
+from thermoseg.recording.status import RecorderStatus
 from ui.session_controller import SessionState
 
 

@@ -7,11 +7,13 @@ is what a crash leaves behind.
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from thermoseg.recording.layout import SessionNames
+from thermoseg.whole_file import creating, replacing
 
 
 def claim_marker(path: Path) -> None:
@@ -27,8 +29,26 @@ def claim_marker(path: Path) -> None:
     marker = SessionNames(path).marker
     if marker.exists() and not is_being_recorded(path):
         marker.unlink()
-    with marker.open("x") as file:
-        json.dump(_owner(), file)
+    with creating(marker, durable=False) as temporary:
+        temporary.write_text(json.dumps(_owner()))
+
+
+def hand_over_marker(path: Path) -> None:
+    """Make this process the owner of the marker of the session `path`, whoever it was.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with replacing(SessionNames(path).marker, durable=False) as temporary:
+        temporary.write_text(json.dumps(_owner()))
+
+
+def remove_marker(path: Path) -> None:
+    """Remove the marker of the session `path`, if the disk lets it go."""
+    with suppress(OSError):
+        SessionNames(path).marker.unlink(missing_ok=True)
 
 
 def is_being_recorded(path: Path) -> bool:

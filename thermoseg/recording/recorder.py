@@ -1,53 +1,31 @@
 """The near end of a recording: takes frames from any thread and hands them to a writer process."""
 
-import json
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
-from math import ceil
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
-import psutil
+from typing import TYPE_CHECKING, Any, Final
 
 from thermoseg.errors import RecordingError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
-from thermoseg.radiometry import radiometry_to_dict
+from thermoseg.recording.header import describe_session
 from thermoseg.recording.layout import (
-    FORMAT,
-    FORMAT_MINOR,
-    FORMAT_VERSION,
     MAX_SIDE_PX,
     REASON_BYTES,
     REGIONS,
     SAMPLE_FIELDS,
-    STUDY_BYTES,
-    SUFFIX,
     TEXT_BYTES,
-    SessionNames,
     encode_text,
 )
-from thermoseg.recording.marker import is_being_recorded
-from thermoseg.recording.ring import (
-    MESSAGE,
-    Kind,
-    RingGeometry,
-    SharedMemory,
-    WriterState,
-)
-from thermoseg.recording.writer import WriterJob
+from thermoseg.recording.marker import claim_marker, remove_marker
+from thermoseg.recording.place import DiskLimits, choose_place, move_compared
+from thermoseg.recording.ring import Kind
+from thermoseg.recording.status import NOTHING_YET, RecorderStatus, RecordingSummary
+from thermoseg.recording.writer_process import WriterProcess
 
 if TYPE_CHECKING:
     from thermoseg.rois import RoiSample
@@ -55,73 +33,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RING_S: Final = 4.0
-"""Of frames that wait for a slow disk."""
-RING_BYTES: Final = 256 * 2**20
-MIN_SLOTS: Final = 16
-MAX_SLOTS: Final = 512
-"""Each slot given is three bytes in a pipe; the smallest pipe, that of Windows, holds 4096."""
-DRAIN_S: Final = 30.0
-"""`stop` kills a writer that has made no progress for this long."""
-DRAIN_CHECK_S: Final = 0.2
-KILL_S: Final = 5.0
-"""A process that a dead disk holds in the kernel cannot be killed; it is left to its fate."""
 FILE_WAIT_S: Final = 1.5
 """For a source that is no live camera, `offer` waits this long for the writer."""
-
-NETWORK_FILE_SYSTEMS: Final = frozenset(
-    {"nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ceph", "webdav", "davfs"}
-    | {"fuse.sshfs", "fuse.smbnetfs", "fuse.glusterfs", "fuse.rclone", "fuse.davfs", "afpfs"}
-)
-"""HDF5 gives no guarantee for a file that is written there."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiskLimits:
-    """When a disk counts as too full, free bytes unless said otherwise."""
-
-    refuse_bytes: int = 500 * 10**6
-    """Below this no recording starts."""
-    stop_bytes: int = 200 * 10**6
-    """Below this a recording ends."""
-    warn_bytes: int = 5 * 10**9
-    warn_s: float = 600.0
-    """Warn as well if the disk will be full in less time, seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderStatus:
-    """How a recording is getting on."""
-
-    recorded: int
-    """Frames in the file."""
-    dropped: int
-    """Frames offered that will never be in the file."""
-    seconds: float
-    """From the first frame offered to the last."""
-    bytes_on_disk: int
-    free_bytes: int
-    failed: str
-    """One sentence if the recording ended by itself, else empty."""
-    warning: str = ""
-    """One sentence about the disk, else empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingSummary:
-    """What came of a recording; recorded + dropped = captured."""
-
-    path: Path
-    captured: int
-    """Frames offered."""
-    recorded: int
-    dropped: int
-    missed: int
-    """Frames that never reached us, by the camera's own numbers."""
-    seconds: float
-    bytes_on_disk: int
-    failed: str
-    """Why the recording ended by itself, one sentence, else empty."""
+ON_DISK_S: Final = 30.0
+"""The longest wait for a new file to be on its disk."""
+GLANCE_S: Final = 0.005
+"""How soon it is seen that it is."""
+RISK_S: Final = 1.0
+"""A disk that leaves more than this at risk is said to be slow."""
 
 
 class Recorder:
@@ -163,17 +82,16 @@ class Recorder:
         RecordingError
             If the study fields take too much room.
         """
-        self._names = SessionNames(path.absolute())
+        self._wanted = path.absolute()
+        self._place = self._wanted
         self._info = info
         self._regions = tuple(regions)
-        self._attributes = _attributes(info, address, model)
-        self._attributes |= {"regions": json.dumps(self._regions), "study": _study_text(study)}
+        self._attributes = describe_session(info, address, model, self._regions, study)
         self._limits = limits or DiskLimits()
         self._lock = threading.Lock()
         self._stop_lock = threading.Lock()
         self._final: tuple[RecorderStatus, RecordingSummary] | None = None
-        self._memory: SharedMemory | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: WriterProcess | None = None
         self._stopping = False
         self._failed = ""
         self._warned: set[str] = set()
@@ -189,45 +107,80 @@ class Recorder:
 
     @property
     def path(self) -> Path:
-        """Of the session file, absolute."""
-        return self._names.session
+        """Where the session file is to be in the end, absolute."""
+        return self._wanted
+
+    @property
+    def remark(self) -> str:
+        """What a user must know of where it is written meanwhile; empty if it is `path`."""
+        if self._place == self._wanted:
+            return ""
+        return (
+            f"{self._wanted.parent} is on a network share, so the recording is made in "
+            f"{self._place} and moved when it ends"
+        )
 
     def start(self) -> None:
-        """Start the writer process; frames may be offered at once, the file appears a little later.
+        """Start the writer process; frames may be offered at once.
+
+        The file appears a little later: `wait_on_disk` waits for it.  If anything goes wrong,
+        nothing is left of the attempt.
 
         Raises
         ------
         RecordingError
-            If the file exists, its disk is full or a network share, or no process can be started.
+            If the file exists, its disk is full, or no process can be started.
         """
-        if self._process is not None:
+        if self._writer is not None or self._final is not None:
             raise RecordingError(f"{self.path} is being recorded already; make a new recorder")
-        self._check_place()
-        geometry = _geometry(self._info, len(self._regions))
-        memory = SharedMemory.create(geometry)
-        descriptors = (memory.token,) if isinstance(memory.token, int) else ()
+        if not max(self._info.width, self._info.height) <= MAX_SIDE_PX:
+            raise RecordingError(
+                f"pictures of {self._info.width}×{self._info.height} pixels cannot be recorded; "
+                f"no side may exceed {MAX_SIDE_PX}"
+            )
+        self._place = choose_place(self._wanted, self._limits)
         try:
-            self._claim_name()
-            job = WriterJob(
-                path=str(self.path),
-                attributes=self._attributes,
-                geometry=geometry,
-                regions=self._regions,
-                token=memory.token,
-                parent=os.getpid(),
-                stop_bytes=self._limits.stop_bytes,
-            )
-            self._process = _start_writer(job, descriptors)
-            self._names.marker.write_text(
-                json.dumps({"pid": self._process.pid, "started": time.time()})
-            )
+            claim_marker(self._place)
+        except FileExistsError as error:
+            raise RecordingError(
+                f"{self.path} is being recorded already; choose another name"
+            ) from error
         except OSError as error:
-            self._names.marker.unlink(missing_ok=True)
             raise self._unrecordable(error) from error
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
-        self._memory = memory
+        try:
+            self._writer = WriterProcess(
+                self._place,
+                self._attributes,
+                self._info,
+                self._regions,
+                self._limits.stop_bytes,
+            )
+        except BaseException as error:
+            remove_marker(self._place)
+            if isinstance(error, OSError | MemoryError | ValueError):
+                raise self._unrecordable(error) from error
+            raise
+
+    def wait_on_disk(self, timeout_s: float = ON_DISK_S) -> None:
+        """Wait until the file is on the disk under its name; only then is it being recorded.
+
+        Raises
+        ------
+        RecordingError
+            If it cannot be made, or is not there within `timeout_s` seconds.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while not (status := self.status()).on_disk:
+            if status.failed:
+                raise RecordingError(status.failed)
+            if self._final is not None:
+                raise RecordingError(f"{self.path} was stopped before it was on the disk")
+            if time.monotonic() > deadline_s:
+                raise RecordingError(
+                    f"the disk of {self._place} has not taken the new file within "
+                    f"{timeout_s:.0f} s; record to another disk"
+                )
+            time.sleep(GLANCE_S)
 
     def offer(self, frame: Frame, refused: int = 0) -> None:
         """Record `frame`, or count it as dropped if the writer is behind or gone.
@@ -247,20 +200,21 @@ class Recorder:
         with self._lock:
             if self._stopping:
                 return
-            memory = self._started()
-            self._count(frame, refused, memory)
+            writer = self._started()
+            self._count(frame, refused, writer)
             if frame.counts.shape != (self._info.height, self._info.width):
                 self._end_because(
                     f"the camera changed its picture from {self._info.width}×{self._info.height} "
                     f"to {frame.counts.shape[1]}×{frame.counts.shape[0]} pixels; "
                     "start a new recording"
                 )
-            slot = None if self._has_failed() else memory.frames.claim()
+            ring = writer.memory.frames
+            slot = None if self._has_failed() else ring.claim()
             if slot is None:
-                self._drop(memory)
+                self._drop(writer)
                 self._gap |= frame.flags & FrameFlag.GAP_BEFORE
                 return
-            target = memory.frames.slots[slot]
+            target = ring.slots[slot]
             target["counts"] = frame.counts
             target["index"], target["flags"] = frame.index, int(frame.flags | self._gap)
             self._gap = FrameFlag.NONE
@@ -268,8 +222,8 @@ class Recorder:
             target["monotonic_s"] = time.monotonic()
             target["dropped"], target["missed"] = self._dropped, self._missed
             target["refused"] = self._refused
-            memory.frames.give(slot)
-            self._tell(Kind.FRAME, slot)
+            ring.give(slot)
+            writer.tell(Kind.FRAME, slot)
 
     def offer_result(self, result: "Result") -> None:
         """Record the labels and samples of a frame, unless the writer is behind or gone.
@@ -282,27 +236,25 @@ class Recorder:
         with self._lock:
             if self._stopping or self._has_failed():
                 return
-            memory = self._started()
-            labels = result.segmentation.labels
-            slot = memory.results.claim()
+            writer = self._started()
+            labels, ring = result.segmentation.labels, writer.memory.results
+            slot = ring.claim()
             if slot is None or labels.shape != (self._info.height, self._info.width):
                 self._warn("results", "some labels of %s are not recorded", self.path)
                 return
-            target = memory.results.slots[slot]
+            target = ring.slots[slot]
             target["labels"] = labels
             target["frame_index"] = result.segmentation.frame_index
             target["time_s"] = result.frame.time_s
             known = [sample for sample in result.samples if sample.region in self._regions]
             if len(known) < len(result.samples):
-                self._warn(
-                    "regions", "some regions are not recorded: they have no table in %s", self.path
-                )
+                self._warn("regions", "%s has no table for some regions: not recorded", self.path)
             target["sample_count"] = len(known)
             for row, sample in zip(target["samples"], known, strict=False):
                 row["region"] = self._regions.index(sample.region)
                 _fill_sample(row, sample)
-            memory.results.give(slot)
-            self._tell(Kind.RESULT, slot)
+            ring.give(slot)
+            writer.tell(Kind.RESULT, slot)
 
     def note_event(self, text: str, time_s: float) -> None:
         """Record that something happened; it is on disk within a tenth of a second.
@@ -321,43 +273,45 @@ class Recorder:
         """
         with self._lock:
             ended = self._stopping or self._has_failed()
-            memory = None if ended else self._started()
-            slot = None if memory is None else memory.events.claim()
-            if memory is None or slot is None:
+            writer = None if ended else self._started()
+            slot = None if writer is None else writer.memory.events.claim()
+            if writer is None or slot is None:
                 reason = self._failed or ("recording has stopped" if ended else "disk too slow")
                 raise RecordingError(
                     f"the event “{text[:40]}” was not recorded ({reason}); write it down"
                 )
-            target = memory.events.slots[slot]
+            target = writer.memory.events.slots[slot]
             target["time_s"], target["wall_time"] = time_s, time.time()
             target["text"] = encode_text(text, TEXT_BYTES)
-            memory.events.give(slot)
-            self._tell(Kind.EVENT, slot)
+            writer.memory.events.give(slot)
+            writer.tell(Kind.EVENT, slot)
 
     def status(self) -> RecorderStatus:
         """Return how the recording is getting on; cheap, from any thread."""
         with self._lock:
             if self._final is not None:
                 return self._final[0]
-            if self._memory is None:
-                return RecorderStatus(0, 0, 0.0, 0, 0, "")
+            if self._writer is None:
+                return NOTHING_YET
             failed = self._has_failed()
-            control = self._memory.control
+            control = self._writer.control
             recorded = int(control["flushed" if failed else "written"])
-            size, free = int(control["file_bytes"]), int(control["free_bytes"])
-            seconds = self._last_s - self._first_s
-            return RecorderStatus(
+            status = RecorderStatus(
                 recorded=recorded,
                 dropped=self._offered - recorded if failed or self._stopping else self._dropped,
-                seconds=seconds,
-                bytes_on_disk=size,
-                free_bytes=free,
+                seconds=self._last_s - self._first_s,
+                bytes_on_disk=int(control["file_bytes"]),
+                free_bytes=int(control["free_bytes"]),
                 failed=self._failed,
-                warning=self._disk_warning(size, free, seconds),
+                on_disk=bool(control["on_disk"]),
+                at_risk_s=self._at_risk_s(control),
             )
+            return replace(status, warning=self._warning(status))
 
     def stop(self) -> RecordingSummary:
         """Drain what was offered, close the file and end the writer; may be called twice.
+
+        A recording for a network share is moved there, and compared, before this returns.
 
         Raises
         ------
@@ -367,105 +321,48 @@ class Recorder:
         with self._stop_lock:
             if self._final is None:
                 with self._lock:
-                    missed = self._started().control["missed"]
+                    writer = self._started()
                     self._stopping = True
-                self._end_writer()
+                writer.end(self._end_because)
                 status = self.status()
+                path, failed = self._deliver(status.failed)
                 summary = RecordingSummary(
-                    path=self.path,
+                    path=path,
                     captured=self._offered,
                     recorded=status.recorded,
                     dropped=self._offered - status.recorded,
-                    missed=int(missed),
+                    missed=self._missed,
                     seconds=status.seconds,
                     bytes_on_disk=status.bytes_on_disk,
-                    failed=status.failed,
+                    failed=failed,
                 )
                 with self._lock:
-                    self._final = status, summary
-                    self._memory = None
+                    self._final = replace(status, failed=failed), summary
+                    self._writer = None
             return self._final[1]
 
-    def _end_writer(self) -> None:
-        process = self._process
-        if process is None or process.stdin is None:
-            return
-        self._tell(Kind.STOP)
-        process.stdin.close()
-        progress, deadline = -1, 0.0
-        while process.poll() is None:
-            control = self._started().control
-            if progress != (progress := int(control["written"] + control["flushed"])):
-                deadline = time.monotonic() + DRAIN_S
-            if time.monotonic() > deadline:
-                process.kill()
-                self._end_because(
-                    f"the disk has taken nothing of {self.path} for {DRAIN_S:.0f} s; "
-                    "recover the session"
-                )
-            if time.monotonic() > deadline + KILL_S:
-                return
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(DRAIN_CHECK_S)
-
-    def _check_place(self) -> None:
-        path = self.path
-        if path.suffix != SUFFIX:
-            raise RecordingError(f"{path} does not end in {SUFFIX}; session files must")
-        if not max(self._info.width, self._info.height) <= MAX_SIDE_PX:
-            raise RecordingError(
-                f"pictures of {self._info.width}×{self._info.height} pixels cannot be recorded; "
-                f"no side may exceed {MAX_SIDE_PX}"
-            )
+    def _deliver(self, failed: str) -> tuple[Path, str]:
+        """Return where the file is, moved to its share if that was wanted, and what went wrong."""
+        if self._place == self._wanted:
+            return self._wanted, failed
+        if failed:
+            return self._place, f"{failed}; what there is of it is in {self._place}"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RecordingError(
-                f"the folder {path.parent} cannot be made ({error.strerror}); choose another"
-            ) from error
-        kind = file_system_of(path.parent)
-        if kind in NETWORK_FILE_SYSTEMS:
-            raise RecordingError(
-                f"{path.parent} is on a network share ({kind}), where a crash can destroy a "
-                "recording; record to a local disk and copy the file afterwards"
-            )
-        free = psutil.disk_usage(str(path.parent)).free
-        if free < self._limits.refuse_bytes:
-            raise RecordingError(
-                f"the disk that holds {path.parent} has only {free / 1e6:.0f} MB left; "
-                f"make room for at least {self._limits.refuse_bytes / 1e6:.0f} MB"
-            )
+            move_compared(self._place, self._wanted)
+        except RecordingError as error:
+            return self._place, str(error)
+        return self._wanted, ""
 
-    def _claim_name(self) -> None:
-        """Make the marker, which also keeps two recorders from the same file."""
-        for name in (self.path, self._names.events):
-            if name.exists():
-                raise RecordingError(
-                    f"{name} exists already and is not overwritten; choose another name"
-                )
-        try:
-            if self._names.marker.exists() and not is_being_recorded(self.path):
-                self._names.marker.unlink()
-            with self._names.marker.open("x") as marker:
-                json.dump({"pid": os.getpid(), "started": time.time()}, marker)
-        except FileExistsError as error:
-            raise RecordingError(
-                f"{self.path} is being recorded already; choose another name"
-            ) from error
-        except OSError as error:
-            raise self._unrecordable(error) from error
+    def _unrecordable(self, error: Exception) -> RecordingError:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return RecordingError(f"{self._place} cannot be recorded ({reason}); choose another place")
 
-    def _unrecordable(self, error: OSError) -> RecordingError:
-        return RecordingError(
-            f"{self.path} cannot be recorded ({error.strerror}); choose another place"
-        )
-
-    def _started(self) -> SharedMemory:
-        if self._memory is None:
+    def _started(self) -> WriterProcess:
+        if self._writer is None:
             raise RecordingError(f"{self.path} is not being recorded; call start first")
-        return self._memory
+        return self._writer
 
-    def _count(self, frame: Frame, refused: int, memory: SharedMemory) -> None:
+    def _count(self, frame: Frame, refused: int, writer: WriterProcess) -> None:
         if self._offered == 0:
             self._first_s = frame.time_s
         self._last_s = frame.time_s
@@ -474,49 +371,29 @@ class Recorder:
             self._missed += max(frame.index - self._last_index - 1 - refused, 0)
             self._refused += refused
         self._last_index = frame.index
-        memory.control["offered"], memory.control["missed"] = self._offered, self._missed
+        writer.control["offered"], writer.control["missed"] = self._offered, self._missed
 
     def _wait_for_slot(self) -> None:
         """Let a file be read no faster than it can be written; a camera would lose frames."""
-        memory = self._memory
-        if memory is None:
+        if self._writer is None:
             return
-        ring = memory.frames
+        ring = self._writer.memory.frames
         deadline = time.monotonic() + FILE_WAIT_S
         while ring.claim() is None and not self._failed and time.monotonic() < deadline:
             time.sleep(0.001)
 
-    def _drop(self, memory: SharedMemory) -> None:
+    def _drop(self, writer: WriterProcess) -> None:
         self._dropped += 1
-        memory.control["dropped"] = self._dropped
+        writer.control["dropped"] = self._dropped
         if not self._failed:
             self._warn("dropped", "the disk is too slow: frames of %s are dropped", self.path)
 
-    def _tell(self, kind: Kind, slot: int = 0) -> None:
-        """Send a message; it cannot block, since a pipe has room for one of every slot."""
-        pipe = None if self._process is None else self._process.stdin
-        if pipe is not None and not pipe.closed:
-            with suppress(BrokenPipeError):
-                pipe.write(MESSAGE.pack(kind, slot))
-
     def _has_failed(self) -> bool:
         """Look whether the writer has given up or died, without waiting."""
-        if self._failed or self._memory is None or self._process is None:
-            return bool(self._failed)
-        ended = self._process.poll()
-        control = self._memory.control
-        if int(control["state"]) == WriterState.FAILED:
-            self._end_because(control["sentence"].item().decode())
-        elif ended is not None and int(control["state"]) != WriterState.DONE:
-            self._end_because(
-                f"the process that writes {self.path} ended unexpectedly (exit code {ended}); "
-                "recover the session and record again"
-            )
-        elif ended is not None and not self._stopping:
-            self._end_because(
-                f"the process that writes {self.path} was told to end by someone else; "
-                "the file is whole, record again into another"
-            )
+        if not self._failed and self._writer is not None:
+            fault = self._writer.fault(stopping=self._stopping)
+            if fault:
+                self._end_because(fault)
         return bool(self._failed)
 
     def _end_because(self, sentence: str) -> None:
@@ -524,106 +401,42 @@ class Recorder:
         if not self._failed:
             log.error("%s", sentence)
             self._failed = sentence
-            self._tell(Kind.STOP)
+            if self._writer is not None:
+                self._writer.tell(Kind.STOP)
 
     def _warn(self, once: str, message: str, *arguments: object) -> None:
         if once not in self._warned:
             self._warned.add(once)
             log.warning(message, *arguments)
 
-    def _disk_warning(self, size: int, free: int, seconds: float) -> str:
+    def _at_risk_s(self, control: Any) -> float:  # noqa: ANN401  # a NumPy structure of no dimension
+        if int(control["safe"]) >= self._offered:
+            return 0.0
+        return self._last_s - (float(control["safe_s"]) if control["safe"] else self._first_s)
+
+    def _warning(self, status: RecorderStatus) -> str:
+        """Say what is wrong with the disk, in one sentence; empty if nothing is."""
+        if status.at_risk_s > RISK_S:
+            self._warn("slow", "the disk of %s is slow to take what is written", self._place)
+            return (
+                f"the disk of {self._place} is slow: a power cut now would cost the last "
+                f"{status.at_risk_s:.1f} s; record to a faster one"
+            )
+        size, free, seconds = status.bytes_on_disk, status.free_bytes, status.seconds
         if not free:
             return ""
         left_s = free / (size / seconds) if size and seconds > 1 else float("inf")
         if free >= self._limits.warn_bytes and left_s >= self._limits.warn_s:
             return ""
         left = f", enough for {left_s / 60:.0f} min" if left_s < float("inf") else ""
-        warning = f"the disk that holds {self.path} has {free / 1e9:.1f} GB left{left}; make space"
+        warning = (
+            f"the disk that holds {self._place} has {free / 1e9:.1f} GB left{left}; make space"
+        )
         self._warn("disk", "%s", warning)
         return warning
 
 
-def _start_writer(job: WriterJob, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
-    root = Path(__file__).parents[2]
-    paths = [str(root), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    # A session of its own, so that Ctrl-C in a terminal does not reach the writer.
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "thermoseg.recording.writer"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        bufsize=0,
-        pass_fds=descriptors,
-        env=environment,
-        start_new_session=True,
-    )
-    if process.stdin is not None:
-        with suppress(BrokenPipeError):
-            process.stdin.write(job.to_json())
-    return process
-
-
-def _study_text(study: Mapping[str, str | float]) -> str:
-    text = json.dumps(dict(study), ensure_ascii=False)
-    if len(text.encode()) > STUDY_BYTES:
-        raise RecordingError(
-            f"the study fields take {len(text.encode())} bytes and a session file has room for "
-            f"{STUDY_BYTES}; shorten them, or keep long notes in a file of their own"
-        )
-    return text
-
-
-def _attributes(
-    info: CameraInfo, address: str, model: ModelIdentity | None
-) -> dict[str, str | int | float]:
-    identity = asdict(model or ModelIdentity("", "", ""))
-    try:
-        program = f"thermoseg {version('thermoseg')}"
-    except PackageNotFoundError:
-        program = "thermoseg"
-    return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "format_minor": FORMAT_MINOR,
-        "session_id": str(uuid.uuid4()),
-        "program": program,
-        "created": datetime.now().astimezone().isoformat(),
-        "created_epoch_s": time.time(),
-        "created_monotonic_s": time.monotonic(),
-        "address": address,
-        "camera_model": info.model,
-        "camera_serial": info.serial,
-        "width": info.width,
-        "height": info.height,
-        "rate_hz": float(info.rate_hz),
-        "live": int(info.live),
-        "radiometry": json.dumps(radiometry_to_dict(info.radiometry)),
-        **{f"model_{name}": value for name, value in identity.items()},
-    }
-
-
-def _geometry(info: CameraInfo, regions: int) -> RingGeometry:
-    """Size the rings for `RING_S` of frames and half of it of results, within `RING_BYTES`."""
-    one = RingGeometry(info.height, info.width, 1, 1, regions)
-    bytes_each = one.frame_dtype.itemsize + one.result_dtype.itemsize / 2
-    affordable = max(int(RING_BYTES / bytes_each), 2)
-    wanted = min(max(ceil(info.rate_hz * RING_S), MIN_SLOTS), MAX_SLOTS)
-    frames = min(wanted, affordable)
-    return RingGeometry(info.height, info.width, frames, max(frames // 2, 2), regions)
-
-
-def _fill_sample(row: "np.void", sample: "RoiSample") -> None:
+def _fill_sample(row: Any, sample: "RoiSample") -> None:  # noqa: ANN401  # one row of the ring
     for field in SAMPLE_FIELDS:
         row[field.name] = getattr(sample, field.name)
     row["reason"] = encode_text(sample.reason, REASON_BYTES)
-
-
-def file_system_of(folder: Path) -> str:
-    """Name the kind of file system that holds `folder`, in lower case; empty if unknown."""
-    found = ""
-    longest = -1
-    for partition in psutil.disk_partitions(all=True):
-        mount = Path(partition.mountpoint)
-        if folder.resolve().is_relative_to(mount) and len(mount.parts) > longest:
-            found, longest = partition.fstype.lower(), len(mount.parts)
-    return found

@@ -45,11 +45,16 @@ _CONTROL: Final = np.dtype(
         ("missed", "<i8"),
         ("written", "<i8"),
         ("flushed", "<i8"),
+        ("safe", "<i8"),
+        ("safe_s", "<f8"),
+        ("on_disk", "<i8"),
         ("file_bytes", "<i8"),
         ("free_bytes", "<i8"),
         ("sentence", f"S{TEXT_BYTES}"),
     ]
 )
+"""`written` frames are in the file, `flushed` ones survive a kill, `safe` ones a power cut, and the
+last of these is of time `safe_s`; `on_disk` is 1 once the file has its name there."""
 
 
 class WriterState(IntEnum):
@@ -178,6 +183,7 @@ class SharedMemory:
     def __init__(self, memory: mmap.mmap, geometry: RingGeometry, token: int | str) -> None:
         """Lay the parts over `memory`; use `create` or `attach` instead."""
         control, frames, results, events, marks = geometry.offsets()
+        self.geometry = geometry
         self.token = token
         """What the other process needs to find the memory: a descriptor, on Windows a name."""
         self.control: NDArray[Any] = np.ndarray((), _CONTROL, memory, control)
@@ -203,8 +209,13 @@ class SharedMemory:
         else:
             with tempfile.TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
-        os.ftruncate(descriptor, geometry.size)
-        return cls(mmap.mmap(descriptor, geometry.size), geometry, descriptor)
+        try:
+            os.ftruncate(descriptor, geometry.size)
+            memory = mmap.mmap(descriptor, geometry.size)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(memory, geometry, descriptor)
 
     @classmethod
     def attach(cls, geometry: RingGeometry, token: int | str) -> Self:

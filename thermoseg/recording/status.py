@@ -1,0 +1,47 @@
+"""How a recording gets on, and what came of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """How a recording is getting on."""
+
+    recorded: int
+    """Frames in the file."""
+    dropped: int
+    """Frames offered that will never be in the file."""
+    seconds: float
+    """From the first frame offered to the last."""
+    bytes_on_disk: int
+    free_bytes: int
+    failed: str
+    """One sentence if the recording ended by itself, else empty."""
+    warning: str = ""
+    """One sentence about the disk, else empty."""
+    on_disk: bool = False
+    """Whether the file is there, under its name: only then may one say that it is recorded."""
+    at_risk_s: float = 0.0
+    """How much of the recording a power cut would cost now, seconds of frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSummary:
+    """What came of a recording; recorded + dropped = captured."""
+
+    path: Path
+    """Where the file is."""
+    captured: int
+    """Frames offered."""
+    recorded: int
+    dropped: int
+    missed: int
+    """Frames that never reached us, by the camera's own numbers."""
+    seconds: float
+    bytes_on_disk: int
+    failed: str
+    """Why the recording ended by itself, or is not where it should be; one sentence, else empty."""
+
+
+NOTHING_YET = RecorderStatus(0, 0, 0.0, 0, 0, "")
