@@ -51,7 +51,7 @@ def test_the_settings_of_the_readme_are_valid(tmp_path: Path) -> None:
     assert read_toml(path, Settings) == Settings()
 
 
-def test_the_loop_of_the_readme_trains_its_network() -> None:
+def test_the_loop_of_ones_own_trains_its_network() -> None:
     import torch
 
     network = torch.nn.Conv2d(1, 6, 3, padding=1)
@@ -64,7 +64,7 @@ def test_the_loop_of_the_readme_trains_its_network() -> None:
         "batches": [batch],
     }
 
-    exec(code_block("README.md", "python"), names)
+    exec(code_block("docs/networks.md", "python"), names)
 
     assert torch.isfinite(names["loss"])
     assert names["images"].shape == (2, 1, 256, 320)
