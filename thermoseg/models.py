@@ -11,10 +11,8 @@ name.  It runs with OpenVINO only, and never has its weights elsewhere.
 PyTorch is loaded only when a network is built; listing models does not need it.
 """
 
-import contextlib
 import hashlib
 import logging
-import os
 import re
 import warnings
 import zipfile
@@ -36,6 +34,7 @@ from thermoseg.errors import ModelError
 from thermoseg.labels import Region
 from thermoseg.onnx_file import OnnxContent, read_content, with_metadata
 from thermoseg.preprocess import Normalisation
+from thermoseg.whole_file import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -204,17 +203,10 @@ def _as_text(header: ModelHeader, weights_sha256: str) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise ModelError(
             f"the model {path} cannot be written ({error.strerror}); choose another folder or "
             "free some space"
