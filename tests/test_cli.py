@@ -19,6 +19,7 @@ from thermoseg import cli
 from thermoseg.cameras import CameraListing
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
+from thermoseg.interruption import SIGNALS
 from thermoseg.labels import Region
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import DiskLimits
@@ -436,7 +437,7 @@ def test_a_wrong_address_is_one_sentence(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupted_recording_is_whole(
     number: signal.Signals, tmp_path: Path, wait_for: object
 ) -> None:
