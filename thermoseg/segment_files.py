@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import ConfigError, FormatError
+from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.files import open_frames
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmenter
@@ -21,15 +22,6 @@ from thermoseg.rois import RoiMeter, RoiSample
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
-
-INPUT_SUFFIXES: Final = frozenset(
-    (
-        *(".fff", ".seq", ".csq", ".jpg", ".jpeg", ".tif", ".tiff"),
-        *(".bin", ".npy", ".gz", ".png", ".bmp", ".h5"),
-        *(".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv"),
-    )
-)
-"""What is taken from a folder; a file that is named itself is tried whatever its suffix."""
 
 COLUMNS: Final = (
     "file",
@@ -168,7 +160,7 @@ def _expand(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in sorted(path.iterdir()):
-        if file.suffix.lower() in INPUT_SUFFIXES and file.is_file():
+        if file.suffix.lower() in ALL_SUFFIXES and file.is_file():
             yield file
 
 
