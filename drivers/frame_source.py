@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from thermoseg.cameras import CameraOptions
 from thermoseg.errors import ConfigError
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.radiometry import humidity_ratio
+from thermoseg.radiometry import KELVIN, humidity_ratio
 
 MAX_PIXELS: Final = 64 * 1024**2
 """Most pixels of one image that is read, so that no file makes the program ask for all memory."""
@@ -57,9 +57,9 @@ class FileOptions(CameraOptions):
     """Of the surface, in place of the file's; skin is 0.98."""
     distance_m: float | None = Field(default=None, ge=0)
     """To the surface, in place of the file's."""
-    reflected_c: float | None = Field(default=None, gt=-273.15)
+    reflected_c: float | None = Field(default=None, gt=-KELVIN)
     """Of what the surface mirrors, °C, in place of the file's."""
-    atmosphere_c: float | None = Field(default=None, gt=-273.15)
+    atmosphere_c: float | None = Field(default=None, gt=-KELVIN)
     """Of the air between, °C, in place of the file's."""
     humidity: Annotated[float, BeforeValidator(humidity_of_option), Field(ge=0, le=1)] | None = None
     """Of that air, a ratio (0.5) or with a per cent sign (50%), in place of the file's."""

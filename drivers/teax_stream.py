@@ -54,11 +54,6 @@ class TeaxParser:
         self._in_step = False
         """Whether the buffer began with a picture, so that what is skipped was one."""
 
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes kept until the rest of their picture comes."""
-        return len(self._buffer)
-
     def feed(self, data: bytes) -> list[TeaxPicture]:
         """Take the next bytes and return the pictures that they complete."""
         pictures: list[TeaxPicture] = []

@@ -103,7 +103,6 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
 
     def set_outlines_visible(self, visible: bool) -> None:
         """Show the outlines of nostrils and perinasal region or not."""
-        self._outlines_on = visible
         for outline in self._outlines.values():
             outline.set_visible(visible)
 

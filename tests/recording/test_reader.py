@@ -16,7 +16,6 @@ from thermoseg.errors import FormatError
 from thermoseg.radiometry import RelativeCounts
 from thermoseg.recording.layout import PICTURES, TABLES
 from thermoseg.recording.reader import Recording, is_session
-from thermoseg.recording.summary import summarise
 
 PAGE = Path(__file__).parents[2] / "docs" / "session-file.md"
 
@@ -112,7 +111,6 @@ def test_a_growing_file_opens_read_only(made, make_recorder, wait_for):
 def test_an_empty_recording_is_read(recorded):
     path = recorded(0)
     assert read_everything(path)
-    assert summarise(path).rate_hz == 0
     with Recording(path) as recording:
         assert (len(recording), recording.complete) == (0, True)
 
@@ -123,24 +121,6 @@ def test_relative_counts_stay_relative(made, recorded):
     with Recording(recorded(2, info=info)) as recording:
         assert recording.info.radiometry == RelativeCounts("8-bit picture")
         assert not recording.frame(0).radiometric
-
-
-def test_a_summary_says_what_a_session_holds(made, make_recorder):
-    info = made.made_info()
-    recorder = make_recorder()
-    for index in (0, 1, 2, 6, 7):
-        recorder.offer(made.made_frame(index, info))
-    path = recorder.stop().path
-    summary = summarise(path)
-    assert (summary.frames, summary.gaps, summary.counts.missed) == (5, 1, 3)
-    assert summary.flagged == {"gap_before": 1}
-    assert summary.seconds == pytest.approx(7 / 30)
-    assert summary.rate_hz == pytest.approx(4 / (7 / 30))
-    rows = dict(summary.rows())
-    assert rows["complete"] == "yes, stopped"
-    assert rows["camera"] == "Made 0042 at made:?seed=1"
-    assert rows["lost"] == "0 dropped, 3 missed, 1 gaps"
-    assert rows["size"] == "160 × 120 pixels"
 
 
 def test_a_damaged_frame_is_named_and_the_others_are_read(made, recorded):
