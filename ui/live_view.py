@@ -10,9 +10,9 @@ from PyQt6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt
 from PyQt6.QtGui import QColor, QPainterPath, QPen, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGraphicsPathItem, QLabel, QWidget
 
+from thermoseg.face_geometry import FaceRois
 from thermoseg.frames import Frame
 from thermoseg.labels import Region, colour_table
-from thermoseg.rois import FaceRois
 from ui.palettes import colours_of
 from ui.theme import DARK, Theme
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from thermoseg.errors import RecordingError
+from thermoseg.face_geometry import ROI_NAMES
 from thermoseg.frames import FrameFlag
 from thermoseg.recording import recorder as recorder_module
 from thermoseg.recording import writer
@@ -22,7 +23,6 @@ from thermoseg.recording.layout import REGIONS, create_datasets
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import DiskLimits, Recorder
 from thermoseg.recording.ring import MESSAGE, Kind, SharedMemory
-from thermoseg.rois import ROI_NAMES
 
 
 def writer_of(recorder):
