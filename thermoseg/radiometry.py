@@ -234,6 +234,10 @@ class PlanckRadiometry:
         >>> camera.celsius_of_signal(17994.06).round(4)
         np.float64(23.0)
         """
+        # First the path is undone (S = gain·S_obj + rest), then Planck's law is solved for T: `own`
+        # is the object's signal above the detector's zero, S_obj + O.  Where that is not above 0,
+        # or the argument of the logarithm not above 1, no temperature gives such a signal: NaN,
+        # not the number that the formula yields on the other side of its pole.
         gain, rest = self._path()
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             own = (np.asarray(signal, np.float64) - rest) / gain + self.o
@@ -262,6 +266,10 @@ class PlanckRadiometry:
 
     def _path(self) -> tuple[float, float]:
         """Return a and c of S = a·S_obj + c: what reaches the sensor of an object's signal."""
+        # What reaches the sensor, from far to near; τ is half of the way through the air, so the
+        # window stands between two halves.  The object (ε) and what it mirrors (1 - ε) pass τ, the
+        # window and τ again; the far air radiates 1 - τ and passes window and τ; the window
+        # radiates 1 - τw and passes τ; the near air radiates 1 - τ straight into the lens.
         scene = self.scene
         air, window, emissivity = scene.transmission, scene.window_transmission, scene.emissivity
         gain = emissivity * air**2 * window
