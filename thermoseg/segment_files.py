@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from thermoseg.errors import ConfigError, FormatError
 from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.files import open_frames
 from thermoseg.frames import Frame
+from thermoseg.image_file import write_image
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.overlay import draw_overlay
 from thermoseg.rois import RoiMeter, RoiSample
@@ -187,15 +187,9 @@ def _free_stem(wanted: str, stems: set[str], taken: set[str]) -> str:
 
 
 def _write_pictures(frame: Frame, labels: NDArray[np.uint8], out: Path, name: str) -> None:
-    _write_image(out / f"{name}.png", labels)
+    write_image(out / f"{name}.png", labels)
     overlay = draw_overlay(frame.celsius, labels)
-    _write_image(out / VIS_FOLDER / f"{name}.jpg", overlay[..., ::-1])
-
-
-def _write_image(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Encode by suffix; written by Python, so that a full disk is an error with a name."""
-    _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(picture))
-    path.write_bytes(encoded.tobytes())
+    write_image(out / VIS_FOLDER / f"{name}.jpg", overlay[..., ::-1])
 
 
 def _decimal(value: float) -> str:

@@ -19,6 +19,7 @@ import psutil
 
 from tests.fuzz.mutate import mutate
 from tests.fuzz.targets import MAX_BYTES, MAX_SECONDS, TARGETS, Target
+from thermoseg.whole_file import write_whole
 
 
 def main() -> int:
@@ -60,7 +61,7 @@ def _at_random(name: str, target: Target, seconds: float, seed: int) -> None:
                 raise TimeoutError(f"{name} took {time.monotonic() - fed_s:.1f} s")
         except BaseException:
             path = Path(tempfile.gettempdir()) / f"fuzz-{name}-{count}.bin"
-            path.write_bytes(data)
+            write_whole(path, data)
             print(f"{name} gave way to {path}", flush=True)
             raise
         count += 1
