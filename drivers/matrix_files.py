@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 BIN_WIDTH: Final = 640
 BIN_HEIGHT: Final = 512
 BIN_SCALE_K: Final = 0.04
-"""Of the SAM-CL authors' headerless inference files."""
+"""Size and scale of the headerless inference files of SAM-CL's authors."""
 
 BIN_MEDIAN_C: Final = (-60.0, 200.0)
 """Median beyond which a `.bin` file cannot be what its suffix says."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS: Final = {640: 512, 336: 256, 324: 256, 160: 128}
-"""Of each width that a Tau has."""
+"""Rows of a picture by its width; a Tau has no others."""
 HEADER_BYTES: Final = 10
 MAX_BYTES: Final = 1 << 20
 """The largest picture has 657,418."""

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 SUFFIX: Final = ".safetensors"
 ONNX_SUFFIX: Final = ".onnx"
 CHECKPOINT_SUFFIXES: Final = (".pth", ".pt")
-"""Of PyTorch checkpoints, read by `import_authors_checkpoint`."""
+"""Suffixes of PyTorch checkpoints, which `import_authors_checkpoint` reads."""
 MAX_FILE_BYTES: Final = 2 * 1024**3
 """Larger files are refused unread; the largest network of the paper has 0.3 GB."""
 MAX_ONNX_BYTES: Final = 1024**3
@@ -107,7 +107,7 @@ class ModelHeader(BaseModel):
     trained_utc: str = ""
     """ISO 8601; empty if unknown."""
     tensors_sha256: str = ""
-    """Of the weights, in an ONNX file of all but the metadata; filled in when saving, checked
+    """Digest of the weights (ONNX: of all but the metadata); filled in when saving, checked
     when loading."""
 
     @model_validator(mode="after")

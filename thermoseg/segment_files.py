@@ -45,7 +45,7 @@ class Job:
     path: Path
     stem: str
     options: Mapping[str, str]
-    """Of the `file:` camera: how the file is to be read."""
+    """Options of the `file:` camera, which say how the file is to be read."""
 
 
 def plan_jobs(

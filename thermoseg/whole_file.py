@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 PARTIAL_SUFFIX: Final = ".partial"
-"""Of a content that is not whole yet; a kill may leave one behind, hidden by a leading dot."""
+"""Suffix of a file that is not whole yet; a kill may leave one behind, hidden by a leading dot."""
 
 _RANDOM_BYTES: Final = 8
 """In a temporary name: 2⁶⁴ of them are not guessed."""

@@ -19,7 +19,7 @@ from thermoseg.whole_file import remove_partials, replacing
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"
 BEST: Final = "best.ckpt"
-"""Of the validation with the highest mean IoU so far."""
+"""Checkpoint of the validation with the highest mean IoU so far."""
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None) -> Path:

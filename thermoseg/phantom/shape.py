@@ -41,7 +41,7 @@ _BACK_Z: Final = np.array(
      -1.2]
 )  # fmt: skip
 _SECTION_EXPONENT: Final = 2.3
-"""Of the superellipse of a horizontal section: a little flatter in front than an ellipse."""
+"""Exponent of the superellipse of a horizontal section; 2 is an ellipse, less flat in front."""
 
 _RIGHT_FACE: Final = {
     # jaw line, subject's right to the middle
