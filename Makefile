@@ -76,7 +76,7 @@ soak: $(INSTALLED) ## stream for SOAK_MINUTES with a fault every minute; nothing
 	SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -s tests/test_soak.py
 
 fuzz: $(INSTALLED) ## feed each parser of foreign bytes with nonsense for FUZZ_SECONDS
-	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 lint: $(INSTALLED) ## check style, types, imports, spelling and file sizes (.pre-commit-config.yaml)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from thermoseg.face_geometry import find_rois
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.labels import FACE_REGIONS
 from thermoseg.phantom.head import Phantom, Sitter
-from thermoseg.rois import RoiMeter, find_rois, measure_regions
+from thermoseg.rois import RoiMeter
 
 BUDGET_MS: Final = 3.0
 """For a whole `RoiMeter.measure` at 640×512."""
@@ -68,7 +69,6 @@ def measure_size(height: int, width: int) -> dict[str, float]:
 
     whole = median_ms(lambda: measure(face))
     return {
-        "five regions": median_ms(lambda: measure_regions(celsius, labels)),
         "finding all nine": median_ms(lambda: find_rois(labels)),
         WHOLE: whole,
         "the same while the mask is lost": median_ms(measure_twice) - whole,

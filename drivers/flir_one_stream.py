@@ -32,7 +32,6 @@ PICTURE_HEADER_BYTES: Final = 28
 MESSAGE_HEADER_BYTES: Final = 16
 PACKET_BYTES: Final = 164
 """Number and checksum of a Lepton packet, two bytes each, and 80 pixels."""
-PACKET_PIXELS: Final = 80
 
 GEOMETRIES: Final = {(80, 60): 1, (160, 120): 2}
 """(width, height) of the sensors there are, and the packets of a row."""
@@ -83,11 +82,6 @@ class PictureParser:
         """Whether the buffer begins where a picture begins, as far as we know."""
         self._checks = False
         """Whether this camera has shown that the last word of its headers is their CRC-32."""
-
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes kept until the rest of their picture comes."""
-        return len(self._buffer)
 
     def reset(self) -> None:
         """Forget the beginning of a picture whose end will not come."""
@@ -186,11 +180,6 @@ class MessageParser:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes kept until the rest of their message comes."""
-        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
         """Take the next bytes and return the messages that they complete; others are skipped."""

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from thermoseg.cameras import CameraOptions
 from thermoseg.errors import ConfigError
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.radiometry import humidity_ratio
+from thermoseg.radiometry import KELVIN, humidity_ratio
 
 MAX_PIXELS: Final = 64 * 1024**2
 """Most pixels of one image that is read, so that no file makes the program ask for all memory."""
@@ -54,15 +54,15 @@ class FileOptions(CameraOptions):
     height: int | None = Field(default=None, gt=0, le=65535)
     """Pixels, of a `.bin` file; 512 if not given."""
     emissivity: float | None = Field(default=None, gt=0, le=1)
-    """Of the surface, in place of the file's; skin is 0.98."""
+    """Emissivity of the surface, in place of the file's; skin is 0.98."""
     distance_m: float | None = Field(default=None, ge=0)
-    """To the surface, in place of the file's."""
-    reflected_c: float | None = Field(default=None, gt=-273.15)
-    """Of what the surface mirrors, °C, in place of the file's."""
-    atmosphere_c: float | None = Field(default=None, gt=-273.15)
-    """Of the air between, °C, in place of the file's."""
+    """Metres to the surface, in place of the file's."""
+    reflected_c: float | None = Field(default=None, gt=-KELVIN)
+    """Temperature of what the surface mirrors, °C, in place of the file's."""
+    atmosphere_c: float | None = Field(default=None, gt=-KELVIN)
+    """Temperature of the air between, °C, in place of the file's."""
     humidity: Annotated[float, BeforeValidator(humidity_of_option), Field(ge=0, le=1)] | None = None
-    """Of that air, a ratio (0.5) or with a per cent sign (50%), in place of the file's."""
+    """Humidity of that air, a ratio (0.5) or with a per cent sign (50%), in place of the file's."""
 
     @property
     def scene(self) -> dict[str, float]:
@@ -120,9 +120,9 @@ class Clock:
     rate_hz: float
     """Mean frames per second; 0 if nobody knows."""
     start: float
-    """Of the first frame, seconds since 1970-01-01 UTC."""
+    """Time of the first frame, seconds since 1970-01-01 UTC."""
     times_s: NDArray[np.float64] | None = None
-    """Of each frame since the first, strictly increasing; None at a steady rate."""
+    """Seconds of each frame since the first, strictly increasing; None at a steady rate."""
 
     @classmethod
     def of_file(

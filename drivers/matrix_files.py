@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 BIN_WIDTH: Final = 640
 BIN_HEIGHT: Final = 512
 BIN_SCALE_K: Final = 0.04
-"""Of the SAM-CL authors' headerless inference files."""
+"""Size and scale of the headerless inference files of SAM-CL's authors."""
 
 BIN_MEDIAN_C: Final = (-60.0, 200.0)
 """Median beyond which a `.bin` file cannot be what its suffix says."""
@@ -234,7 +234,8 @@ class _NpyMatrices:
             return self.grid.counts_of(_scaled(self._data[index], self._to_celsius))
         except ValueError as error:
             raise FormatError(
-                f"{self._name}, frame {index}: {error}; give ?offset_c=-273.15 if it holds kelvin"
+                f"{self._name}, frame {index}: {error}; "
+                f"give ?offset_c={-KELVIN:g} if it holds kelvin"
             ) from error
 
     def close(self) -> None:
@@ -346,7 +347,8 @@ class _TiffMatrices:
             return FIXED_GRID.counts_of(_scaled(page, self._to_celsius))
         except ValueError as error:
             raise FormatError(
-                f"{self._name}, page {index}: {error}; give ?offset_c=-273.15 if it holds kelvin"
+                f"{self._name}, page {index}: {error}; "
+                f"give ?offset_c={-KELVIN:g} if it holds kelvin"
             ) from error
 
     def close(self) -> None:

@@ -28,22 +28,12 @@ from thermoseg.errors import (
     FormatError,
     StreamEndedError,
 )
+from thermoseg.file_kinds import ALL_SUFFIXES, SUFFIXES, FileKind
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import COUNTS, LinearRadiometry, PlanckRadiometry, Radiometry
 
 MAX_LATE_S: Final = 0.25
 """Lateness after which playing goes on from here, without a burst to catch up."""
-
-FLIR_SUFFIXES: Final = frozenset({".fff", ".seq", ".csq"})
-VIDEO_SUFFIXES: Final = frozenset(
-    [".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv"]
-)
-SUFFIXES: Final = (
-    FLIR_SUFFIXES
-    | VIDEO_SUFFIXES
-    | frozenset([".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".npy", ".bin", ".gz", ".h5"])
-)
-"""Files of a folder that are played; a file that is named itself is known by its content."""
 
 
 def open_source(path: Path, options: FileOptions | None = None) -> FrameSource:
@@ -75,24 +65,25 @@ def _open_file(path: Path, magic: bytes, options: FileOptions, *, alone: bool) -
     suffix = path.suffix.lower()
     if not magic:
         raise FormatError(f"{path.name} is empty; record or copy it again")
-    if magic[:4] in (b"FFF\0", b"AFF\0") or suffix in FLIR_SUFFIXES:
+    if magic[:4] in (b"FFF\0", b"AFF\0") or suffix in SUFFIXES[FileKind.FLIR]:
         return FlirSource(path, options)
     if magic.startswith(b"\xff\xd8\xff"):
         thermal = fff_of_jpeg(path.read_bytes(), path.name) is not None
         return FlirSource(path, options) if thermal else PictureSource(path, options)
-    if magic.startswith(b"\x93NUMPY") or suffix == ".npy":
+    if magic.startswith(b"\x93NUMPY") or suffix in SUFFIXES[FileKind.NUMPY]:
         return open_npy(path, options, alone=alone)
-    if magic[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") or suffix in {".tif", ".tiff"}:
+    tiff = magic[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    if tiff or suffix in SUFFIXES[FileKind.TIFF]:
         return open_tiff(path, options)
-    if magic.startswith(b"\x1f\x8b"):
+    if magic.startswith(b"\x1f\x8b") or suffix in SUFFIXES[FileKind.PURETHERMAL]:
         return PureThermalSource(path, options)
-    if magic.startswith(b"\x89HDF\r\n\x1a\n") or suffix == ".h5":
+    if magic.startswith(b"\x89HDF\r\n\x1a\n") or suffix in SUFFIXES[FileKind.SESSION]:
         return SessionSource(path, options)
-    if suffix == ".bin":
+    if suffix in SUFFIXES[FileKind.MATRIX]:
         return open_bin(path, options)
-    if magic.startswith((b"\x89PNG", b"BM")) or suffix in {".png", ".bmp", ".jpg", ".jpeg"}:
+    if magic.startswith((b"\x89PNG", b"BM")) or suffix in SUFFIXES[FileKind.PICTURE]:
         return PictureSource(path, options)
-    if suffix in VIDEO_SUFFIXES:
+    if suffix in SUFFIXES[FileKind.VIDEO]:
         return VideoSource(path, options)
     raise FormatError(
         f"{path.name} is of no kind that can be played; give FFF, SEQ, CSQ, radiometric JPEG or "
@@ -210,7 +201,11 @@ class FolderSource:
         """
         self._options = options
         self._paths = sorted(
-            (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()),
+            (
+                file
+                for file in path.iterdir()
+                if file.suffix.lower() in ALL_SUFFIXES and file.is_file()
+            ),
             key=_natural,
         )
         if not self._paths:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS: Final = {640: 512, 336: 256, 324: 256, 160: 128}
-"""Of each width that a Tau has."""
+"""Rows of a picture by its width; a Tau has no others."""
 HEADER_BYTES: Final = 10
 MAX_BYTES: Final = 1 << 20
 """The largest picture has 657,418."""
@@ -53,11 +53,6 @@ class TeaxParser:
         self._lost = 0
         self._in_step = False
         """Whether the buffer began with a picture, so that what is skipped was one."""
-
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes kept until the rest of their picture comes."""
-        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[TeaxPicture]:
         """Take the next bytes and return the pictures that they complete."""

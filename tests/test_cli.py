@@ -14,15 +14,14 @@ import cv2
 import numpy as np
 import pytest
 
-from drivers.playback import SUFFIXES as PLAYED_SUFFIXES
 from thermoseg import cli
 from thermoseg.cameras import CameraListing
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
+from thermoseg.interruption import SIGNALS
 from thermoseg.labels import Region
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
-from thermoseg.segment_files import INPUT_SUFFIXES
 
 HEIGHT, WIDTH = 40, 50
 NOSE = (slice(12, 30), slice(20, 34))
@@ -139,10 +138,6 @@ def test_a_folder_of_pictures_keeps_their_names(segmenter: WarmIsNose, tmp_path:
         "bela.png",
         "chris.png",
     ]
-
-
-def test_folders_are_searched_for_every_kind_that_can_be_played() -> None:
-    assert INPUT_SUFFIXES == PLAYED_SUFFIXES
 
 
 def test_two_inputs_of_one_name_do_not_overwrite_each_other(
@@ -436,7 +431,7 @@ def test_a_wrong_address_is_one_sentence(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupted_recording_is_whole(
     number: signal.Signals, tmp_path: Path, wait_for: object
 ) -> None:

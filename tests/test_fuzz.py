@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fuzz.mutate import mutate
-from fuzz.targets import MAX_BYTES, TARGETS
+from tests.fuzz.mutate import mutate
+from tests.fuzz.targets import MAX_BYTES, TARGETS
 
 resource = pytest.importorskip("resource", reason="Windows bounds no memory this way")
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def test_sound_bytes_are_read_without_complaint(
     class NeverError(Exception):
         pass
 
-    monkeypatch.setattr("fuzz.targets.ThermoSegError", NeverError)
+    monkeypatch.setattr("tests.fuzz.targets.ThermoSegError", NeverError)
     for sound in seeds[name]:
         if name == "fff" and sound[:2] == b"\xff\xd8":
             continue  # the picture is no block by itself
@@ -52,7 +52,7 @@ def test_sound_bytes_are_read_without_complaint(
 
 def test_the_seeds_of_a_flir_one_reach_behind_its_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    monkeypatch.setattr("fuzz.targets.thermal_counts", lambda *parts: taken.append(parts[1:]))
+    monkeypatch.setattr("tests.fuzz.targets.thermal_counts", lambda *parts: taken.append(parts[1:]))
     for sound in TARGETS["flir-one"].seeds():
         TARGETS["flir-one"].feed(sound)
 
@@ -90,7 +90,7 @@ def test_any_bytes_give_errors_of_our_own_only(name: str, data: bytes) -> None:
 def test_what_gives_way_is_found_and_kept(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['fuzz', 'fff', '--plain', '--seconds', '60']\n"
-        "import fuzz.targets as t, fuzz.__main__ as m\n"
+        "import tests.fuzz.targets as t, tests.fuzz.__main__ as m\n"
         "def feed(data):\n"
         "    if len(data) % 7 == 3: raise IndexError('a defect')\n"
         "m.TARGETS['fff'] = t.Target(feed, lambda: [bytes(70)])\n"
@@ -117,7 +117,7 @@ def test_what_gives_way_is_found_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(TARGETS))
 def test_a_fuzzer_that_follows_the_code_finds_nothing(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "fuzz", name, "--seconds", "20"],
+        [sys.executable, "-m", "tests.fuzz", name, "--seconds", "20"],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -15,7 +15,6 @@ from thermoseg.radiometry import (
     ObjectParameters,
     PlanckRadiometry,
     RelativeCounts,
-    apparent_to_object,
     humidity_of_header,
     humidity_ratio,
     radiometry_from_dict,
@@ -166,17 +165,6 @@ def test_relative_counts_stay_counts() -> None:
 
     assert not relative.radiometric
     np.testing.assert_array_equal(relative.to_celsius(np.uint16([3, 250])), np.float32([3, 250]))
-
-
-def test_skin_is_corrected_for_its_emissivity() -> None:
-    corrected = apparent_to_object(np.float32([34.0]), emissivity=0.98, reflected_c=22.0)
-
-    assert corrected[0] == pytest.approx(34.23, abs=0.005)
-
-
-def test_the_emissivity_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="emissivity"):
-        apparent_to_object(np.float32([34.0]), emissivity=0.0, reflected_c=22.0)
 
 
 @pytest.mark.parametrize(

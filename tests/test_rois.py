@@ -1,91 +1,18 @@
-"""Regions of drawn faces, whose places and temperatures are known, and of the phantom."""
+"""Temperatures of drawn faces, which are known, and of the phantom."""
 
-from collections.abc import Sequence
-
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from tests.drawn_face import POSES, ROOM_C, SKIN_C, Celsius, DrawnFace, Labels
 from thermoseg import rois
+from thermoseg.face_geometry import MIN_PIXELS, ROI_NAMES, find_rois
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.labels import Region
 from thermoseg.phantom.head import Phantom, Sitter
 from thermoseg.phantom.physiology import Physiology
 from thermoseg.phantom.render import Pose
-from thermoseg.rois import RoiMeter, RoiSample, face_axis, find_rois, measure_regions
-
-Labels = NDArray[np.uint8]
-Celsius = NDArray[np.float32]
-
-SKIN_C, ROOM_C = 34.0, 22.0
-JAW = [(-1.1, 0.0), (-1.0, 0.9), (-0.6, 1.6), (0.0, 1.9), (0.6, 1.6), (1.0, 0.9), (1.1, 0.0)]
-MOUTH = [(-0.4, 1.15), (0.0, 1.03), (0.4, 1.15), (0.0, 1.35)]
-NOSE = [(0.0, -0.04), (0.26, 0.73), (0.0, 0.8), (-0.26, 0.73)]
-RIGHT_EYE = [(-0.73, 0.0), (-0.5, -0.09), (-0.27, 0.0), (-0.5, 0.09)]
-RIGHT_BROW = [(-0.88, -0.25), (-0.55, -0.45), (-0.19, -0.33), (-0.55, -0.36)]
-RIGHT_NOSTRIL, LEFT_NOSTRIL = (-0.12, 0.72), (0.12, 0.72)
-PHILTRUM, RIGHT_WING_SIDE, LEFT_WING_SIDE = (0.0, 0.92), (-0.36, 0.7), (0.36, 0.7)
-
-Point = tuple[float, float]
-
-
-class DrawnFace:
-    """A face of polygons, in distances of the eye centres, anywhere in the picture."""
-
-    def __init__(
-        self,
-        roll_deg: float = 0.0,
-        unit_px: float = 60.0,
-        centre: Point = (160.0, 128.0),
-        shape: tuple[int, int] = (256, 320),
-    ) -> None:
-        turn = np.deg2rad(roll_deg)
-        self.matrix = unit_px * np.array(
-            [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-        )
-        self.centre, self.shape, self.unit_px = np.array(centre), shape, unit_px
-
-    def at(self, point: Point) -> tuple[int, int]:
-        """Row and column of a point of the face, whose middle lies at (0, 0.7)."""
-        x, y = self.matrix @ (np.array(point) - [0, 0.7]) + self.centre
-        return round(float(y)), round(float(x))
-
-    def polygon(self, points: Sequence[Point], mirrored: bool = False) -> NDArray[np.int32]:
-        sign = -1 if mirrored else 1
-        return np.array([self.at((sign * x, y))[::-1] for x, y in points], np.int32)
-
-    def labels(self, without: Sequence[Region] = ()) -> Labels:
-        labels = np.zeros(self.shape, np.uint8)
-        for region, points in (
-            (Region.CHIN, JAW),
-            (Region.MOUTH, MOUTH),
-            (Region.EYES, RIGHT_EYE),
-            (Region.EYEBROWS, RIGHT_BROW),
-            (Region.NOSE, NOSE),
-        ):
-            if region not in without:
-                for mirrored in (False, True):
-                    cv2.fillPoly(labels, [self.polygon(points, mirrored)], int(region))
-        return labels
-
-    def celsius(self, breath_k: float = 0.0) -> Celsius:
-        """Skin with a little texture that belongs to the face, nostrils warmer by `breath_k`."""
-        celsius = np.full(self.shape, ROOM_C, np.float32)
-        skin = np.zeros(self.shape, np.uint8)
-        cv2.fillPoly(skin, [self.polygon(JAW)], 1)
-        cv2.fillPoly(skin, [self.polygon([(-1.1, 0.0), (-0.9, -0.9), (0.9, -0.9), (1.1, 0.0)])], 1)
-        celsius[skin > 0] = SKIN_C
-        for x, y in ((-0.6, 0.9), (0.5, 0.4), (0.3, 1.6), (-0.2, -0.5)):
-            row, column = self.at((x, y))
-            cv2.circle(celsius, (column, row), round(0.15 * self.unit_px), SKIN_C + 0.8, -1)
-        for nostril in (RIGHT_NOSTRIL, LEFT_NOSTRIL):
-            row, column = self.at(nostril)
-            radius = max(1, round(0.07 * self.unit_px))
-            cv2.circle(celsius, (column, row), radius, SKIN_C - 0.5 + breath_k, -1)
-        noise = np.random.default_rng(5).standard_normal(self.shape, np.float32)
-        return celsius + np.float32(0.01) * noise
+from thermoseg.rois import RoiMeter, RoiSample
 
 
 def make_frame(celsius: Celsius, time_s: float = 0.0, flags: FrameFlag = FrameFlag.NONE) -> Frame:
@@ -105,7 +32,7 @@ def measure(
     flags: FrameFlag = FrameFlag.NONE,
 ) -> dict[str, RoiSample]:
     samples = meter.measure(make_frame(celsius, time_s, flags), make_segmentation(labels))
-    assert tuple(sample.region for sample in samples) == rois.ROI_NAMES
+    assert tuple(sample.region for sample in samples) == ROI_NAMES
     return {sample.region: sample for sample in samples}
 
 
@@ -113,180 +40,33 @@ def reasons(samples: dict[str, RoiSample]) -> set[str]:
     return {sample.reason for sample in samples.values()}
 
 
-POSES = [
-    pytest.param(DrawnFace(roll, unit), id=f"roll {roll}, {unit} px")
-    for roll in (-150, -90, -30, 0, 20, 75, 180)
-    for unit in (20, 60)
-]
+def test_statistics_of_a_region_are_those_of_its_pixels() -> None:
+    face = DrawnFace()
+    chin = face.celsius()[face.labels() == Region.CHIN].astype(np.float64)
+    found = measure(RoiMeter(), face.celsius(), face.labels())["chin"]
+
+    assert found.pixels == chin.size
+    assert (found.mean_c, found.sd_k) == pytest.approx((chin.mean(), chin.std()))
+    assert (found.min_c, found.max_c) == (chin.min(), chin.max())
 
 
-def test_statistics_of_regions_are_those_of_their_pixels() -> None:
-    labels = np.uint8([[1, 1, 0], [5, 1, 5], [0, 0, 1]])
-    celsius = np.float32([[30, 32, 99], [20, 34, 22], [99, 99, 36]])
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_pixels_without_a_temperature_are_left_out(broken: float) -> None:
+    face = DrawnFace()
+    celsius = face.celsius()
+    whole = measure(RoiMeter(), celsius, face.labels())["chin"]
+    row, column = face.at((0.7, 0.9))
+    celsius[row, column] = broken
+    found = measure(RoiMeter(), celsius, face.labels())["chin"]
 
-    found = measure_regions(celsius, labels)
-
-    chin, nose = found["chin"], found["nose"]
-    assert (chin.pixels, chin.mean_c, chin.min_c, chin.max_c) == (4, 33.0, 30.0, 36.0)
-    assert chin.sd_k == pytest.approx(5**0.5)
-    assert (nose.pixels, nose.mean_c, nose.min_c, nose.max_c, nose.sd_k) == (2, 21, 20, 22, 1)
-
-
-def test_an_absent_region_has_no_pixels_and_no_numbers() -> None:
-    found = measure_regions(np.zeros((4, 5), np.float32), np.zeros((4, 5), np.uint8))
-
-    assert set(found) == {"chin", "mouth", "eyes", "eyebrows", "nose"}
-    for statistics in found.values():
-        assert statistics.pixels == 0
-        assert np.isnan([statistics.mean_c, statistics.min_c, statistics.max_c]).all()
-
-
-def test_pixels_without_a_temperature_are_left_out() -> None:
-    found = measure_regions(np.float32([[np.nan, 33, 35, np.inf]]), np.full((1, 4), 1, np.uint8))
-
-    assert (found["chin"].pixels, found["chin"].mean_c) == (2, 34.0)
+    assert found.valid
+    assert found.pixels == whole.pixels - 1
+    assert found.mean_c == pytest.approx(whole.mean_c, abs=1e-3)
 
 
 def test_picture_and_labels_of_different_size_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"celsius is \(2, 3\) but labels are \(3, 2\)"):
-        measure_regions(np.zeros((2, 3), np.float32), np.zeros((3, 2), np.uint8))
     with pytest.raises(ValueError, match=r"the frame is \(2, 3\)"):
         measure(RoiMeter(), np.zeros((2, 3), np.float32), np.zeros((3, 2), np.uint8))
-
-
-@pytest.mark.parametrize("roll_deg", [-170, -120, -60, -15, 0, 10, 45, 90, 135])
-@pytest.mark.parametrize(
-    "without",
-    [(), (Region.EYES,), (Region.MOUTH,), (Region.EYEBROWS, Region.NOSE), (Region.CHIN,)],
-    ids=lambda regions: "all" if not regions else "without " + "+".join(r.label for r in regions),
-)
-def test_the_axis_follows_the_roll(roll_deg: float, without: tuple[Region, ...]) -> None:
-    axis = face_axis(DrawnFace(roll_deg).labels(without))
-
-    assert axis is not None
-    off = (axis.roll_deg - roll_deg + 180) % 360 - 180
-    assert abs(off) < 5
-    assert axis.unit_px == pytest.approx(60, rel=0.15)
-    assert set(axis.regions).isdisjoint(without)
-
-
-@pytest.mark.parametrize(
-    "only", [(), (Region.NOSE,), (Region.MOUTH, Region.CHIN), (Region.NOSE, Region.CHIN)]
-)
-def test_no_axis_is_claimed_from_too_little(only: tuple[Region, ...]) -> None:
-    labels = DrawnFace().labels()
-    labels[~np.isin(labels, only)] = 0
-
-    assert face_axis(labels) is None
-
-
-@pytest.mark.parametrize("face", POSES)
-def test_nostrils_are_found_apart_whatever_roll_and_size(face: DrawnFace) -> None:
-    found = find_rois(face.labels())
-
-    assert found is not None
-    right, left = found.mask("nostril_right"), found.mask("nostril_left")
-    assert right[face.at(RIGHT_NOSTRIL)]
-    assert left[face.at(LEFT_NOSTRIL)]
-    assert not (right & left).any()
-    np.testing.assert_array_equal(right | left, found.mask("nostrils"))
-    nose = face.labels() == Region.NOSE
-    assert not (found.mask("nostrils") & ~nose).any()
-    assert not found.mask("nostrils")[face.at((0.0, 0.3))]
-
-
-def test_the_subjects_right_is_the_left_of_the_picture() -> None:
-    found = find_rois(DrawnFace().labels())
-
-    assert found is not None
-    assert found.masks["nostril_right"].centre()[1] < found.masks["nostril_left"].centre()[1]
-
-
-@pytest.mark.parametrize("face", POSES)
-def test_the_perinasal_region_lies_on_the_skin_around_the_nostrils(face: DrawnFace) -> None:
-    found = find_rois(face.labels())
-
-    assert found is not None
-    perinasal = found.mask("perinasal")
-    for place in (PHILTRUM, RIGHT_WING_SIDE, LEFT_WING_SIDE):
-        assert perinasal[face.at(place)]
-    assert (face.labels()[perinasal] == Region.CHIN).all()
-    for place in ((0.0, 1.5), (-0.8, 0.7), (0.8, 0.7), (0.6, 1.2)):
-        assert not perinasal[face.at(place)]
-
-
-def test_without_a_mouth_the_perinasal_region_ends_where_one_would_begin() -> None:
-    face = DrawnFace()
-    found = find_rois(face.labels(without=[Region.MOUTH]))
-
-    assert found is not None
-    assert found.mask("perinasal")[face.at(PHILTRUM)]
-    assert not found.mask("perinasal")[face.at((0.0, 1.15))]
-
-
-def test_without_a_chin_label_the_perinasal_region_stays_near_nose_and_mouth() -> None:
-    face = DrawnFace()
-    found = find_rois(face.labels(without=[Region.CHIN]))
-
-    assert found is not None
-    perinasal = found.mask("perinasal")
-    assert perinasal[face.at(PHILTRUM)]
-    assert (face.labels(without=[Region.CHIN])[perinasal] == Region.BACKGROUND).all()
-
-
-def test_a_mouth_on_the_collar_does_not_stretch_the_perinasal_region() -> None:
-    face = DrawnFace()
-    labels = face.labels(without=[Region.MOUTH])
-    row, column = face.at((0.0, 1.8))
-    labels[row - 4 : row + 4, column - 20 : column + 20] = Region.MOUTH
-    found = find_rois(labels)
-
-    assert found is not None
-    assert not found.mask("perinasal")[face.at((0.0, 1.5))]
-
-
-def test_no_face_has_no_regions() -> None:
-    assert find_rois(np.zeros((48, 64), np.uint8)) is None
-
-
-def test_masks_and_their_pixels_are_read_only() -> None:
-    found = find_rois(DrawnFace().labels())
-
-    assert found is not None
-    assert not any(mask.inside.flags.writeable for mask in found.masks.values())
-
-
-def test_the_largest_of_two_faces_is_measured() -> None:
-    near = DrawnFace(roll_deg=15, unit_px=50, centre=(90, 128))
-    far = DrawnFace(unit_px=25, centre=(260, 128))
-    labels = np.maximum(near.labels(), far.labels())
-    found = find_rois(labels)
-
-    assert found is not None
-    np.testing.assert_array_equal(found.mask("nose"), near.labels() == Region.NOSE)
-    np.testing.assert_array_equal(found.mask("chin"), near.labels() == Region.CHIN)
-
-
-def test_stray_pixels_far_from_the_face_are_ignored() -> None:
-    face = DrawnFace(unit_px=40)
-    labels = face.labels()
-    labels[4:12, 4:12] = Region.NOSE
-    labels[240:250, 300:316] = Region.MOUTH
-    found = find_rois(labels)
-
-    assert found is not None
-    np.testing.assert_array_equal(found.mask("nose"), face.labels() == Region.NOSE)
-
-
-def test_a_second_nose_on_the_cheek_is_ignored() -> None:
-    face = DrawnFace()
-    labels = face.labels()
-    row, column = face.at((0.7, 0.8))
-    labels[row - 4 : row + 4, column - 4 : column + 4] = Region.NOSE
-    found = find_rois(labels)
-
-    assert found is not None
-    np.testing.assert_array_equal(found.mask("nose"), face.labels() == Region.NOSE)
 
 
 def test_a_nose_too_narrow_to_split_still_gives_one_nostril_region() -> None:
@@ -303,7 +83,7 @@ def test_a_face_of_a_few_pixels_is_too_small() -> None:
     face = DrawnFace(unit_px=2, shape=(60, 80), centre=(40, 30))
     samples = measure(RoiMeter(), face.celsius(), face.labels())
 
-    assert 0 < samples["nose"].pixels < rois.MIN_PIXELS
+    assert 0 < samples["nose"].pixels < MIN_PIXELS
     assert samples["nose"].reason == rois.TOO_SMALL
     assert samples["chin"].valid
     assert not samples["nostrils"].valid
@@ -519,16 +299,6 @@ def test_nothing_is_held_where_the_face_has_gone() -> None:
     assert reasons(samples) == {rois.LOST}
 
 
-def test_a_held_mask_that_leaves_the_picture_is_cut_off() -> None:
-    mask = rois.RoiMask.tight(np.ones((4, 6), np.bool_), top=10, left=20)
-
-    assert mask is not None
-    moved = mask.moved(-12, 0, (30, 40))
-    assert moved is not None
-    assert (moved.top, moved.left, moved.inside.shape) == (0, 20, (2, 6))
-    assert mask.moved(100, 0, (30, 40)) is None
-
-
 PHANTOM_POSES = [
     Pose(),
     Pose(yaw_deg=35),
@@ -556,12 +326,3 @@ def test_the_nostril_trace_follows_the_phantoms_breath(pose: Pose, size: tuple[i
     assert all(sample["nostrils"].valid for sample in samples)
     trace = [sample["nostrils"].mean_c for sample in samples]
     assert np.corrcoef(trace, breath_k)[0, 1] >= 0.95
-
-
-@pytest.mark.parametrize("roll_deg", [-30, 0, 30])
-def test_the_axis_of_the_phantom_is_its_own(roll_deg: float) -> None:
-    picture = Phantom(Sitter(pose=Pose(roll_deg=roll_deg))).picture(0.0, 256, 320)
-    axis = face_axis(picture.labels)
-
-    assert axis is not None
-    assert axis.roll_deg == pytest.approx(roll_deg, abs=5)

@@ -49,7 +49,6 @@ def test_an_unknown_region_has_an_empty_window() -> None:
     traces = Traces()
 
     assert [part.size for part in traces.window("ear", 10)] == [0, 0, 0]
-    assert [part.size for part in traces.since("ear", 0.0)] == [0, 0, 0]
     assert traces.newest("ear") is None
 
 
@@ -63,15 +62,6 @@ def test_the_promised_seconds_are_still_there_after_the_ring_went_round() -> Non
 
     assert mean_c.tolist() == [float(tick) for tick in range(ticks - 201, ticks)]
     assert time_s[-1] - time_s[0] == pytest.approx(2.0)
-
-
-def test_since_gives_only_what_is_newer() -> None:
-    traces = Traces()
-    for time_s in (1.0, 2.0, 3.0):
-        traces.append([sample(time_s)])
-
-    assert traces.since("nose", 1.0)[0].tolist() == [2.0, 3.0]
-    assert traces.since("nose", 3.0)[0].size == 0
 
 
 def test_windows_are_copies() -> None:

@@ -121,7 +121,7 @@ def test_without_rights_it_gives_the_command_to_type(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(udev, "write_whole", refuse)
     with pytest.raises(UdevError) as caught:
         install_rules(tmp_path / "r.rules", platform="linux", run=Commands())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from thermoseg.whole_file import creating, replacing, sync_folder, write_whole
+from thermoseg.whole_file import creating, remove_partials, replacing, sync_folder, write_whole
 
 Block = Callable[[Path], AbstractContextManager[Path]]
 
@@ -246,6 +246,49 @@ def test_the_longest_names_can_be_written(tmp_path: Path, name: str, block: Bloc
         temporary.write_bytes(b"new")
 
     assert (tmp_path / name).read_bytes() == b"new"
+
+
+def test_the_replaced_file_can_be_kept_under_another_name(tmp_path: Path) -> None:
+    path, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    for content in (b"one", b"two", b"three"):
+        with replacing(path, previous=previous) as temporary:
+            temporary.write_bytes(content)
+
+    assert (path.read_bytes(), previous.read_bytes()) == (b"three", b"two")
+    assert sorted(names_in(tmp_path)) == ["last.ckpt", "previous.ckpt"]
+
+
+def test_a_failure_keeps_both_the_last_and_the_previous(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    path.write_bytes(b"two")
+    previous.write_bytes(b"one")
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space"), replacing(path, previous=previous):
+        pass
+
+    assert (path.read_bytes(), previous.read_bytes()) == (b"two", b"one")
+
+
+def test_what_a_kill_left_behind_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "last[1].ckpt"
+    code = (
+        "import os, pathlib, signal, sys; from thermoseg.whole_file import replacing\n"
+        "with replacing(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=False)
+    others = [".last1.ckpt.0123456789abcdef.partial", ".last[1].ckpt.mine.partial", "last[1].ckpt"]
+    for name in others:
+        (tmp_path / name).touch()
+    assert len(names_in(tmp_path)) == 1 + len(others)
+    remove_partials(path)
+
+    assert sorted(names_in(tmp_path)) == sorted(others)
 
 
 def test_a_library_that_goes_by_the_suffix_gets_it(tmp_path: Path) -> None:

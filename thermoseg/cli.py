@@ -44,14 +44,14 @@ DEMO_SECONDS: Final = 15.0
 
 DEMO_MASKS: Final = 5
 
-WATCH_S: Final = 10.0
-"""The longest wait for a change before the next; Ctrl-C is heard at once all the same."""
+WATCH_S: Final = 0.25
+"""One wait for a camera to come or go; the end of the program is looked for between two."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code.
 
-    0: done; 1: failed, one sentence on stderr says why; 2: wrong usage; 130: Ctrl-C.
+    0: done; 1: failed, one sentence on stderr says why; 2: wrong usage; 130: interrupted.
     """
     sys.excepthook = _report_defect
     arguments = build_parser().parse_args(argv)
@@ -352,10 +352,11 @@ def _run_cameras(arguments: argparse.Namespace) -> int:
 def _watch_cameras(as_json: bool) -> int:
     """Print what is there, then what changes, until interrupted."""
     from thermoseg.hotplug import CameraWatch, came_and_went
+    from thermoseg.interruption import noting_interruption
 
     known: list[CameraListing] = []
-    with CameraWatch() as watch:
-        while True:
+    with noting_interruption() as interrupted, CameraWatch() as watch:
+        while not interrupted.is_set():
             found = watch.next_change(WATCH_S)
             if found is None:
                 continue
@@ -366,6 +367,7 @@ def _watch_cameras(as_json: bool) -> int:
                     print(f"{sign} {_camera_line(listing)}")
             sys.stdout.flush()
             known = found
+    return INTERRUPTED
 
 
 def _camera_line(listing: "CameraListing") -> str:

@@ -1,18 +1,16 @@
 """Recording without a window: the same session, run for a while and accounted for."""
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
 from thermoseg.inference.segmenter import Segmenter
+from thermoseg.interruption import noting_interruption
 from thermoseg.session import Session, SessionEvent
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
@@ -38,7 +36,7 @@ class RecordingReport:
     backend: str
     """What computed, empty if nothing did."""
     interrupted: bool
-    """Whether it was stopped before its time, by Ctrl-C or by SIGTERM."""
+    """Whether it was stopped before its time, by Ctrl-C, SIGTERM or a closed terminal."""
     temperatures: str
     """“°C”, or “none: ” and why; empty if the camera did not open."""
     telemetry: Telemetry
@@ -77,7 +75,7 @@ def record(
     session = Session(make_camera(address), segmenter, address=address)
     session.start_recording(path)
     news = _News(session, report_event)
-    with _interruption() as interrupted:
+    with noting_interruption() as interrupted:
         session.start()
         try:
             _wait_for_end(session, duration_s, interrupted, tell, news)
@@ -148,23 +146,3 @@ def _stop(session: Session) -> str:
 def _failure(session: Session) -> str:
     status = session.recorder_status
     return status.failed if status else ""
-
-
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into an event, so that neither cuts a file in two."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, note) for number in signals]
-    try:
-        yield interrupted
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)

@@ -11,10 +11,8 @@ name.  It runs with OpenVINO only, and never has its weights elsewhere.
 PyTorch is loaded only when a network is built; listing models does not need it.
 """
 
-import contextlib
 import hashlib
 import logging
-import os
 import re
 import warnings
 import zipfile
@@ -36,6 +34,7 @@ from thermoseg.errors import ModelError
 from thermoseg.labels import Region
 from thermoseg.onnx_file import OnnxContent, read_content, with_metadata
 from thermoseg.preprocess import Normalisation
+from thermoseg.whole_file import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,7 +44,7 @@ log = logging.getLogger(__name__)
 SUFFIX: Final = ".safetensors"
 ONNX_SUFFIX: Final = ".onnx"
 CHECKPOINT_SUFFIXES: Final = (".pth", ".pt")
-"""Of PyTorch checkpoints, read by `import_authors_checkpoint`."""
+"""Suffixes of PyTorch checkpoints, which `import_authors_checkpoint` reads."""
 MAX_FILE_BYTES: Final = 2 * 1024**3
 """Larger files are refused unread; the largest network of the paper has 0.3 GB."""
 MAX_ONNX_BYTES: Final = 1024**3
@@ -108,7 +107,7 @@ class ModelHeader(BaseModel):
     trained_utc: str = ""
     """ISO 8601; empty if unknown."""
     tensors_sha256: str = ""
-    """Of the weights, in an ONNX file of all but the metadata; filled in when saving, checked
+    """Digest of the weights (ONNX: of all but the metadata); filled in when saving, checked
     when loading."""
 
     @model_validator(mode="after")
@@ -204,17 +203,10 @@ def _as_text(header: ModelHeader, weights_sha256: str) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise ModelError(
             f"the model {path} cannot be written ({error.strerror}); choose another folder or "
             "free some space"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from thermoseg.labels import colour_table
 
 OPACITY: Final = 0.45
-"""Of the regions: colours are told apart and the picture beneath stays readable."""
+"""Opacity of a region; its colour is told from others, and the picture beneath stays readable."""
 
 GREY_PERCENTILES: Final = (0.5, 99.5)
 """Temperatures that become black and white; a few dead or burning pixels must not set them."""

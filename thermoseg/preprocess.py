@@ -147,7 +147,7 @@ def cut(celsius: NDArray[np.float32], box: Box, size: tuple[int, int]) -> NDArra
 def paste(
     probabilities: NDArray[np.float32], box: Box, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
-    """Map the network's answer for a box back to the image: the exact inverse of `cut`.
+    """Map the network's answer for a box back to the image, to the pixels that `cut` took.
 
     Parameters
     ----------
@@ -189,6 +189,10 @@ def regrid(probabilities: NDArray[np.float32], box: Box, target: Box) -> NDArray
     -------
     (classes, h, w) for `target`.
     """
+    # An affine map from target pixel i to source pixel u, both counted from pixel centres, as
+    # OpenCV does.  The centre of i lies at (i + ½)·target.width / width in the picture, so
+    # u + ½ = (i + ½)·across + shift, and u = across·i + (across - 1) / 2 + shift.  Without the
+    # middle term labels would move by up to half a pixel of the network, several of the frame.
     height, width = probabilities.shape[1:]
     across, down = target.width / box.width, target.height / box.height
     to_source = np.array(

@@ -152,7 +152,9 @@ class ObjectParameters:
             )
         for name in ("reflected_c", "atmosphere_c", "window_c"):
             if not -KELVIN < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} must be above -273.15 °C, got {getattr(self, name):g}")
+                raise ValueError(
+                    f"{name} must be above {-KELVIN:g} °C, got {getattr(self, name):g}"
+                )
         if not 0 < self.transmission <= 1 + 1e-9:
             raise ValueError(
                 f"alpha, beta and x must give air a transmission in (0, 1], got {self.transmission}"
@@ -232,6 +234,10 @@ class PlanckRadiometry:
         >>> camera.celsius_of_signal(17994.06).round(4)
         np.float64(23.0)
         """
+        # First the path is undone (S = gain·S_obj + rest), then Planck's law is solved for T: `own`
+        # is the object's signal above the detector's zero, S_obj + O.  Where that is not above 0,
+        # or the argument of the logarithm not above 1, no temperature gives such a signal: NaN,
+        # not the number that the formula yields on the other side of its pole.
         gain, rest = self._path()
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             own = (np.asarray(signal, np.float64) - rest) / gain + self.o
@@ -260,6 +266,10 @@ class PlanckRadiometry:
 
     def _path(self) -> tuple[float, float]:
         """Return a and c of S = a·S_obj + c: what reaches the sensor of an object's signal."""
+        # What reaches the sensor, from far to near; τ is half of the way through the air, so the
+        # window stands between two halves.  The object (ε) and what it mirrors (1 - ε) pass τ, the
+        # window and τ again; the far air radiates 1 - τ and passes window and τ; the window
+        # radiates 1 - τw and passes τ; the near air radiates 1 - τ straight into the lens.
         scene = self.scene
         air, window, emissivity = scene.transmission, scene.window_transmission, scene.emissivity
         gain = emissivity * air**2 * window
@@ -309,49 +319,6 @@ def humidity_of_header(value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"humidity is neither a ratio nor a percentage, got {value:g}")
     return value
-
-
-def apparent_to_object(
-    apparent_c: NDArray[np.float32], emissivity: float, reflected_c: float
-) -> NDArray[np.float32]:
-    """Correct a blackbody reading for the emissivity of the surface.
-
-    A surface of emissivity ε radiates ε·Tᵒ⁴ and mirrors the rest of its surroundings, so the
-    camera sees Tᵃ⁴ = ε·Tᵒ⁴ + (1 - ε)·Tʳ⁴, all in kelvin (Stefan-Boltzmann, atmosphere
-    neglected: fine below about 2 m).  Solved here for Tᵒ.
-
-    Parameters
-    ----------
-    apparent_c
-        What the camera reports as if ε were 1, any shape, °C.
-    emissivity
-        ε of the surface, in (0, 1]; human skin is 0.98 (Steketee 1973).
-    reflected_c
-        Tʳ, mean temperature of what the surface mirrors, usually the room, °C.
-
-    Returns
-    -------
-    Object temperatures in °C, same shape and dtype as `apparent_c`.  NaN where the reading is
-    colder than the reflection alone allows.
-
-    Raises
-    ------
-    ValueError
-        If `emissivity` is outside (0, 1].
-
-    Examples
-    --------
-    >>> skin = np.float32([34.0])
-    >>> apparent_to_object(skin, emissivity=0.98, reflected_c=22.0).round(2)
-    array([34.23], dtype=float32)
-    """
-    if not 0 < emissivity <= 1:
-        raise ValueError(f"emissivity must be in (0, 1], got {emissivity}")
-    apparent = np.asarray(apparent_c, dtype=np.float64) + KELVIN
-    reflected = (1 - emissivity) * (reflected_c + KELVIN) ** 4
-    with np.errstate(invalid="ignore"):
-        kelvin = ((apparent**4 - reflected) / emissivity) ** 0.25
-    return (kelvin - KELVIN).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

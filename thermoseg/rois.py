@@ -1,9 +1,4 @@
-"""Where on the face to measure, what is measured there, and whether it may be trusted.
-
-Directions are the face's own: *down* points from the brows to the chin whatever the roll, *left*
-is the subject's, which for an upright face is the right of the picture.  Lengths are compared
-with the `unit_px` of a face, the distance between its eye centres, or with the width of its nose.
-"""
+"""What is measured in the regions of a face, and whether it may be trusted."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -14,25 +9,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.face_geometry import (
+    FACE_NAMES,
+    MIN_PIXELS,
+    NOSTRIL_LEFT,
+    NOSTRIL_RIGHT,
+    NOSTRILS,
+    ROI_NAMES,
+    Box,
+    FaceRois,
+    RoiMask,
+    find_rois,
+)
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
-from thermoseg.labels import FACE_REGIONS, NUM_CLASSES, Region
+from thermoseg.labels import Region
 
-Mask: TypeAlias = NDArray[np.bool_]
-Labels: TypeAlias = NDArray[np.uint8]
 Celsius: TypeAlias = NDArray[np.float32]
-Box: TypeAlias = tuple[slice, slice]
-
-NOSTRILS: Final = "nostrils"
-NOSTRIL_RIGHT: Final = "nostril_right"
-"""The subject's right, the left of the picture for an upright face."""
-NOSTRIL_LEFT: Final = "nostril_left"
-PERINASAL: Final = "perinasal"
-
-FACE_NAMES: Final = tuple(region.label for region in FACE_REGIONS)
-DERIVED_NAMES: Final = (NOSTRILS, NOSTRIL_RIGHT, NOSTRIL_LEFT, PERINASAL)
-ROI_NAMES: Final = FACE_NAMES + DERIVED_NAMES
-"""Every region that is measured, in the order of the samples of a frame."""
 
 NO_TEMPERATURES: Final = "no temperatures"
 """The camera gives relative counts."""
@@ -51,22 +44,6 @@ MOTION: Final = "motion"
 """The face moves too fast for the picture to be sharp and the mask to sit."""
 HELD: Final = "held"
 """Valid, but measured under the last mask, moved along with the face."""
-
-MIN_PIXELS: Final = 6
-"""Fewest pixels whose mean is reported; with 50 mK NETD its noise is 20 mK."""
-MIN_SPLIT_WIDTH_PX: Final = 6.0
-"""Narrowest nose whose nostrils are measured apart: three pixels each."""
-
-NOSTRIL_SHARE: Final = 0.25
-"""Lower part of the nose, along the face's axis, that holds the nostrils.  Less swings more but
-suffers more from masks that jitter; on the phantom a quarter had the best signal to noise that
-did not cost correlation with the breath under motion."""
-WING_SHARE: Final = 0.45
-"""Lower part of the nose whose flanks belong to the perinasal region."""
-PERINASAL_HALF_WIDTH: Final = 0.8
-"""From the nose's middle to the side, in nose widths: 0.3 of a width beside each wing."""
-LIP_UNITS: Final = 0.25
-"""Height of the skin between nose and mouth in `unit_px` (16 mm), used where no mouth is seen."""
 
 PLAUSIBLE_C: Final = (20.0, 42.0)
 """Coldest and hottest mean that living facial skin is believed to have, °C."""
@@ -98,25 +75,6 @@ TRACK_SCORE: Final = 0.6
 MOTION_WIDTHS: Final = 0.25
 """Displacement within `MOTION_S` that counts as motion, in nose widths."""
 MOTION_S: Final = 0.1
-
-FACE_MODEL: Final[dict[Region, tuple[float, float]]] = {
-    Region.EYEBROWS: (-0.35, 1.0),
-    Region.EYES: (0.0, 1.0),
-    Region.NOSE: (0.48, 0.7),
-    Region.MOUTH: (1.15, 1.0),
-    Region.CHIN: (0.85, 0.15),
-}
-"""Place of each region's centroid down the face, in distances of the eye centres (63 mm; common
-anthropometry), and its weight: the chin's centroid slides to the ear as soon as the head turns."""
-MIN_SPREAD: Final = 0.15
-"""Least weighted variance of those places that fixes a direction: nose and chin alone do not."""
-
-_CLOSE_SHARE: Final = 0.2
-"""Gap between parts of one face, as a share of the square root of its labelled area."""
-_CLOSE_SHARE_BARE: Final = 0.45
-"""The same where less than half of that area is chin: the parts stand alone."""
-_FIND_SIZE_PX: Final = 160
-"""The largest face is searched for on masks scaled down to this size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,187 +109,6 @@ class RegionStatistics:
 
 
 ABSENT: Final = RegionStatistics(0, np.nan, np.nan, np.nan, np.nan)
-
-
-@dataclass(frozen=True, slots=True)
-class FaceAxis:
-    """Direction and size of a face, from the centroids of its regions."""
-
-    down_x: float
-    """Unit vector from brows to chin; x to the right of the picture."""
-    down_y: float
-    """y to the bottom of the picture; 1 for an upright face."""
-    unit_px: float
-    """Distance between the eye centres, as the centroids let it be estimated."""
-    regions: tuple[Region, ...]
-    """What it rests on; the fewer, the rougher."""
-
-    @property
-    def roll_deg(self) -> float:
-        """Turn of the face in the picture, degrees, positive clockwise; 0 is upright."""
-        return float(np.degrees(np.arctan2(-self.down_x, self.down_y)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RoiMask:
-    """The pixels of one region, stored only as far as they reach."""
-
-    top: int
-    """First row of the frame that `inside` covers."""
-    left: int
-    """First column."""
-    inside: Mask
-    """(rows, columns), true for the region's pixels; read-only."""
-
-    @classmethod
-    def tight(cls, mask: Mask, top: int = 0, left: int = 0) -> "RoiMask | None":
-        """Cut `mask`, whose first pixel is (`top`, `left`) of the frame, to what is true in it.
-
-        Returns
-        -------
-        The mask, or None if it is empty.
-        """
-        column, row, width, height = cv2.boundingRect(mask.view(np.uint8))
-        if width == 0:
-            return None
-        inside = mask[row : row + height, column : column + width].copy()
-        inside.flags.writeable = False
-        return cls(top + row, left + column, inside)
-
-    def values(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the values of `picture` (height, width) under the mask, one-dimensional."""
-        rows, columns = self.inside.shape
-        part = picture[self.top : self.top + rows, self.left : self.left + columns]
-        return part[self.inside]
-
-    def centre(self) -> tuple[float, float]:
-        """Return row and column of the centroid in the frame."""
-        moments = cv2.moments(self.inside.view(np.uint8), binaryImage=True)
-        area = moments["m00"]
-        return self.top + moments["m01"] / area, self.left + moments["m10"] / area
-
-    def moved(self, down_px: int, right_px: int, shape: tuple[int, int]) -> "RoiMask | None":
-        """Return the mask elsewhere in a frame of `shape`; None if it has left the frame."""
-        top, left = self.top + down_px, self.left + right_px
-        rows = slice(max(-top, 0), max(shape[0] - top, 0))
-        columns = slice(max(-left, 0), max(shape[1] - left, 0))
-        inside = self.inside[rows, columns]
-        return RoiMask.tight(inside, max(top, 0), max(left, 0)) if inside.size else None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceRois:
-    """The masks of one face.  Shared between threads, hence read-only."""
-
-    shape: tuple[int, int]
-    """(height, width) of the frame."""
-    box: Box
-    """Rows and columns of the frame that hold the face."""
-    masks: Mapping[str, RoiMask]
-    """By name of region; absent ones are left out."""
-    axis: FaceAxis | None
-    """None if too little of the face is seen to tell."""
-    nose_width_px: float
-    """Across the lower nose; NaN without a nose or an axis."""
-    problems: Mapping[str, str]
-    """Why a mask is left out although the face is there."""
-
-    def mask(self, region: str) -> Mask:
-        """Return (height, width) of the whole frame; all false if the region is absent."""
-        whole = np.zeros(self.shape, np.bool_)
-        found = self.masks.get(region)
-        if found is not None:
-            rows, columns = found.inside.shape
-            whole[found.top : found.top + rows, found.left : found.left + columns] = found.inside
-        return whole
-
-
-def measure_regions(celsius: Celsius, labels: Labels) -> dict[str, RegionStatistics]:
-    """Measure the five face regions over all pixels that bear their labels.
-
-    Parameters
-    ----------
-    celsius
-        (height, width), °C.  Pixels that are not finite are left out.
-    labels
-        (height, width), values of `Region`.
-
-    Returns
-    -------
-    Statistics by name of region; `ABSENT` where no pixel has the label.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
-    if celsius.shape != labels.shape:
-        raise ValueError(f"celsius is {celsius.shape} but labels are {labels.shape}")
-    inside = np.flatnonzero(labels)
-    found, values = labels.reshape(-1)[inside], celsius.reshape(-1)[inside]
-    order = np.argsort(found, kind="stable")  # a radix sort for uint8, linear in the pixels
-    values = values[order]
-    ends = np.cumsum(np.bincount(found, minlength=NUM_CLASSES))
-    return {
-        region.label: _statistics(values[ends[region - 1] : ends[region]])
-        for region in FACE_REGIONS
-    }
-
-
-def face_axis(labels: Labels) -> FaceAxis | None:
-    """Find which way a face points, from the centroids of the regions that are seen.
-
-    A straight line is fitted through the centroids in the order of `FACE_MODEL` (weighted least
-    squares), so any two regions far enough apart do, at any roll.
-
-    Parameters
-    ----------
-    labels
-        (height, width) of one face.
-
-    Returns
-    -------
-    The axis, or None if the regions seen lie too close together to fix a direction.
-    """
-    return _axis_of({region: RoiMask.tight(labels == region) for region in FACE_MODEL})
-
-
-def find_rois(labels: Labels) -> FaceRois | None:
-    """Find every region of the largest face in the picture.
-
-    Parameters
-    ----------
-    labels
-        (height, width), values of `Region`; may hold several faces and stray pixels.
-
-    Returns
-    -------
-    The masks, or None if no pixel belongs to a face.
-    """
-    found = _largest_face(labels)
-    if found is None:
-        return None
-    box, face = found
-    corner = (box[0].start, box[1].start)
-    parts: dict[Region, RoiMask | None] = {
-        region: RoiMask.tight(face == region, *corner) for region in FACE_REGIONS
-    }
-    nose = parts[Region.NOSE] = _largest_part(parts[Region.NOSE])
-    mouth = parts[Region.MOUTH] = _largest_part(parts[Region.MOUTH])
-    masks = {region.label: mask for region, mask in parts.items()}
-    axis, nose_width_px, problems = _axis_of(parts), float("nan"), {}
-    if axis is not None and nose is not None and np.count_nonzero(nose.inside) >= MIN_PIXELS:
-        nose_base = _NoseBase.find(nose, mouth, axis, box)
-        nose_width_px = nose_base.width_px
-        masks[NOSTRILS] = nose_base.place(nose_base.nostrils)
-        if nose_width_px >= MIN_SPLIT_WIDTH_PX:
-            right, left = nose_base.split_nostrils()
-            masks[NOSTRIL_RIGHT], masks[NOSTRIL_LEFT] = right, left
-        else:
-            problems = {NOSTRIL_RIGHT: TOO_SMALL, NOSTRIL_LEFT: TOO_SMALL}
-        masks[PERINASAL] = nose_base.perinasal(face[nose_base.within(box)])
-    present = {name: mask for name, mask in masks.items() if mask is not None}
-    return FaceRois(_shape(labels), box, present, axis, nose_width_px, problems)
 
 
 class RoiMeter:
@@ -376,15 +153,27 @@ class RoiMeter:
         return tuple(samples)
 
     def _hold(self, frame: Frame, found: FaceRois | None) -> tuple[FaceRois | None, frozenset[str]]:
-        """Add to what was found the masks that were lost less than `HOLD_S` ago."""
+        """Add to what was found the masks that were lost less than `HOLD_S` ago.
+
+        Returns
+        -------
+        All masks, and the names of those that were not found in this frame but held.
+        """
+        # The network loses a region for single frames (a blink of the mask, a hand that passes)
+        # while the face hardly moves.  Each lost mask is then taken from the frame where it was
+        # last found and shifted by as much as the face has moved since.  Only that frame's
+        # picture is compared with this one, never the frame before: shifts that are added up
+        # frame by frame drift.  Masks last found in the same frame share one shift, as template
+        # matching costs more than all the rest.  Age is counted on the frames' clock, so after a
+        # gap or a restart (a negative age) nothing is held.
         self._seen = {
             name: seen
             for name, seen in self._seen.items()
             if 0 <= frame.time_s - seen.frame.time_s <= HOLD_S
         }
         masks = {} if found is None else dict(found.masks)
-        problems = {} if found is None else found.problems
-        missing = [name for name in self._seen if name not in masks and name not in problems]
+        too_small = frozenset[str]() if found is None else found.too_small
+        missing = [name for name in self._seen if name not in masks and name not in too_small]
         if found is not None:
             self._seen |= {name: _Seen(frame, found, mask) for name, mask in masks.items()}
         shifts: dict[int, tuple[int, int] | None] = {}
@@ -403,7 +192,7 @@ class RoiMeter:
         width_px = model.nose_width_px
         if not np.isfinite(width_px):
             width_px = self._seen[next(iter(held))].rois.nose_width_px
-        whole = FaceRois(model.shape, model.box, masks | held, model.axis, width_px, problems)
+        whole = FaceRois(model.shape, model.box, masks | held, model.axis, width_px, too_small)
         return whole, frozenset(held)
 
     def _moves(self, frame: Frame) -> bool:
@@ -424,8 +213,8 @@ class RoiMeter:
         self, name: str, time_s: float, found: RegionStatistics, warm_c: float
     ) -> str:
         if found.pixels < MIN_PIXELS:
-            problems = {} if self.rois is None else self.rois.problems
-            return TOO_SMALL if found.pixels else problems.get(name, LOST)
+            too_small = self.rois is not None and name in self.rois.too_small
+            return TOO_SMALL if found.pixels or too_small else LOST
         relative_k = found.mean_c - warm_c
         if not _is_skin(name, found, relative_k) or self._jumps(name, time_s, relative_k):
             return IMPLAUSIBLE
@@ -456,202 +245,6 @@ class _Seen:
     frame: Frame
     rois: FaceRois
     mask: RoiMask
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _NoseBase:
-    """The lower nose in the face's own directions; arrays cover nose, mouth and some skin."""
-
-    axis: FaceAxis
-    top: int
-    """First row of the frame that the arrays cover."""
-    left: int
-    """First column."""
-    nose: Mask
-    mouth: Mask
-    down: NDArray[np.float32]
-    """(rows, columns), px along the face's axis."""
-    sideways: NDArray[np.float32]
-    """(rows, columns), px towards the subject's left."""
-    top_px: float
-    """Upper end of the nose on `down`."""
-    bottom_px: float
-    """Lower end."""
-    nostrils: Mask
-    middle_px: float
-    """Between the nostrils, on `sideways`."""
-    width_px: float
-
-    @classmethod
-    def find(cls, nose: RoiMask, mouth: RoiMask | None, axis: FaceAxis, box: Box) -> "_NoseBase":
-        """Lay the face's directions over the part of `box` around nose and mouth."""
-        window = _around(nose, mouth, round(axis.unit_px / 2), box)
-        rows = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None]
-        columns = np.arange(window[1].start, window[1].stop, dtype=np.float32)
-        down = columns * np.float32(axis.down_x) + rows * np.float32(axis.down_y)
-        sideways = columns * np.float32(axis.down_y) - rows * np.float32(axis.down_x)
-        nose_mask = _within(nose, window)
-        mouth_mask = _within(mouth, window)
-        top_px, bottom_px = _spread(down[nose_mask], 0.01)
-        nostrils = nose_mask & (down >= bottom_px - NOSTRIL_SHARE * (bottom_px - top_px))
-        across = sideways[nostrils]
-        right_px, left_px = _spread(across, 0.02)
-        return cls(
-            axis,
-            window[0].start,
-            window[1].start,
-            nose_mask,
-            mouth_mask,
-            down,
-            sideways,
-            top_px,
-            bottom_px,
-            nostrils,
-            float(np.median(across)),
-            left_px - right_px + 1,
-        )
-
-    def place(self, mask: Mask) -> RoiMask | None:
-        """Return a mask of this part of the frame as one of the frame."""
-        return RoiMask.tight(mask, self.top, self.left)
-
-    def within(self, box: Box) -> Box:
-        """Return which rows and columns of `box` the arrays cover."""
-        top, left = self.top - box[0].start, self.left - box[1].start
-        rows, columns = self.nose.shape
-        return slice(top, top + rows), slice(left, left + columns)
-
-    def split_nostrils(self) -> tuple[RoiMask | None, RoiMask | None]:
-        """Halve the nostrils at their middle: the subject's right and left."""
-        left = self.sideways > self.middle_px
-        return self.place(self.nostrils & ~left), self.place(self.nostrils & left)
-
-    def perinasal(self, face: Labels) -> RoiMask | None:
-        """Return the upper lip and what lies beside the wings of the nose, on the skin only."""
-        middle_px: float | NDArray[np.floating] = self.middle_px
-        bottom_px = self.bottom_px + LIP_UNITS * self.axis.unit_px
-        if np.count_nonzero(self.mouth) >= MIN_PIXELS:
-            mouth_down = self.down[self.mouth]
-            # no more than twice the usual lip, should the mouth be a false one on the collar
-            bottom_px = min(
-                _spread(mouth_down, 0.05)[0],
-                self.bottom_px + 2 * LIP_UNITS * self.axis.unit_px,
-            )
-            way_px = float(mouth_down.mean()) - self.bottom_px
-            if way_px > 1:
-                side_px = float(np.median(self.sideways[self.mouth])) - self.middle_px
-                middle_px = self.middle_px + side_px * np.clip(
-                    (self.down - self.bottom_px) / way_px, 0, 1
-                )
-        wings_px = self.bottom_px - WING_SHARE * (self.bottom_px - self.top_px)
-        band = (self.down >= wings_px) & (self.down <= bottom_px)
-        band &= np.abs(self.sideways - middle_px) <= PERINASAL_HALF_WIDTH * self.width_px
-        return self.place(np.asarray(band & self._skin(face), np.bool_))
-
-    def _skin(self, face: Labels) -> Mask:
-        """Return what is labelled as cheek and chin, or the surroundings where nothing is."""
-        chin = np.asarray(face == Region.CHIN, np.bool_)
-        if np.count_nonzero(chin) >= MIN_PIXELS:
-            return chin
-        reach = 2 * max(1, round(LIP_UNITS * self.axis.unit_px / 2)) + 1
-        nose_and_mouth = (self.nose | self.mouth).view(np.uint8)
-        around = cv2.dilate(nose_and_mouth, np.ones((reach, reach), np.uint8))
-        return np.asarray((around > 0) & (face == Region.BACKGROUND))
-
-
-def _around(nose: RoiMask, mouth: RoiMask | None, margin_px: int, box: Box) -> Box:
-    """Return rows and columns of the frame that hold nose and mouth, a margin and no more."""
-    edges = [
-        (mask.top, mask.left, mask.top + mask.inside.shape[0], mask.left + mask.inside.shape[1])
-        for mask in (nose, mouth)
-        if mask is not None
-    ]
-    top, left, bottom, right = zip(*edges, strict=True)
-    return (
-        slice(max(min(top) - margin_px, box[0].start), min(max(bottom) + margin_px, box[0].stop)),
-        slice(max(min(left) - margin_px, box[1].start), min(max(right) + margin_px, box[1].stop)),
-    )
-
-
-def _within(mask: RoiMask | None, window: Box) -> Mask:
-    """Return `mask`, which lies inside `window`, as large as that."""
-    rows, columns = window
-    whole = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.bool_)
-    if mask is not None:
-        top, left = mask.top - rows.start, mask.left - columns.start
-        height, width = mask.inside.shape
-        whole[top : top + height, left : left + width] = mask.inside
-    return whole
-
-
-def _spread(values: NDArray[np.float32], share: float) -> tuple[float, float]:
-    """Return the values below and above which the outermost `share` lies."""
-    last = values.size - 1
-    low, high = round(share * last), round((1 - share) * last)
-    ordered = np.partition(values, (low, high))
-    return float(ordered[low]), float(ordered[high])
-
-
-def _shape(picture: NDArray[np.generic]) -> tuple[int, int]:
-    height, width = picture.shape
-    return height, width
-
-
-def _largest_face(labels: Labels) -> tuple[Box, Labels] | None:
-    """Cut out the largest face, with every other face's pixels set to background."""
-    height, width = labels.shape
-    step = -(-max(height, width) // _FIND_SIZE_PX)
-    coarse = labels[::step, ::step]
-    small = (coarse > 0).view(np.uint8)
-    area = cv2.countNonZero(small)
-    if area == 0:
-        return None
-    bare = 2 * np.count_nonzero(coarse == Region.CHIN) < area
-    share = _CLOSE_SHARE_BARE if bare else _CLOSE_SHARE
-    reach = max(3, round(share * float(np.sqrt(area)))) | 1
-    padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
-    joined = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    parts = cv2.connectedComponents(joined[reach:-reach, reach:-reach])[1]
-    largest = 1 + int(np.argmax(np.bincount(parts[small > 0])[1:]))
-    own = cv2.dilate((parts == largest).view(np.uint8), np.ones((3, 3), np.uint8))
-    left, top, columns, rows = (step * edge for edge in cv2.boundingRect(own))
-    box = (slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
-    whole = np.repeat(np.repeat(own, step, axis=0), step, axis=1)[box]
-    return box, np.where(whole > 0, labels[box], np.uint8(Region.BACKGROUND))
-
-
-def _largest_part(mask: RoiMask | None) -> RoiMask | None:
-    if mask is None:
-        return None
-    count, parts, sizes, _ = cv2.connectedComponentsWithStats(mask.inside.view(np.uint8))
-    if count <= 2:
-        return mask
-    largest = 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
-    return RoiMask.tight(np.asarray(parts == largest), mask.top, mask.left)
-
-
-def _axis_of(masks: Mapping[Region, RoiMask | None]) -> FaceAxis | None:
-    masks_seen = {
-        region: mask
-        for region, mask in masks.items()
-        if mask is not None and np.count_nonzero(mask.inside) >= MIN_PIXELS
-    }
-    seen = [region for region in FACE_MODEL if region in masks_seen]
-    if len(seen) < 2:
-        return None
-    places, weights = np.array([FACE_MODEL[region] for region in seen]).T
-    weights /= weights.sum()
-    offsets = places - weights @ places
-    spread = float(weights @ offsets**2)
-    if spread < MIN_SPREAD**2:
-        return None
-    rows, columns = np.array([masks_seen[region].centre() for region in seen]).T
-    down_x = float((weights * offsets) @ columns) / spread
-    down_y = float((weights * offsets) @ rows) / spread
-    unit_px = float(np.hypot(down_x, down_y))
-    if unit_px < 1:
-        return None
-    return FaceAxis(down_x / unit_px, down_y / unit_px, unit_px, tuple(seen))
 
 
 def _statistics(values: NDArray[np.float32]) -> RegionStatistics:
@@ -741,12 +334,17 @@ def _sample(
 
 
 def _track(before: Celsius, now: Celsius, box: Box) -> tuple[int, int] | None:
-    """Find again what lay in `box`, up to a quarter of its size away.
+    """Find the face that lay in `box` of the frame `before` in the frame `now`.
 
     Returns
     -------
     Pixels moved down and to the right, or None if nothing there looks the same.
     """
+    # Normalised cross-correlation of the old face with a window a quarter larger on each side, so
+    # up to that far it is found again.  Subtracting the mean of both (CCOEFF) makes it blind to a
+    # common step of all temperatures, such as a shutter event brings.  Both are shrunk first, which
+    # bounds the cost; the peak is then located between pixels by the parabola through it and its
+    # neighbours, or shifts would come in steps of `step` pixels.  A flat patch matches anything.
     rows, columns = box
     reach_rows, reach_columns = (rows.stop - rows.start) // 4, (columns.stop - columns.start) // 4
     top, left = max(rows.start - reach_rows, 0), max(columns.start - reach_columns, 0)

@@ -8,13 +8,14 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import ConfigError, FormatError
+from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.files import open_frames
 from thermoseg.frames import Frame
+from thermoseg.image_file import write_image
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.overlay import draw_overlay
 from thermoseg.recording.layout import SAMPLE_FIELDS
@@ -22,15 +23,6 @@ from thermoseg.rois import RoiMeter, RoiSample
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
-
-INPUT_SUFFIXES: Final = frozenset(
-    (
-        *(".fff", ".seq", ".csq", ".jpg", ".jpeg", ".tif", ".tiff"),
-        *(".bin", ".npy", ".gz", ".png", ".bmp", ".h5"),
-        *(".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv"),
-    )
-)
-"""What is taken from a folder; a file that is named itself is tried whatever its suffix."""
 
 MEASURED: Final = tuple(field for field in SAMPLE_FIELDS if field.name != "time_s")
 
@@ -44,7 +36,7 @@ class Job:
     path: Path
     stem: str
     options: Mapping[str, str]
-    """Of the `file:` camera: how the file is to be read."""
+    """Options of the `file:` camera, which say how the file is to be read."""
 
 
 def plan_jobs(
@@ -154,7 +146,7 @@ def _expand(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in sorted(path.iterdir()):
-        if file.suffix.lower() in INPUT_SUFFIXES and file.is_file():
+        if file.suffix.lower() in ALL_SUFFIXES and file.is_file():
             yield file
 
 
@@ -181,15 +173,9 @@ def _free_stem(wanted: str, stems: set[str], taken: set[str]) -> str:
 
 
 def _write_pictures(frame: Frame, labels: NDArray[np.uint8], out: Path, name: str) -> None:
-    _write_image(out / f"{name}.png", labels)
+    write_image(out / f"{name}.png", labels)
     overlay = draw_overlay(frame.celsius, labels)
-    _write_image(out / VIS_FOLDER / f"{name}.jpg", overlay[..., ::-1])
-
-
-def _write_image(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Encode by suffix; written by Python, so that a full disk is an error with a name."""
-    _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(picture))
-    path.write_bytes(encoded.tobytes())
+    write_image(out / VIS_FOLDER / f"{name}.jpg", overlay[..., ::-1])
 
 
 def _cell(value: float) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from thermoseg.image_file import write_image
 from thermoseg.overlay import draw_overlay
 from thermoseg.recording.reader import Recording
 
@@ -57,8 +57,8 @@ def save_masks(recording: Recording, folder: Path, count: int) -> list[Path]:
         path = folder / f"frame_{number:06d}.png"
         if path in written:
             continue
-        cv2.imwrite(str(path), labels)
+        write_image(path, labels)
         overlay = draw_overlay(recording.frame(number).celsius, labels)
-        cv2.imwrite(str(path.with_name(f"{path.stem}_overlay.jpg")), overlay[..., ::-1])
+        write_image(path.with_name(f"{path.stem}_overlay.jpg"), overlay[..., ::-1])
         written.append(path)
     return written

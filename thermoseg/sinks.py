@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from thermoseg.errors import ThermoSegError
+from thermoseg.face_geometry import FaceRois
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
-from thermoseg.rois import FaceRois, RoiSample
+from thermoseg.rois import RoiSample
 
 log = logging.getLogger(__name__)
 

@@ -104,6 +104,10 @@ class TimeLine:
         if not self._new_start and frame.index == self._last_number:
             self._add_index += 1
             return FrameFlag.DUPLICATE
+        # By the camera's numbers `jump` frames are missing.  Losing them takes jump / rate seconds,
+        # on the camera's clock or, where that stood still, on ours.  Numbers that run ahead of both
+        # together were set anew (a counter that wrapped, a camera that began again): to count that
+        # as loss would put millions of frames into the account.
         jump = frame.index + self._add_index - last.index - 1
         ahead_s = jump / self._rate_hz - step_s - passed_s if self._live and self._rate_hz else 0.0
         if ahead_s > JUMP_S and not self._new_start:
@@ -116,6 +120,13 @@ class TimeLine:
 
     def _time_s(self, frame: Frame, last: Frame, arrived_s: float, passed_s: float) -> float:
         """Return the frame's time, which follows the last one's even if the clock jumps."""
+        # Two clocks: the camera's, moved by `_add_s`, and ours at the arrival of the frame.  The
+        # camera's is kept, as arrivals jitter with USB and scheduler, but it may be set anew.  The
+        # delay from one to the other is never too small, since no frame arrives before it was
+        # taken, only too large while frames wait in a buffer.  So the smallest delay so far, which
+        # leaks upwards for clocks that run slow, is the reference: one far below it means that the
+        # clock has gained.  A clock that loses shows as a step back, or as frames that would have
+        # waited longer than any buffer holds them.  After a jump the line goes on by our clock.
         time_s = frame.time_s + self._add_s
         step_s = time_s - last.time_s
         delay_s = arrived_s - time_s

@@ -54,14 +54,8 @@ class Traces:
         with self._lock:
             ring = self._rings.get(region)
             if ring is None:
-                return _no_samples()
-            return ring.after(ring.newest_s - seconds, including=True)
-
-    def since(self, region: str, time_s: float) -> TraceWindow:
-        """Copy what is newer than `time_s`, for a plot that appends what it has not drawn yet."""
-        with self._lock:
-            ring = self._rings.get(region)
-            return _no_samples() if ring is None else ring.after(time_s, including=False)
+                return np.empty(0), np.empty(0), np.empty(0, np.bool_)
+            return ring.last(seconds)
 
     def newest(self, region: str) -> RoiSample | None:
         """Return the last sample of `region`, valid or not, with its reason; None before."""
@@ -105,18 +99,14 @@ class _Ring:
             self._valid[place] = valid
         self._count += 1
 
-    def after(self, time_s: float, including: bool) -> TraceWindow:
+    def last(self, seconds: float) -> TraceWindow:
         kept = min(self._count, self._rows)
         start = self._count % self._rows if self._count > self._rows else 0
         rows = slice(start, start + kept)
         times = self._time_s[rows]
-        first = int(np.searchsorted(times, time_s, side="left" if including else "right"))
+        first = int(np.searchsorted(times, self.newest_s - seconds))
         return (
             times[first:].copy(),
             self._mean_c[rows][first:].copy(),
             self._valid[rows][first:].copy(),
         )
-
-
-def _no_samples() -> TraceWindow:
-    return np.empty(0), np.empty(0), np.empty(0, np.bool_)

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from thermoseg.errors import ThermoSegError
+from thermoseg.whole_file import write_whole
 
 RULES_PATH: Final = Path("/etc/udev/rules.d/70-thermoseg.rules")
+
+READABLE_BY_ALL: Final = 0o644
+"""Permissions of the rules, as of all others in that folder, whatever the umask of root."""
 
 USB_CAMERAS: Final[dict[str, tuple[str, str]]] = {
     "FLIR ONE": ("09cb", "1996"),
@@ -109,7 +113,8 @@ def install_rules(
     try:
         there = path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text
         if not there:
-            _write_whole(path, text)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, text.encode(), mode=READABLE_BY_ALL)
     except PermissionError as error:
         raise UdevError(
             f"only root may write {path}; run: sudo {sys.executable} -m thermoseg install-udev"
@@ -127,17 +132,6 @@ def install_rules(
             "restart, then plug the cameras in again"
         )
     return f"{did} and udev has read it; plug the cameras in again"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.chmod(0o644)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _run(command: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ standard library only: the process that writes sessions starts with it.
 """
 
 import errno
+import glob
 import os
 import stat
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 PARTIAL_SUFFIX: Final = ".partial"
-"""Of a content that is not whole yet; a kill may leave one behind, hidden by a leading dot."""
+"""Suffix of a file that is not whole yet; a kill may leave one behind, hidden by a leading dot."""
 
 _RANDOM_BYTES: Final = 8
 """In a temporary name: 2⁶⁴ of them are not guessed."""
@@ -36,7 +37,12 @@ _NO_FOLDER_SYNC: Final = frozenset((errno.EINVAL, errno.ENOTSUP))
 
 @contextmanager
 def replacing(
-    path: Path, *, suffix: str = PARTIAL_SUFFIX, mode: int | None = None, durable: bool = True
+    path: Path,
+    *,
+    suffix: str = PARTIAL_SUFFIX,
+    mode: int | None = None,
+    previous: Path | None = None,
+    durable: bool = True,
 ) -> Iterator[Path]:
     """Give a temporary file to fill, which takes the place of `path` when the block ends well.
 
@@ -49,6 +55,8 @@ def replacing(
         Of the temporary name, for libraries that choose a format by it.
     mode
         Permissions of the file; those of the file that it replaces if None, else the usual ones.
+    previous
+        Name, in the same folder, that the replaced file gets; it is removed if None.
     durable
         Whether to wait until file and name are on the disk, which may take seconds on a slow one.
 
@@ -57,8 +65,14 @@ def replacing(
     OSError
         If the folder is missing, full or may not be written.
     """
+
+    def replace(temporary: Path, path: Path) -> None:
+        if previous is not None and path.exists():
+            path.replace(previous)
+        temporary.replace(path)
+
     kept = _mode_of(path) if mode is None else mode
-    with _published(path, Path.replace, suffix, kept, durable=durable) as temporary:
+    with _published(path, replace, suffix, kept, durable=durable) as temporary:
         yield temporary
 
 
@@ -101,6 +115,21 @@ def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """
     with replacing(path, mode=mode) as temporary:
         temporary.write_bytes(content)
+
+
+def remove_partials(path: Path) -> None:
+    """Remove what writers of `path` have left that were killed, which no name replaces.
+
+    Only for a folder in which nobody else writes now.
+
+    Raises
+    ------
+    OSError
+        If one cannot be removed.
+    """
+    digits = "[0-9a-f]" * (2 * _RANDOM_BYTES)
+    for leftover in path.parent.glob(f"{glob.escape(_shown(path))}{digits}{PARTIAL_SUFFIX}"):
+        leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -154,8 +183,7 @@ def _create_beside(path: Path, suffix: str, *, readable: bool) -> tuple[Path, in
     folder may have rules of its own), so the file is created with them and closed off at once.  A
     content whose permissions are narrower must never have been `readable`.
     """
-    name = f".{path.name[:_SHOWN_LENGTH]}.{os.urandom(_RANDOM_BYTES).hex()}{suffix}"
-    temporary = path.with_name(name)
+    temporary = path.with_name(f"{_shown(path)}{os.urandom(_RANDOM_BYTES).hex()}{suffix}")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL  # with these, a link is not followed either
     descriptor = os.open(temporary, flags, _WANTED_MODE if readable else _FIRST_MODE)
     try:
@@ -165,6 +193,11 @@ def _create_beside(path: Path, suffix: str, *, readable: bool) -> tuple[Path, in
     finally:
         os.close(descriptor)
     return temporary, usual_mode
+
+
+def _shown(path: Path) -> str:
+    """Return how the temporary names of `path` begin."""
+    return f".{path.name[:_SHOWN_LENGTH]}."
 
 
 def _complete(temporary: Path, mode: int, *, durable: bool) -> None:

@@ -5,22 +5,21 @@ before is kept.  They hold tensors, numbers and texts only and are loaded as suc
 is ever run.
 """
 
-import os
 import pickle
 import zipfile
 import zlib
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from thermoseg.errors import TrainingError
+from thermoseg.whole_file import remove_partials, replacing
 
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"
 BEST: Final = "best.ckpt"
-"""Of the validation with the highest mean IoU so far."""
+"""Checkpoint of the validation with the highest mean IoU so far."""
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None) -> Path:
@@ -41,19 +40,12 @@ def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None
         If it cannot be written; the checkpoints that were there are intact.
     """
     last = folder / (name or LAST)
-    fresh = last.with_name(f"{last.name}.tmp")
+    previous = folder / PREVIOUS if name is None else None
     try:
-        with fresh.open("wb") as file:
+        remove_partials(last)
+        with replacing(last, previous=previous) as fresh, fresh.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if name is None and last.exists():
-            last.replace(folder / PREVIOUS)
-        fresh.replace(last)
-        _flush_folder(folder)
     except (OSError, RuntimeError) as error:
-        with suppress(OSError):  # a disk that takes nothing may not give up anything either
-            fresh.unlink(missing_ok=True)
         # PyTorch wraps what the disk says into a complaint of its own about positions in a file.
         cause = error if isinstance(error, OSError) else error.__context__
         said = cause.strerror if isinstance(cause, OSError) else str(error).splitlines()[0]
@@ -108,14 +100,3 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             reasons.append(f"{candidate.name} is no checkpoint of this program")
     remedy = "start the run anew" if is_run else "give a run's folder or one of its checkpoints"
     raise TrainingError(f"{path}: no checkpoint can be loaded: {'; '.join(reasons)}; {remedy}")
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make renames durable; not every system can, and then it is not needed."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

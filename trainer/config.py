@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from thermoseg.errors import ConfigError
 from thermoseg.preprocess import Normalisation
+from thermoseg.radiometry import KELVIN
 from trainer.contrast import ContrastConfig
 from trainer.tiaug import Probability, TiAugConfig
 
@@ -76,7 +77,7 @@ class FolderConfig(Section):
     `<stem>.pts` (68 landmarks); None means `<stem>_labels.png` or landmarks beside a picture."""
     scale_k: Positive | None = None
     """Kelvin per count of 16-bit pictures, such as 0.01 or 0.04; None leaves them as counts."""
-    offset_c: Annotated[float, Field(allow_inf_nan=False)] = -273.15
+    offset_c: Annotated[float, Field(allow_inf_nan=False)] = -KELVIN
     """Temperature of count 0 if `scale_k` is given, °C."""
     first_pixel: Literal[0, 1] = 1
     """Number that .pts files give the first row and column; iBUG's count from 1."""

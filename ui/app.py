@@ -8,9 +8,9 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from thermoseg.errors import ConfigError
@@ -30,7 +30,7 @@ LONGEST_WAIT_S: Final = 86_400.0
 """A day; a timer of Qt counts no further than 24 of them."""
 
 HEARD_MS: Final = 200
-"""Python hears of Ctrl-C only when Qt calls it, so it is called this often."""
+"""Python hears of signals only when Qt calls it, so it is called this often."""
 
 NO_DISPLAY: Final = (
     "thermoseg-ui: there is no display to open a window on; run it on a desktop, use "
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and return the exit code.
 
     0: closed; 1: the settings cannot be read, or the screenshot shows a failure; 128 and the
-    number of the signal: ended by Ctrl-C or SIGTERM.
+    number of the signal: ended by Ctrl-C, SIGTERM or a closed terminal.
     """
     arguments = build_parser().parse_args(argv)
     # Until there is something to complete, Ctrl-C ends the program at once.
@@ -83,15 +83,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = arguments.model or (written.model if "model" in written.model_fields_set else "")
     if wanted:
         window.choose_model(wanted)
-    _close_on_signals(app, window)
-    model = window.model
-    if arguments.address:
-        window.open_source(arguments.address, model, arguments.record)
-    elif model != NO_MODEL:
-        controller.prepare(lambda: opener.load(model))
-    if arguments.screenshot:
-        return _take_screenshot(app, window, arguments.screenshot, arguments.after)
-    return app.exec()
+    with _closing_on_interruption(app, window):
+        model = window.model
+        if arguments.address:
+            window.open_source(arguments.address, model, arguments.record)
+        elif model != NO_MODEL:
+            controller.prepare(lambda: opener.load(model))
+        if arguments.screenshot:
+            return _take_screenshot(app, window, arguments.screenshot, arguments.after)
+        return app.exec()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -146,23 +146,23 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _close_on_signals(app: "QApplication", window: "MainWindow") -> None:
-    """Close the window as the user would on Ctrl-C and SIGTERM, so that recordings are whole."""
+@contextmanager
+def _closing_on_interruption(app: "QApplication", window: "MainWindow") -> Iterator[None]:
+    """Close the window as the user would, so that recordings are whole."""
     from PyQt6.QtCore import QTimer
 
-    def close(number: int) -> None:
+    from thermoseg.interruption import on_interruption
+
+    def close(number: signal.Signals) -> None:
         window.close()
         app.exit(SIGNALLED + number)
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        # Python calls this in the middle of anything; Qt calls what closes when it is done.
-        QTimer.singleShot(0, lambda: close(number))
-
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
     heartbeat = QTimer(window)
     heartbeat.timeout.connect(lambda: None)
     heartbeat.start(HEARD_MS)
+    # Python calls this in the middle of anything; Qt calls what closes when it is done.
+    with on_interruption(lambda number: QTimer.singleShot(0, lambda: close(number))):
+        yield
 
 
 def _settings(remembered: bool) -> "QSettings":

@@ -10,9 +10,9 @@ from PyQt6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt
 from PyQt6.QtGui import QColor, QPainterPath, QPen, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QGraphicsPathItem, QLabel, QWidget
 
+from thermoseg.face_geometry import FaceRois
 from thermoseg.frames import Frame
 from thermoseg.labels import Region, colour_table
-from thermoseg.rois import FaceRois
 from ui.palettes import colours_of
 from ui.theme import DARK, Theme
 
@@ -103,7 +103,6 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
 
     def set_outlines_visible(self, visible: bool) -> None:
         """Show the outlines of nostrils and perinasal region or not."""
-        self._outlines_on = visible
         for outline in self._outlines.values():
             outline.set_visible(visible)
 

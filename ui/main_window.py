@@ -38,6 +38,7 @@ from PyQt6.QtWidgets import (
 )
 
 from thermoseg.assets import asset
+from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import describe_front, describe_telemetry
 from ui.camera_panel import CameraPanel, address_of
@@ -79,9 +80,8 @@ ZOOM_STEP: Final = 1.1
 ZOOMS: Final = (0.7, 2.5)
 """Smallest and largest zoom of text that the user may set."""
 
-SUFFIXES: Final = (
-    "*.fff *.seq *.csq *.jpg *.jpeg *.tif *.tiff *.bin *.npy *.gz *.png *.bmp *.h5 *.mp4 *.mkv"
-)
+OPENED: Final = " ".join(f"*{suffix}" for suffix in sorted(ALL_SUFFIXES))
+"""Names of files that the dialog shows, as Qt wants them."""
 
 
 class MainWindow(QMainWindow):
@@ -260,7 +260,7 @@ class MainWindow(QMainWindow):
     def _on_file_requested(self) -> None:
         start = str(self._settings.value("files", str(Path.home())))
         chosen, _ = QFileDialog.getOpenFileName(
-            self, "Open a recording or picture", start, f"Thermal ({SUFFIXES});;All files (*)"
+            self, "Open a recording or picture", start, f"Thermal ({OPENED});;All files (*)"
         )
         if chosen:
             self._settings.setValue("files", str(Path(chosen).parent))

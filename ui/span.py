@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 PERCENTILES: Final = (0.5, 99.5)
-"""Of the scene; a few dead or burning pixels must not set the colours."""
+"""Percentiles of the scene that get the first and last colour; few dead or burning pixels must not
+set them."""
 
 FACE_PERCENTILES: Final = (2.0, 99.0)
-"""Of the face; the tip of a cold nose may saturate, veins and nostrils may not."""
+"""The same of the face; the tip of a cold nose may saturate, veins and nostrils may not."""
 
 FACE_BELOW: Final = 1.0
 FACE_ABOVE: Final = 0.3
@@ -28,7 +29,7 @@ SETTLING_S: Final = 1.5
 steady face flicker."""
 
 MARGIN: Final = 0.04
-"""Of the span, added on both sides of the scene."""
+"""Share of the span that is added on both sides of the scene."""
 
 MIN_SPAN_K: Final = 2.0
 """Narrowest automatic span; below it the picture would show little but noise."""

@@ -25,7 +25,7 @@ TICK_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 20
 """Distances between ticks that are easy to count in, °C or counts."""
 
 ROOM: Final = 0.3
-"""Of the span, that the scale shows beyond it on both sides, to have somewhere to drag to."""
+"""How far the scale reaches beyond the span on both sides, in spans, so that one can drag there."""
 
 
 class TemperatureBar(QWidget):

@@ -26,7 +26,7 @@ class Theme:
     window: str
     card: str
     field: str
-    """Of buttons and inputs."""
+    """Background of buttons and inputs."""
     hover: str
     line: str
     text: str

@@ -44,7 +44,7 @@ SHRINK: Final = 0.04
 
 READOUT_PIXELS: Final = 124
 NUMBER_POINTS: Final = 22.0
-"""Of the read-outs at scale 1."""
+"""Size of the read-outs at scale 1."""
 
 NO_BREATHING: Final = "not estimated in this version"
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from thermoseg.errors import RecordingError
+from thermoseg.face_geometry import ROI_NAMES
 from thermoseg.frames import FrameFlag
 from thermoseg.recording import recorder as recorder_module
 from thermoseg.recording import session_writer, writer, writer_process
@@ -23,7 +26,6 @@ from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.ring import MESSAGE, Kind, SharedMemory
-from thermoseg.rois import ROI_NAMES
 
 
 def writer_of(recorder):
@@ -195,21 +197,21 @@ def test_a_camera_that_counts_anew_has_missed_nothing(made, make_recorder):
     assert (summary.recorded, summary.missed) == (4, 0)
 
 
-def test_offering_a_frame_never_waits_for_the_writer(made, make_recorder, wait_for):
-    """Frames and a status come through though the writer is stopped as a process."""
+def test_offering_a_frame_copies_it_into_shared_memory_and_nowhere_else(made, make_recorder):
+    """Another copy on the way would take its 655 kB from this process."""
     info = made.made_info(512, 640)
     recorder = make_recorder(info=info)
-    recorder.offer(made.made_frame(0, info))
-    wait_for(lambda: recorder.status().recorded == 1)
-    writer_of(recorder).suspend()
-    frame = made.made_frame(1, info)
-    for _ in range(400):
-        recorder.offer(frame)
-    status = recorder.status()
-    writer_of(recorder).resume()
+    frame = made.made_frame(0, info)
+    recorder.offer(frame)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for index in range(1, 8):
+        recorder.offer(replace(frame, index=index))
+    taken = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
 
-    assert status.recorded == 1
-    assert status.dropped > 0
+    assert frame.counts.nbytes == 655_360
+    assert taken < 100_000
 
 
 def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder, monkeypatch):

@@ -53,8 +53,11 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path: Path, monkeypatch: pytest.Mon
     assert load_checkpoint(tmp_path)["iteration"] == 1
 
 
-def test_a_disk_that_fills_up_while_writing_is_said_in_its_own_words(tmp_path: Path) -> None:
-    (tmp_path / "last.ckpt.tmp").symlink_to("/dev/full")
+def test_a_disk_that_fills_up_while_writing_is_said_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = open("/dev/full", "wb")  # noqa: SIM115, PTH123 - closed by what writes to it
+    monkeypatch.setattr(Path, "open", lambda *_: full)
 
     with pytest.raises(TrainingError, match=r"cannot be saved \(No space left on device\)"):
         save_checkpoint(tmp_path, a_state(1))

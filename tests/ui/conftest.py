@@ -9,13 +9,14 @@ from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QMessageBox
 
 from thermoseg.cameras import CameraListing
+from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmentation
 from thermoseg.labels import Region
 from thermoseg.latest import Latest
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.recording.status import RecorderStatus
-from thermoseg.rois import RoiSample, find_rois
+from thermoseg.rois import RoiSample
 from thermoseg.session import SessionEvent
 from thermoseg.sinks import Result
 from thermoseg.tally import SessionCounts

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtGui import QImage
 
+from thermoseg.interruption import SIGNALS
 from ui.app import build_parser
 
 WITHOUT_MODEL = ("simulated:?width=64&height=48", "--model", "none")
@@ -128,7 +129,7 @@ def test_the_window_takes_the_model_of_the_settings(tmp_path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_closes_the_window_and_completes_the_recording(
     tmp_path: Path, number: signal.Signals
 ) -> None:

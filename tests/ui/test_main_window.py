@@ -1,15 +1,18 @@
 """The window as its user meets it."""
 
+import re
 from dataclasses import replace
+from fnmatch import fnmatch
 
 import cv2
 import numpy as np
 import pytest
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
-from PyQt6.QtWidgets import QLabel, QPushButton, QToolButton
+from PyQt6.QtWidgets import QFileDialog, QLabel, QPushButton, QToolButton
 
 from thermoseg.errors import CameraError
+from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.radiometry import RelativeCounts
 from thermoseg.session import SessionEvent
 from ui.session_controller import SessionState
@@ -355,3 +358,23 @@ def test_a_model_file_given_by_path_stays_chosen(make_window, session, tmp_path)
     chosen = window._camera._model
     assert chosen.currentText() == "mine"
     assert window._camera.model == str(mine)
+
+
+@pytest.mark.parametrize(
+    "name", ["recording.seq", "session.h5", "film.webm", "film.wmv", "lepton.raw.y16.gz"]
+)
+def test_the_dialog_shows_every_kind_of_file_that_can_be_played(
+    make_window, session, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    window = make_window(session)
+    shown: list[str] = []
+
+    def choose(_parent: object, _title: str, _folder: str, filters: str) -> tuple[str, str]:
+        shown.extend(re.findall(r"\*\.\w+", filters.split(";;")[0]))
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
+    window._on_file_requested()
+
+    assert any(fnmatch(name, pattern) for pattern in shown)
+    assert {pattern.removeprefix("*") for pattern in shown} == ALL_SUFFIXES

@@ -132,6 +132,13 @@ class FaceSegmenter:
 
     def _follow(self, view: "_View", time_s: float) -> "list[_Answer]":
         """Run once per followed face; look at the whole frame when due or when one is lost."""
+        # One run of the network per face is what a live frame affords.  So each face is segmented
+        # in a crop around where it was in the last frame, and its labels give the next crop.  The
+        # whole frame, in which faces are small, is searched when nothing is followed, once a second
+        # for people who came, and at once when a crop holds its face no longer; what the other
+        # crops hold is kept then, and the search adds only faces that overlap none of them.  The
+        # view remembers its runs, so a crop that is asked for twice costs one.  Another size, or
+        # a time that goes back, is another source, in which nothing is followed yet.
         if view.shape != self._shape or time_s < self._looked_s:
             self._followed, self._looked_s, self._shape = (), -np.inf, view.shape
         looked = not self._followed or time_s - self._looked_s >= LOOK_EVERY_S
@@ -158,6 +165,10 @@ class FaceSegmenter:
 
     def _search(self, view: "_View") -> "list[_Answer]":
         """Look at the whole frame and at enlarged parts, then thoroughly at each face."""
+        # An image pyramid from coarse to fine: the whole frame, then halves and quarters of its
+        # sides that overlap by half, so that a face cut by one tile is whole in another (a face at
+        # a tile's edge is left to that one).  Tiles find small faces, and texture that looks like
+        # one: what they find must have the layout of a face.
         self._background = view.background()
         answers = view.thorough_answers(view.coarse_faces(view.whole))
         for fraction in TILE_FRACTIONS:

@@ -88,6 +88,10 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
     -------
     The faces, largest first.
     """
+    # Connected components of all face labels, from the largest on.  Cheeks and chin make the first
+    # of a face; its brows are islands of their own.  Each smaller island joins the nearest group
+    # whose first one is close for its size, unless it shows a whole face by itself: that is the
+    # second of two people close together.
     labels, confidence = most_likely(probabilities)
     count, islands, stats, centres = cv2.connectedComponentsWithStats(
         (labels != Region.BACKGROUND).astype(np.uint8), connectivity=8

@@ -4,7 +4,6 @@ The converted network is kept in the user's cache under the model's digest and t
 made it, so that PyTorch is loaded once per model and not at every start.
 """
 
-import contextlib
 import functools
 import logging
 import os
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from thermoseg.errors import ModelError
 from thermoseg.silent_openvino import openvino, opset13
+from thermoseg.whole_file import replacing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -199,18 +199,15 @@ def _read(path: Path) -> openvino.Model | None:
 
 def _keep(model: openvino.Model, path: Path) -> None:
     """Write the network to the cache; the .xml comes last, so that it vouches for the .bin."""
-    partial = path.with_name(f"{os.getpid()}-{path.name}")
-    weights, partial_weights = path.with_suffix(".bin"), partial.with_suffix(".bin")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        openvino.save_model(model, partial, compress_to_fp16=False)
-        partial_weights.replace(weights)
-        partial.replace(path)
+        with (
+            replacing(path, suffix=".xml") as network,
+            replacing(path.with_suffix(".bin"), suffix=".bin") as weights,
+        ):
+            openvino.serialize(model, network, weights)
     except (OSError, RuntimeError) as error:
         log.warning("the converted network is not kept for the next start (%s)", error)
-        for leftover in (partial, partial_weights):
-            with contextlib.suppress(OSError):
-                leftover.unlink(missing_ok=True)
 
 
 def _cores() -> int:

@@ -11,7 +11,7 @@ from thermoseg.networks.layers import AttentionGate, initialise_xavier, on_padde
 WIDENING: Final = (1, 2, 4, 6, 8)
 """Channels of each level, as multiples of the width; less than doubling keeps it small."""
 FINE_CHANNELS: Final = 8
-"""Of the full-resolution branch, whose every channel costs four of the first level."""
+"""Channels of the full-resolution branch; each costs as much as four of the first level."""
 
 
 class Residual(nn.Module):

@@ -64,6 +64,10 @@ def make_torso(
     rng: np.random.Generator, surface: HeadSurface, clothing: Clothing, skin_c: float
 ) -> Part:
     """Model neck, shoulders and chest down to where no picture of a face reaches."""
+    # A stack of superellipses (exponent 2.2), one for each height y, from inside the jaw down;
+    # angle 0 is the front, and columns lie denser there.  Width and depth are interpolated between
+    # knots: neck, its root, shoulders, chest.  Below the neckline, which dips in front and may be a
+    # V, cloth stands off by the collar and settles on the body half an eye distance lower.
     y = np.concatenate([np.linspace(0.6, 2.6, 14), np.linspace(2.75, 8.0, 13), [12.0, 18.0, 26.0]])
     bend = np.linspace(-1, 1, 65)
     angle = np.pi * np.sign(bend) * np.abs(bend) ** 1.2
@@ -233,6 +237,11 @@ class Glasses:
 
 def make_glasses(rng: np.random.Generator, surface: HeadSurface, glasses: Glasses) -> list[Part]:
     """Model lenses, rims, bridge and arms."""
+    # Each lens with its rim is a disc of five rings and 29 columns: centre, middle and edge of the
+    # glass, then the edge again and the outside of the rim, so that the texture can change there
+    # without a slope between (upper half glass, lower half frame).  The outline is a superellipse,
+    # round to square; z falls off with x², as frames wrap around the head.  Glass is opaque at
+    # 8-14 µm: it hides the eyes and shows a temperature of its own.
     p = surface.points
     parts: list[Part] = []
     turn = np.linspace(0, 2 * np.pi, 29)

@@ -71,6 +71,9 @@ class Physiology:
 
     def sway(self, time_s: float, rest: Pose) -> Pose:
         """Return the pose at one moment: slow turns and shifts around `rest`."""
+        # Each of yaw, pitch, roll, x and y is the mean of two sines of 0.03-0.25 Hz, drawn from the
+        # seed at every call, so any moment can be asked for in any order.  That band reaches into
+        # the breath's on purpose: an estimator that takes a nod for a breath shows here.
         rng = np.random.default_rng((self.seed, 11))
         waves = rng.uniform(0.03, 0.25, (5, 2)), rng.uniform(0, 2 * np.pi, (5, 2))
         swing = np.sin(2 * np.pi * waves[0] * time_s + waves[1]).mean(axis=1) * self.motion

@@ -26,7 +26,7 @@ class Sensor:
     netd_k: float = 0.03
     """Standard deviation of the temporal noise."""
     correlation: float = 0.7
-    """Of the temporal noise from one frame to the next, 0-1."""
+    """Correlation of the temporal noise of a pixel from one frame to the next, 0-1."""
     pattern_k: float = 0.05
     """Standard deviation of the fixed pattern."""
     stripes_k: float = 0.014

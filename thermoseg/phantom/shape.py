@@ -41,7 +41,7 @@ _BACK_Z: Final = np.array(
      -1.2]
 )  # fmt: skip
 _SECTION_EXPONENT: Final = 2.3
-"""Of the superellipse of a horizontal section: a little flatter in front than an ellipse."""
+"""Exponent of the superellipse of a horizontal section; 2 is an ellipse, less flat in front."""
 
 _RIGHT_FACE: Final = {
     # jaw line, subject's right to the middle
@@ -135,6 +135,10 @@ def face_points(identity: Identity, expression: Expression) -> FloatArray:
     -------
     (68, 2) float32 x, y in the head frame, eye distances.
     """
+    # The 68 points of iBUG: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, lips 48-67.  First the
+    # parts that identity scales or turns, each about its own centre; then the expression, in which
+    # an open mouth takes lower lip and chin along; last what shears or stretches the whole face,
+    # so that parts stay joined whatever was drawn for them.
     points = np.zeros((68, 2), np.float64)
     for index, (x, y) in _RIGHT_FACE.items():
         points[index] = x, y
@@ -270,6 +274,9 @@ class HeadSurface:
         self, angle: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Horizontal section at heights `y`: x and z of the surface in direction `angle`."""
+        # A superellipse |x/width|^n + |z/depth|^n = 1, in polar form.  Its centre is where the head
+        # is widest, and it is deeper behind than ahead, so front and back are halves of two of
+        # them that meet at ±90°.
         knots = self._knots
         unscaled = np.where(y > 0, y / self._identity.lower_face, y / self._identity.forehead)
         width = np.interp(y, knots, _HALF_WIDTH) * self._identity.width
@@ -287,6 +294,11 @@ class HeadSurface:
 
     def _relief(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Height of the face over the section at frontal points."""
+        # Towards the camera, in eye distances, added to the smooth section of the head.  The nose
+        # is a ridge: its height is interpolated between landmarks along its length, its profile
+        # across falls off as exp(-|x|^2.2), flatter on top than a Gaussian.  All else is a sum of
+        # Gaussian bumps at landmarks: wings of the nose, sockets (negative) with the eyeballs in
+        # them, brow ridges, cheek bones, lips and the groove between them, chin, philtrum.
         p = self.points.astype(np.float64)
         one = self._identity
 

@@ -21,8 +21,6 @@ from thermoseg.phantom.shape import (
     HeadSurface,
 )
 
-_TEXELS: Final = 120.0
-"""Texels per eye distance near the middle of the face."""
 _SUBPIXEL_BITS: Final = 4
 
 

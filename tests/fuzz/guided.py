@@ -1,4 +1,4 @@
-"""One target under atheris: `python -m fuzz.guided TARGET CORPUS [libFuzzer options]`."""
+"""One target under atheris: `python -m tests.fuzz.guided TARGET CORPUS [libFuzzer options]`."""
 
 import logging
 import sys
@@ -6,7 +6,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["drivers", "thermoseg"]):
-    from fuzz.targets import TARGETS
+    from tests.fuzz.targets import TARGETS
 
 if __name__ == "__main__":
     logging.disable(logging.ERROR)

@@ -33,7 +33,7 @@ MAX_BYTES: Final = 512 * 2**20
 MAX_SECONDS: Final = 10.0
 """For one input on a busy machine."""
 
-_TESTS: Final = Path(__file__).parents[1] / "tests"
+_TESTS: Final = Path(__file__).parents[1]
 _FRAMES: Final = 8
 """So many of what a file claims are read."""
 

@@ -1,4 +1,4 @@
-"""`python -m fuzz [TARGET …] --seconds 60`: with atheris where it is installed, else without.
+"""`python -m tests.fuzz [TARGET …] --seconds 60`: with atheris where it is installed, else without.
 
 atheris (`pip install -e .[fuzz]`) follows which code an input reaches and looks for inputs that
 reach more; without it sound inputs are broken at random.
@@ -17,13 +17,16 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from fuzz.mutate import mutate
-from fuzz.targets import MAX_BYTES, MAX_SECONDS, TARGETS, Target
+from tests.fuzz.mutate import mutate
+from tests.fuzz.targets import MAX_BYTES, MAX_SECONDS, TARGETS, Target
+from thermoseg.whole_file import write_whole
 
 
 def main() -> int:
     """Feed the targets named, or all, and return 1 if one gave way."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
     parser.add_argument("--seed", type=int, default=0, help="of the random breaking")
@@ -58,7 +61,7 @@ def _at_random(name: str, target: Target, seconds: float, seed: int) -> None:
                 raise TimeoutError(f"{name} took {time.monotonic() - fed_s:.1f} s")
         except BaseException:
             path = Path(tempfile.gettempdir()) / f"fuzz-{name}-{count}.bin"
-            path.write_bytes(data)
+            write_whole(path, data)
             print(f"{name} gave way to {path}", flush=True)
             raise
         count += 1
@@ -80,7 +83,7 @@ def _guided(name: str, seconds: float) -> int:
             (Path(corpus) / f"{number}").write_bytes(sound)
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "fuzz.guided", name, corpus),
+                *(sys.executable, "-m", "tests.fuzz.guided", name, corpus),
                 f"-max_total_time={seconds:.0f}",
                 f"-timeout={MAX_SECONDS:.0f}",
                 f"-rss_limit_mb={(MAX_BYTES >> 20) + 512}",

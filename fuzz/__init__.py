@@ -1,1 +1,0 @@
-"""Feeds the parsers of foreign bytes with nonsense; `python -m fuzz`."""

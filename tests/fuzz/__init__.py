@@ -1,0 +1,1 @@
+"""Feeds the parsers of foreign bytes with nonsense; `python -m tests.fuzz`."""

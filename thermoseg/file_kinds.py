@@ -1,0 +1,42 @@
+"""Kinds of files that are played, segmented and offered for opening, and how their names end.
+
+Content decides what a file is (`drivers/playback.py`); the name decides what is taken from a folder
+or shown in a dialog, where looking into every file would take long.
+"""
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class FileKind(StrEnum):
+    """What a file holds."""
+
+    FLIR = "FLIR recording or picture"
+    TIFF = "TIFF"
+    NUMPY = "NumPy array"
+    MATRIX = "raw matrix"
+    PURETHERMAL = "PureThermal recording"
+    SESSION = "session of ThermoSeg"
+    PICTURE = "8-bit or radiometric picture"
+    VIDEO = "video"
+
+
+SUFFIXES: Final = MappingProxyType(
+    {
+        FileKind.FLIR: frozenset((".fff", ".seq", ".csq")),
+        FileKind.TIFF: frozenset((".tif", ".tiff")),
+        FileKind.NUMPY: frozenset((".npy",)),
+        FileKind.MATRIX: frozenset((".bin",)),
+        FileKind.PURETHERMAL: frozenset((".gz",)),
+        FileKind.SESSION: frozenset((".h5",)),
+        FileKind.PICTURE: frozenset((".jpg", ".jpeg", ".png", ".bmp")),
+        FileKind.VIDEO: frozenset(
+            (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv")
+        ),
+    }
+)
+"""Endings of names by kind, lower case."""
+
+ALL_SUFFIXES: Final = frozenset[str]().union(*SUFFIXES.values())
+"""What is taken from a folder; a file that is named itself is tried whatever its suffix."""
