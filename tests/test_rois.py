@@ -5,10 +5,10 @@ import pytest
 
 from tests.drawn_face import POSES, ROOM_C, SKIN_C, Celsius, DrawnFace, Labels
 from thermoseg import rois
-from thermoseg.face_geometry import MIN_PIXELS, ROI_NAMES, find_rois
+from thermoseg.face_geometry import MIN_PIXELS, find_rois
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
-from thermoseg.labels import Region
+from thermoseg.labels import ROI_NAMES, Region
 from thermoseg.phantom.head import Phantom, Sitter
 from thermoseg.phantom.physiology import Physiology
 from thermoseg.phantom.render import Pose

@@ -14,23 +14,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.labels import FACE_REGIONS, Region
+from thermoseg.labels import (
+    FACE_REGIONS,
+    NOSTRIL_LEFT,
+    NOSTRIL_RIGHT,
+    NOSTRILS,
+    PERINASAL,
+    Region,
+)
 from thermoseg.largest_face import cut_largest_face
 
 Mask: TypeAlias = NDArray[np.bool_]
 Labels: TypeAlias = NDArray[np.uint8]
 Box: TypeAlias = tuple[slice, slice]
-
-NOSTRILS: Final = "nostrils"
-NOSTRIL_RIGHT: Final = "nostril_right"
-"""The subject's right, the left of the picture for an upright face."""
-NOSTRIL_LEFT: Final = "nostril_left"
-PERINASAL: Final = "perinasal"
-
-FACE_NAMES: Final = tuple(region.label for region in FACE_REGIONS)
-DERIVED_NAMES: Final = (NOSTRILS, NOSTRIL_RIGHT, NOSTRIL_LEFT, PERINASAL)
-ROI_NAMES: Final = FACE_NAMES + DERIVED_NAMES
-"""Every region that is measured, in the order of the samples of a frame."""
 
 MIN_PIXELS: Final = 6
 """Fewest pixels of a region that count; with 50 mK NETD the noise of their mean is 20 mK."""

@@ -33,6 +33,17 @@ FACE_REGIONS: Final = tuple(region for region in Region if region is not Region.
 
 NUM_CLASSES: Final = len(Region)
 
+NOSTRILS: Final = "nostrils"
+NOSTRIL_RIGHT: Final = "nostril_right"
+"""The subject's right, the left of the picture for an upright face."""
+NOSTRIL_LEFT: Final = "nostril_left"
+PERINASAL: Final = "perinasal"
+
+FACE_NAMES: Final = tuple(region.label for region in FACE_REGIONS)
+DERIVED_NAMES: Final = (NOSTRILS, NOSTRIL_RIGHT, NOSTRIL_LEFT, PERINASAL)
+ROI_NAMES: Final = FACE_NAMES + DERIVED_NAMES
+"""Every region that is measured and recorded, in the order of the samples of a frame."""
+
 COLOURS: Final[dict[Region, tuple[int, int, int]]] = {
     Region.BACKGROUND: (0, 0, 0),
     Region.CHIN: (86, 180, 233),

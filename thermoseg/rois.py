@@ -9,21 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.face_geometry import (
-    FACE_NAMES,
-    MIN_PIXELS,
-    NOSTRIL_LEFT,
-    NOSTRIL_RIGHT,
-    NOSTRILS,
-    ROI_NAMES,
-    Box,
-    FaceRois,
-    RoiMask,
-    find_rois,
-)
+from thermoseg.face_geometry import MIN_PIXELS, Box, FaceRois, RoiMask, find_rois
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
-from thermoseg.labels import Region
+from thermoseg.labels import FACE_NAMES, NOSTRIL_LEFT, NOSTRIL_RIGHT, NOSTRILS, ROI_NAMES, Region
 
 Celsius: TypeAlias = NDArray[np.float32]
 

@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from thermoseg.errors import RecordingError
-from thermoseg.face_geometry import ROI_NAMES
 from thermoseg.frames import FrameFlag
 from thermoseg.recording import recorder as recorder_module
 from thermoseg.recording import session_writer, writer, writer_process
@@ -102,10 +101,6 @@ def test_a_region_that_no_file_knows_is_left_out_with_a_warning(made, make_recor
     recorder.offer_result(made.made_result(frame, info, region="ear"))
     assert recorder.stop().failed == ""
     assert "regions" in caplog.text
-
-
-def test_every_measured_region_has_a_table():
-    assert set(ROI_NAMES) <= set(REGIONS)
 
 
 def test_the_writer_knows_the_flag_for_gaps():

@@ -1,6 +1,6 @@
 """What is where in a session file: names, types and limits.  docs/session-file.md says it in prose.
 
-The file grows: a new region is a name in `REGIONS`, a new field of a sample a row in
+The file grows: a new region is a name in `labels.ROI_NAMES`, a new field of a sample a row in
 `SAMPLE_FIELDS`, a new table a row in `TABLES`, and `FORMAT_MINOR` goes up by one.  Ring, recorder,
 writer, reader and `regions.csv` follow.  Older programs ignore what they do not know; newer ones
 find missing tables empty and missing fields absent.  `FORMAT_VERSION` goes up only when a change
@@ -18,6 +18,8 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thermoseg.labels import ROI_NAMES
+
 FORMAT: Final = "thermoseg session"
 FORMAT_VERSION: Final = 1
 """Major version: a file of another one is refused."""
@@ -33,19 +35,14 @@ MARKER_SUFFIX: Final = ".RECORDING"
 EVENTS_SUFFIX: Final = ".events.jsonl"
 """Replaces `.h5`: the events of an unfinished recording, one JSON object per line."""
 
-REGIONS: Final = (
-    "chin",
-    "mouth",
-    "eyes",
-    "eyebrows",
-    "nose",
-    "nostrils",
-    "nostril_right",
-    "nostril_left",
-    "perinasal",
-)
+REGIONS: Final = ROI_NAMES
 """Regions that are recorded unless told otherwise, one table of samples each; right is the
-subject's right.  Their names stand in the file; a file without them, of version 1.0, has these."""
+subject's right.  Their names stand in the file."""
+REGIONS_1_0: Final = (
+    *("chin", "mouth", "eyes", "eyebrows", "nose"),
+    *("nostrils", "nostril_right", "nostril_left", "perinasal"),
+)
+"""The regions of a file of version 1.0, which does not name them."""
 
 TEXT_BYTES: Final = 512
 """Longest event or closing sentence, UTF-8; SWMR forbids variable length."""
@@ -175,7 +172,7 @@ HEADER: Final[dict[str, type[str] | type[int] | type[float]]] = {
 
 HEADER_DEFAULTS: Final[dict[str, str | int]] = {
     "format_minor": 0,
-    "regions": json.dumps(REGIONS),
+    "regions": json.dumps(REGIONS_1_0),
     "study": "{}",
 }
 """Attributes that files of version 1.0 lack, and what they mean there."""
