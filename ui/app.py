@@ -154,6 +154,8 @@ def _closing_on_interruption(app: "QApplication", window: "MainWindow") -> Itera
     from thermoseg.interruption import on_interruption
 
     def close(number: signal.Signals) -> None:
+        # Else Qt quits by itself when the last window closes, with code 0 if it comes to that last.
+        app.setQuitOnLastWindowClosed(False)
         window.close()
         app.exit(SIGNALLED + number)
 
