@@ -35,8 +35,7 @@ log = logging.getLogger(__name__)
 FIRST_S: Final = 1
 """Patience for the first picture; whole seconds, because OpenCV knows no others."""
 JOIN_S: Final = 0.25
-"""Longer than it takes a picture to come, and short enough for opening and closing together to end
-in the 2 s that `Session.stop` gives."""
+"""Longer than it takes a picture to come; counts for closing in `OPEN_CLOSE_LIMIT_S`."""
 KEPT_PICTURES: Final = 8
 """Kept for a late reader where a thread reads."""
 LOST_S: Final = 2.0

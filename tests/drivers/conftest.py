@@ -167,17 +167,22 @@ class HandClock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """Give the drivers that keep time themselves a clock that a test sets."""
     clock = HandClock()
-    for driver in (
+    for module in (
         "simulated",
         "playback",
         "flir_one",
-        "boson_tau",
+        "flir_one_link",
+        "boson",
+        "boson_link",
+        "tau",
         "lepton",
+        "uvc_camera",
         "uvc_capture",
-        "uvc_kelvin",
         "gige",
+        "gige_link",
+        "gige_neighbours",
     ):
-        monkeypatch.setattr(f"drivers.{driver}.time", clock)
+        monkeypatch.setattr(f"drivers.{module}.time", clock)
     return clock
 
 
