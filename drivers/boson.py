@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from drivers.boson_link import CAMERA, FLIRPY, BosonLink, BosonOptions, SerialPorts
 from drivers.count_scale import linear_if_plausible
-from drivers.uvc_camera import UnnumberedStream, UvcCamera, UvcKind, list_uvc
+from drivers.picture_stream import UnnumberedStream
+from drivers.uvc_camera import UvcCamera, UvcKind, list_uvc
 from drivers.uvc_capture import UvcSystem, problem_of
 from drivers.uvc_nodes import PLACEHOLDER_SERIALS, VideoNode
 from drivers.vendor_library import load_library

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.lepton_telemetry import FfcState, Telemetry
-from drivers.uvc_capture import Picture, PictureHistory, StreamClock
+from drivers.picture_stream import PictureHistory, StreamClock
+from drivers.uvc_capture import Picture
 from thermoseg.errors import FrameRefusedError
 from thermoseg.frames import FrameFlag
 

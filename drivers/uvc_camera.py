@@ -4,7 +4,6 @@ A driver holds a `UvcCamera` and adds what is its own: what the counts mean, and
 asked of the camera.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from drivers.uvc_capture import (
     JOIN_S,
     Capture,
     Picture,
-    PictureHistory,
-    StreamClock,
     UvcSystem,
     Video,
     first_good,
@@ -31,7 +28,7 @@ from drivers.uvc_capture import (
 from drivers.uvc_nodes import VideoMode, VideoNode, find_node
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, CameraListing, UsbId
 from thermoseg.errors import CameraError
-from thermoseg.frames import CameraInfo, Frame
+from thermoseg.frames import CameraInfo
 from thermoseg.radiometry import Radiometry
 
 OPEN_S: Final = OPEN_CLOSE_LIMIT_S - JOIN_S
@@ -254,32 +251,3 @@ class UvcCamera:
         if platform == "darwin" or not self._target.isdecimal():
             raise CameraError(kind.obstacle(platform))
         return None
-
-
-class UnnumberedStream:
-    """Makes frames of the pictures of a camera that numbers none: counts them, knows them again."""
-
-    def __init__(self) -> None:
-        self._clock = StreamClock()
-        self._history = PictureHistory()
-        self._index = -1
-
-    def frame(
-        self,
-        counts: NDArray[np.uint16],
-        picture: Picture,
-        radiometry: Radiometry,
-        *,
-        closed: bool | None = None,
-    ) -> Frame:
-        """Make the next frame.
-
-        Parameters
-        ----------
-        closed
-            Whether the camera says that its shutter is; None if only still pictures tell.
-        """
-        self._index += 1
-        time_s = self._clock.place(picture.taken_s, picture.came_s)
-        flags = self._history.flags(counts, time_s, closed=closed)
-        return Frame.from_counts(counts, radiometry, self._index, time_s, time.time(), flags)

@@ -12,7 +12,8 @@ from typing import ClassVar, Final
 import cv2
 
 from drivers.count_scale import linear_if_plausible
-from drivers.uvc_camera import UnnumberedStream, UvcCamera, UvcKind, list_uvc
+from drivers.picture_stream import UnnumberedStream
+from drivers.uvc_camera import UvcCamera, UvcKind, list_uvc
 from drivers.uvc_capture import UvcSystem, problem_of
 from drivers.uvc_nodes import VideoMode, VideoNode
 from thermoseg.cameras import CameraListing, CameraOptions, UsbId

@@ -1,10 +1,8 @@
 """Boson: the real flirpy over a camera that exists in memory."""
 
-import errno
-import logging
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 import drivers.boson
-from drivers import boson_link, uvc_camera, uvc_capture, vendor_library
+from drivers import boson_link, picture_stream, uvc_capture, vendor_library
 from drivers.boson import BosonCamera
-from drivers.boson_link import BosonOptions, SerialPorts
-from tests.drivers.boson_stand_in import BosonPort, boson_picture, framed
+from drivers.boson_link import SerialPorts
+from tests.drivers.boson_stand_in import BosonPort, boson_picture
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
@@ -28,42 +26,6 @@ from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.session import Session
 
 FLAGS = ~FrameFlag.UNCALIBRATED
-
-
-@pytest.fixture
-def port(clock: Any) -> BosonPort:
-    return BosonPort(clock)
-
-
-@pytest.fixture
-def boson(
-    clock: Any, port: BosonPort, uvc_camera: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., BosonCamera]]:
-    """Plug in a Boson and make its camera; `boson.uvc` is its video half."""
-    made: list[BosonCamera] = []
-
-    def build(
-        picture: Callable[[int], Any] = boson_picture,
-        *,
-        serial_ports: Iterable[SimpleNamespace] | None = None,
-        target: str = "",
-        uvc: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> BosonCamera:
-        settings = {"vendor": 0x09CB, "product": 0x4007, "serial": "93588", "rate_hz": 60.0}
-        settings |= {"sizes": [(320, 256)]} | (uvc or {})
-        camera = uvc_camera(picture, **settings)
-        ports = [SimpleNamespace(vid=0x09CB, pid=0x4007, serial_number="93588", device="/dev/tty")]
-        ports = ports if serial_ports is None else list(serial_ports)
-        monkeypatch.setattr(BosonCamera, "system", camera.system())
-        monkeypatch.setattr(BosonCamera, "ports", SerialPorts(lambda: ports, lambda path: port))
-        made.append(BosonCamera(target, BosonOptions(**options)))
-        build.uvc = camera  # type: ignore[attr-defined]
-        return made[-1]
-
-    yield build
-    for camera in made:
-        camera.close()
 
 
 def test_a_boson_streams_relative_counts_with_the_reason(boson: Callable[..., Any]) -> None:
@@ -132,12 +94,14 @@ def test_an_unplugged_boson_is_lost_and_not_none_for_ever(boson: Callable[..., A
     assert boson.uvc.released == 1
 
 
-def test_the_shutter_is_known_from_the_camera(boson: Callable[..., Any], port: BosonPort) -> None:
+def test_the_shutter_is_known_from_the_camera(
+    boson: Callable[..., Any], boson_port: BosonPort
+) -> None:
     camera = boson()
     camera.open()
     flags = []
     for number in range(240):
-        port.values[0x0005000C] = struct.pack(">H", 2 if 30 <= number < 60 else 3)
+        boson_port.values[0x0005000C] = struct.pack(">H", 2 if 30 <= number < 60 else 3)
         flags.append(camera.read(0.25).flags & FLAGS)
     closed = [n for n, flag in enumerate(flags) if flag == FrameFlag.SHUTTER]
     after = [n for n, flag in enumerate(flags) if flag == FrameFlag.AFTER_SHUTTER]
@@ -159,30 +123,30 @@ def test_a_frozen_picture_is_the_shutter_too(boson: Callable[..., Any]) -> None:
     assert flags[8:] == [FrameFlag.DUPLICATE | FrameFlag.SHUTTER] * 2
 
 
-def test_a_correction_can_be_asked_for(boson: Callable[..., Any], port: BosonPort) -> None:
+def test_a_correction_can_be_asked_for(boson: Callable[..., Any], boson_port: BosonPort) -> None:
     camera = boson()
     camera.open()
     camera.read(0.25)
     camera.actions["Flat-field correction"]()
 
-    assert port.told[-1] == (0x00050007, b"")
+    assert boson_port.told[-1] == (0x00050007, b"")
     assert camera.read(0.25).flags & FrameFlag.SHUTTER
 
 
 def test_a_session_outlives_the_pulled_cable_of_a_boson(
     boson: Callable[..., Any],
-    port: BosonPort,
+    boson_port: BosonPort,
     wait_for: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (drivers.boson, boson_link, uvc_camera, uvc_capture):
+    for module in (drivers.boson, boson_link, picture_stream, uvc_capture):
         monkeypatch.setattr(module, "time", time)
     camera = boson()
     with Session(camera, None) as session:
         wait_for(lambda: session.counts().captured > 5)
-        boson.uvc.present, port.silent = False, True
+        boson.uvc.present, boson_port.silent = False, True
         wait_for(lambda: session.lost)
-        boson.uvc.present, port.silent = True, False
+        boson.uvc.present, boson_port.silent = True, False
         wait_for(lambda: session.counts().reopened == 1 and not session.lost)
         seen = session.counts().captured
         wait_for(lambda: session.counts().captured > seen + 5)
@@ -203,11 +167,11 @@ def test_once_opened_it_stays_with_the_same_boson(boson: Callable[..., Any]) -> 
     assert boson.uvc.plugged == ["/dev/video7"] * 2
 
 
-def test_options_are_set_and_read_back(boson: Callable[..., Any], port: BosonPort) -> None:
+def test_options_are_set_and_read_back(boson: Callable[..., Any], boson_port: BosonPort) -> None:
     boson(gain="low", shutter="manual").open()
 
-    assert (0x00050014, struct.pack(">I", 1)) in port.told
-    assert (0x00050012, struct.pack(">I", 0)) in port.told
+    assert (0x00050014, struct.pack(">I", 1)) in boson_port.told
+    assert (0x00050012, struct.pack(">I", 0)) in boson_port.told
 
 
 def test_a_boson_says_who_it_is(boson: Callable[..., Any]) -> None:
@@ -218,18 +182,18 @@ def test_a_boson_says_who_it_is(boson: Callable[..., Any]) -> None:
 
 
 def test_a_boson_tells_of_its_shutter_and_temperature_while_it_streams(
-    boson: Callable[..., Any], port: BosonPort
+    boson: Callable[..., Any], boson_port: BosonPort
 ) -> None:
     camera = boson()
     camera.open()
     camera.read(0.25)
     before = camera.telemetry()
-    port.values[0x00050030] = struct.pack(">H", 415)
-    port.values[0x0005000C] = struct.pack(">H", 2)
+    boson_port.values[0x00050030] = struct.pack(">H", 415)
+    boson_port.values[0x0005000C] = struct.pack(">H", 2)
     for _ in range(70):
         camera.read(0.25)
     told = camera.telemetry()
-    asked = [function for function, _ in port.told].count(0x00050030)
+    asked = [function for function, _ in boson_port.told].count(0x00050030)
 
     assert (before["fpa_c"], before["shutter"]) == (38.0, "open")
     assert (told["fpa_c"], told["shutter"]) == (41.5, "closed")
@@ -237,16 +201,18 @@ def test_a_boson_tells_of_its_shutter_and_temperature_while_it_streams(
 
 
 def test_a_boson_that_falls_silent_tells_nothing_old(
-    boson: Callable[..., Any], port: BosonPort
+    boson: Callable[..., Any], boson_port: BosonPort
 ) -> None:
     camera = boson()
     camera.open()
     camera.read(0.25)
-    port.spoil = lambda reply: reply if int.from_bytes(reply[6:10], "big") != 0x00050030 else b""
+    boson_port.spoil = lambda reply: (
+        reply if int.from_bytes(reply[6:10], "big") != 0x00050030 else b""
+    )
     for _ in range(70):
         camera.read(0.25)
     without_fpa = camera.telemetry()
-    port.silent = True
+    boson_port.silent = True
     for _ in range(70):
         camera.read(0.25)
 
@@ -255,13 +221,13 @@ def test_a_boson_that_falls_silent_tells_nothing_old(
 
 
 def test_opening_a_boson_ends_in_time_whatever_comes(
-    boson: Callable[..., Any], port: BosonPort, clock: Any
+    boson: Callable[..., Any], boson_port: BosonPort, clock: Any
 ) -> None:
     def late(number: int) -> NDArray[np.uint16]:
         clock.sleep(0.95 if number == 0 else 0)
         return np.zeros((256, 300), np.uint16)
 
-    port.silent = True
+    boson_port.silent = True
     start_s = clock.now
     with pytest.raises(CameraError, match="was due"):
         boson(late).open()
@@ -270,114 +236,35 @@ def test_opening_a_boson_ends_in_time_whatever_comes(
 
 
 def test_a_radiometric_boson_gives_hundredths_of_a_kelvin(
-    boson: Callable[..., Any], port: BosonPort
+    boson: Callable[..., Any], boson_port: BosonPort
 ) -> None:
     camera = boson(lambda number: boson_picture(number) + np.uint16(number == 0), tlinear=True)
     info = camera.open()
     frame = camera.read(0.25)
 
-    assert (0x000E000D, struct.pack(">I", 2)) in port.told
+    assert (0x000E000D, struct.pack(">I", 2)) in boson_port.told
     assert info.radiometry == LinearRadiometry(0.01)
     assert np.allclose(frame.celsius, frame.counts * 0.01 - 273.15, atol=1e-4)
 
 
 def test_a_boson_that_is_not_radiometric_says_so(
-    boson: Callable[..., Any], port: BosonPort
+    boson: Callable[..., Any], boson_port: BosonPort
 ) -> None:
-    port.sets.pop(0x000E000D)
+    boson_port.sets.pop(0x000E000D)
     with pytest.raises(CameraError, match="not a radiometric Boson; leave tlinear away"):
         boson(tlinear=True).open()
 
-    assert port.closed
+    assert boson_port.closed
 
 
 def test_counts_that_cannot_be_kelvin_are_not_shown_as_such(
-    boson: Callable[..., Any], port: BosonPort
+    boson: Callable[..., Any], boson_port: BosonPort
 ) -> None:
-    port.values[0x000E000E] = struct.pack(">I", 2)
+    boson_port.values[0x000E000E] = struct.pack(">I", 2)
     info = boson(lambda number: boson_picture(number) // 4).open()
 
     assert isinstance(info.radiometry, RelativeCounts)
     assert "0.01 K" in info.radiometry.reason
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda reply: b"", id="none"),
-        pytest.param(lambda reply: reply[:-4], id="cut-off"),
-        pytest.param(lambda reply: reply[:-3] + b"\x11\x22\xae", id="checksum"),
-        pytest.param(lambda reply: b"\x8e\x00\xae" + reply[:5], id="nonsense"),
-        pytest.param(lambda reply: framed(999, 0x5000C, 0, b"\0\2"), id="of-another-question"),
-        pytest.param(
-            lambda reply: framed(struct.unpack_from(">I", reply, 2)[0], 0x5000C, 0x0161),
-            id="refused",
-        ),
-        pytest.param(lambda reply: b"\x00" * 5000, id="endless"),
-    ],
-)
-def test_replies_that_are_wrong_are_not_believed_and_hold_up_nobody(
-    spoil: Callable[[bytes], bytes], boson: Callable[..., Any], port: BosonPort, clock: Any
-) -> None:
-    camera = boson()
-    camera.open()
-    camera.read(0.25)
-    port.values[0x0005000C] = struct.pack(">H", 2)
-    port.spoil = spoil
-    slowest_s = 0.0
-    for _ in range(120):
-        start_s = clock.now
-        assert not camera.read(0.25).flags & FrameFlag.SHUTTER
-        slowest_s = max(slowest_s, clock.now - start_s)
-    asked = sum(function == 0x0005000C for function, _ in port.told)
-
-    assert slowest_s < 0.5
-    assert asked == 4, "one when it still answered, then three, then no more"
-
-
-def test_a_cable_pulled_inside_a_question_is_no_crash(
-    boson: Callable[..., Any], port: BosonPort, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    camera = boson()
-    camera.open()
-
-    def gone(*_: object) -> bytes:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(port, "write", gone)
-    frames = [camera.read(0.25) for _ in range(60)]
-
-    assert len(frames) == 60
-    with pytest.raises(CameraError, match="unplug it and plug it in again"):
-        camera.run_ffc()
-
-
-def test_numbers_that_need_escapes_get_through(boson: Callable[..., Any], port: BosonPort) -> None:
-    camera = boson()
-    camera.open()
-    camera._link._boson.command_count = 0x8E9EAE8D
-    for _ in range(300):
-        camera.run_ffc()
-
-    assert port.told[-300:] == [(0x00050007, b"")] * 300
-
-
-def test_real_packets_are_written_and_read(port: BosonPort) -> None:
-    """Sent and received by a real camera, as thurberdog/ghostCommand on GitHub shows."""
-    link = boson_link.BosonLink(lambda: port, "the Boson")
-    written: list[bytes] = []
-
-    def answer(packet: bytes) -> None:
-        written.append(bytes(packet))
-        port.waiting += bytes.fromhex("8E 00 00000001 00050002 00000000 00016D94 3010 AE")
-
-    port.write = answer  # type: ignore[assignment,method-assign]
-
-    serial = link._ask("get_camera_serial")
-    link.close()
-
-    assert serial == 93588
-    assert written == [bytes.fromhex("8E 00 00000001 00050002 FFFFFFFF 010B AE")]
 
 
 @pytest.mark.parametrize(
@@ -423,22 +310,6 @@ def test_a_serial_port_that_may_not_be_opened_costs_only_the_commands(
     assert "takes no commands (/dev/tty: Permission denied)" in caplog.text
 
 
-def test_flirpy_neither_logs_nor_touches_the_logging_of_the_program(
-    boson: Callable[..., Any], port: BosonPort, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = list(logging.getLogger().handlers)
-    caplog.set_level(logging.DEBUG)
-    port.silent = True
-    camera = boson()
-    camera.open()
-    for _ in range(60):
-        camera.read(0.25)
-
-    assert logging.getLogger().handlers == before
-    assert not [record for record in caplog.records if "flirpy" in record.name]
-    assert sum(record.levelno >= logging.WARNING for record in caplog.records) == 1
-
-
 def test_a_boson_is_listed_by_its_serial_number(boson: Callable[..., Any]) -> None:
     boson()
     (listing,) = BosonCamera.discover()
@@ -460,14 +331,14 @@ def test_what_keeps_a_boson_from_being_used_is_listed(boson: Callable[..., Any])
 
 
 def test_closing_a_boson_frees_both_halves_and_it_opens_again(
-    boson: Callable[..., Any], port: BosonPort
+    boson: Callable[..., Any], boson_port: BosonPort
 ) -> None:
     camera = boson()
     before = camera.open()
     camera.close()
     camera.close()
 
-    assert port.closed
+    assert boson_port.closed
     assert boson.uvc.released == 1
     with pytest.raises(CameraError, match="not open"):
         camera.read(0.1)

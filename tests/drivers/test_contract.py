@@ -3,6 +3,7 @@
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -33,6 +34,7 @@ from tests.drivers.flir_one_stand_in import (
 from tests.drivers.tau_stand_in import Grabber
 from thermoseg.cameras import (
     ENTRY_POINT_GROUP,
+    OPEN_CLOSE_LIMIT_S,
     Camera,
     CameraListing,
     CameraOptions,
@@ -389,6 +391,19 @@ def test_close_may_be_called_at_any_time(camera: Camera) -> None:
 
     with pytest.raises(CameraError):
         camera.read(timeout_s=0.1)
+
+
+@pytest.mark.parametrize("rate", [200, 0.1], ids=["fast", "slow"])
+def test_opening_and_closing_end_in_the_time_that_a_session_gives(
+    make: Callable[..., Camera], kind: Kind, clock: Any, rate: float
+) -> None:
+    camera = make(kind, kind.endless.format(rate=rate))
+    for _ in range(2):
+        began_s = clock.now
+        with suppress(CameraError):
+            camera.open()
+        camera.close()
+        assert clock.now - began_s < OPEN_CLOSE_LIMIT_S
 
 
 def test_a_camera_that_was_never_opened_says_so(camera: Camera) -> None:
