@@ -70,6 +70,7 @@ class TauCamera:
         self._parser = TeaxParser()
         self._waiting: deque[TeaxPicture] = deque()
         self._radiometry: Radiometry = RelativeCounts("the Tau is not open")
+        self._begin()
 
     def open(self) -> CameraInfo:
         """Open the grabber and look at what its first picture holds."""
@@ -85,9 +86,7 @@ class TauCamera:
                 ftdi = self._grabber._ftdi  # noqa: SLF001
                 ftdi.timeouts = (TRANSFER_MS, TRANSFER_MS)
                 ftdi.read_data_set_chunksize(CHUNK_BYTES)
-            self._opened_s = time.monotonic()
-            self._index, self._time_s, self._closed_s = -1, -1.0, -np.inf
-            self._asked_ffc, self._trusted = False, False
+            self._begin()
             while not self._waiting:
                 if time.monotonic() - self._opened_s > OPEN_S:
                     raise CameraTimeoutError(
@@ -179,6 +178,19 @@ class TauCamera:
                 )
             )
         return listings
+
+    def _begin(self) -> None:
+        """Forget the last stream."""
+        self._opened_s = time.monotonic()
+        self._index = -1
+        self._time_s = -1.0
+        """Of the last frame, since the stream began."""
+        self._closed_s = -np.inf
+        """When the last correction that was asked for began."""
+        self._asked_ffc = False
+        """Whether one was asked for since the last frame."""
+        self._trusted = False
+        """Whether a picture has come intact, so that one that is not is broken."""
 
     def _find(self) -> tuple[Any, str, str]:
         found = []

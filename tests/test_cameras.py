@@ -71,6 +71,13 @@ def test_a_driver_that_cannot_be_loaded_says_why(error: Exception, sentence: str
     assert caught.value.__cause__ is error
 
 
+def test_a_driver_that_declares_something_else_than_ids_says_so() -> None:
+    driver = SimpleNamespace(usb_ids=((0x1D6B, 0x0104),))
+
+    with pytest.raises(DriverMissingError, match="“novel” cannot be used"):
+        load_driver(entry(lambda: driver))
+
+
 def test_drivers_are_loaded_one_at_a_time() -> None:
     """Two threads that enter a library with circular imports from two sides get half of it."""
     busy, together = threading.Lock(), []

@@ -279,7 +279,7 @@ def load_driver(entry: EntryPoint) -> type[Camera]:
     Raises
     ------
     DriverMissingError
-        If it cannot be imported; it gives the reason.
+        If it cannot be imported or declares something else than ids; it gives the reason.
     """
     turn = _LOADING.acquire(timeout=LOADING_TURN_S)
     try:
@@ -296,6 +296,11 @@ def load_driver(entry: EntryPoint) -> type[Camera]:
     finally:
         if turn:
             _LOADING.release()
+    if not all(isinstance(usb_id, UsbId) for usb_id in usb_ids_of(driver)):
+        raise DriverMissingError(
+            f"the driver “{entry.name}” cannot be used (its usb_ids are no UsbId); update the "
+            "package that brings it, or uninstall it"
+        )
     return driver
 
 
