@@ -103,6 +103,11 @@ class GigeCamera:
         self._clock: GigeClock | None = None
         self._refused: FrameRefusedError | None = None
         self._nuc_until_s = -np.inf
+        self._radiometry: Radiometry = RelativeCounts("the camera is not open")
+        self._scale_said = ""
+        """What the camera says of its scale, in its own words."""
+        self._first_due_s = 0.0
+        """Until when the first whole picture may come."""
 
     def open(self) -> CameraInfo:
         """Connect, set what was asked for, and look at what the first picture holds.
@@ -236,7 +241,7 @@ class GigeCamera:
         set_shutter(nodes, options.shutter)
         rate_hz = set_rate(nodes, options.rate_hz)
         self._check_scale(scale)
-        self._scale = scale
+        self._scale_said = scale.said
         self._radiometry = self._meaning_of(scale, pixels, nodes)
         width, height = (int(nodes.number(name) or 0) for name in ("Width", "Height"))
         link.stream(pixels, rate_hz, options.packet_size)
@@ -362,7 +367,7 @@ class GigeCamera:
         other = not _within(as_sent, PLAUSIBLE_K) and _within(swapped, PLAUSIBLE_K)
         if not other and not _within(as_sent, POSSIBLE_K):
             return False, RelativeCounts(
-                f"{self._scale.said}, but a median of {as_sent - KELVIN:.0f} °C cannot be"
+                f"{self._scale_said}, but a median of {as_sent - KELVIN:.0f} °C cannot be"
             )
         return other, radiometry
 
