@@ -1,4 +1,4 @@
-"""What the counts of a file without calibration mean: asked for, given, or the only plausible."""
+"""What counts mean: as a camera says if that can be, or of a file as given, or as is plausible."""
 
 import logging
 from typing import Any, Final
@@ -21,6 +21,33 @@ either scale, for they are no temperatures."""
 
 PLAUSIBLE_RANGE_C: Final = (-100.0, 600.0)
 """What the 1st and 99th percentile of such a scene do not exceed."""
+
+
+PLAUSIBLE_K: Final = (233.0, 423.0)
+"""Median of a picture whose counts are the steps of a kelvin that a camera says they are."""
+
+
+def linear_if_plausible(
+    counts: NDArray[np.uint16],
+    step_k: float,
+    otherwise: str,
+    median_k: tuple[float, float] = PLAUSIBLE_K,
+) -> Radiometry:
+    """Believe a camera that its counts are steps of a kelvin, unless that gives an absurd median.
+
+    Parameters
+    ----------
+    counts
+        (height, width), of one picture.
+    otherwise
+        Begins the sentence that says why they are none.
+    median_k
+        Least and most that the median can be, kelvin.
+    """
+    median = float(np.median(counts)) * step_k
+    if median_k[0] <= median <= median_k[1]:
+        return LinearRadiometry(step_k)
+    return RelativeCounts(f"{otherwise}: the median would be {median - KELVIN:.0f} °C")
 
 
 def plausible_scale(counts: NDArray[np.uint16]) -> float | None:

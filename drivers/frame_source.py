@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from thermoseg.cameras import CameraOptions
+from drivers.scene_options import SceneOptions
 from thermoseg.errors import ConfigError
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.radiometry import KELVIN, humidity_ratio
 
 MAX_PIXELS: Final = 64 * 1024**2
 """Most pixels of one image that is read, so that no file makes the program ask for all memory."""
@@ -25,15 +24,8 @@ MIN_STEP_S: Final = 1e-4
 """Least time between two frames; files whose clock stands still get it."""
 
 
-def humidity_of_option(value: object) -> object:
-    """Read “50%” as 0.5 and leave all else to pydantic."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return humidity_ratio(float(value.strip().removesuffix("%")))
-    return value
-
-
-class FileOptions(CameraOptions):
-    """How a file is read and played."""
+class FileOptions(SceneOptions):
+    """How a file is read and played; the scene replaces the file's."""
 
     loop: bool = False
     """Begin again at the end."""
@@ -53,22 +45,6 @@ class FileOptions(CameraOptions):
     """Pixels, of a `.bin` file; 640 if not given."""
     height: int | None = Field(default=None, gt=0, le=65535)
     """Pixels, of a `.bin` file; 512 if not given."""
-    emissivity: float | None = Field(default=None, gt=0, le=1)
-    """Emissivity of the surface, in place of the file's; skin is 0.98."""
-    distance_m: float | None = Field(default=None, ge=0)
-    """Metres to the surface, in place of the file's."""
-    reflected_c: float | None = Field(default=None, gt=-KELVIN)
-    """Temperature of what the surface mirrors, °C, in place of the file's."""
-    atmosphere_c: float | None = Field(default=None, gt=-KELVIN)
-    """Temperature of the air between, °C, in place of the file's."""
-    humidity: Annotated[float, BeforeValidator(humidity_of_option), Field(ge=0, le=1)] | None = None
-    """Humidity of that air, a ratio (0.5) or with a per cent sign (50%), in place of the file's."""
-
-    @property
-    def scene(self) -> dict[str, float]:
-        """Those object parameters that were given."""
-        names = ("emissivity", "distance_m", "reflected_c", "atmosphere_c", "humidity")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def refuse_scene(self, name: str) -> None:
         """Refuse object parameters for a file whose temperatures are finished.

@@ -14,7 +14,6 @@ import queue
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,31 +26,19 @@ from numpy.typing import NDArray
 from drivers.uvc_controls import ExtensionUnits
 from drivers.uvc_nodes import NO_PERMISSION, VideoMode, VideoNode, list_modes, list_video_nodes
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError, FrameRefusedError
-from thermoseg.frames import FrameFlag
-from thermoseg.timeline import AFTER_SHUTTER_S
 
 log = logging.getLogger(__name__)
 
 FIRST_S: Final = 1
 """Patience for the first picture; whole seconds, because OpenCV knows no others."""
 JOIN_S: Final = 0.25
-"""Longer than it takes a picture to come, and short enough for opening and closing together to end
-in the 2 s that `Session.stop` gives."""
+"""Longer than it takes a picture to come; counts for closing in `OPEN_CLOSE_LIMIT_S`."""
 KEPT_PICTURES: Final = 8
 """Kept for a late reader where a thread reads."""
 LOST_S: Final = 2.0
 """Failed reads for so long mean that the camera is gone, where reads cannot say why they fail."""
 RETRY_S: Final = 0.02
 """Between reads that fail at once."""
-CLOCK_TOLERANCE_S: Final = 1.0
-"""A camera's clock that is so far ahead of ours has jumped; USB holds pictures back by up to a
-quarter of a second."""
-FROZEN_REPEATS: Final = 3
-"""A picture that comes again so often is frozen by the shutter; a Lepton 2.5 sends each two times
-more."""
-KEPT_BOTTOMS: Final = 8
-"""Pictures that buffers may still hold; OpenCV has 4 buffers."""
-
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(FIRST_S))
 
 
@@ -371,98 +358,6 @@ def words_of(
             "with 16 bits was due; if that stays so, unplug it and plug it in again"
         )
     return raw.view("<u2").astype(np.uint16, copy=False).reshape(shapes[raw.size // 2])
-
-
-class StreamClock:
-    """Turns a camera's clock into seconds since the first frame, whatever that clock does."""
-
-    def __init__(self) -> None:
-        self._began: tuple[float, float, float] | None = None
-        """Moment on the camera's clock (NaN without one), on ours, and time of the frame, from
-        which on the camera's clock is believed."""
-        self._came_s = 0.0
-        self._time_s = 0.0
-
-    def place(self, taken_s: float, came_s: float) -> float:
-        """Return the time of a frame, strictly later than the last one's.
-
-        Parameters
-        ----------
-        taken_s
-            On the camera's clock, NaN if it has none.
-        came_s
-            On our monotonic clock; measures the step where the camera's clock jumped, which shows
-            when it goes back or says that the frame is from the future.
-        """
-        if self._began is None:
-            self._began = taken_s, came_s, 0.0
-        else:
-            taken_0_s, came_0_s, time_0_s = self._began
-            time_s = time_0_s + taken_s - taken_0_s
-            ahead_s = time_s - time_0_s - (came_s - came_0_s)
-            if not (time_s > self._time_s and ahead_s < CLOCK_TOLERANCE_S):
-                time_s = self._time_s + max(came_s - self._came_s, 1e-6)
-                self._began = taken_s, came_s, time_s
-            self._time_s = time_s
-        self._came_s = came_s
-        return self._time_s
-
-
-class PictureHistory:
-    """Knows pictures again, as a whole or in part, and so what is wrong with them."""
-
-    def __init__(self) -> None:
-        self._closed_s = -np.inf
-        """When the shutter was last seen closed."""
-        self._last: NDArray[np.uint16] | None = None
-        self._bottoms: deque[NDArray[np.uint16]] = deque(maxlen=KEPT_BOTTOMS)
-        """The last row of each of the last pictures."""
-        self.repeats = 0
-        """How many pictures before the last one were exactly the same, without a break."""
-        self.torn = False
-        """Whether the last one ends as an earlier one did, and begins otherwise: when the end of a
-        picture is lost on the way, what was in the buffer before it shows there."""
-
-    def flags(
-        self,
-        counts: NDArray[np.uint16],
-        time_s: float,
-        *,
-        closed: bool | None = None,
-        since_s: float = np.inf,
-    ) -> FrameFlag:
-        """Compare a picture with those before; return what that says of it.
-
-        Parameters
-        ----------
-        closed
-            Whether the camera says that its shutter is; None if only still pictures tell.
-        since_s
-            Since the last flat-field correction, as the camera says.
-        """
-        self.add(counts)
-        flags = FrameFlag.DUPLICATE if self.repeats else FrameFlag.NONE
-        if self.torn or int(counts.min()) == int(counts.max()):
-            flags |= FrameFlag.DAMAGED
-        if self.repeats >= FROZEN_REPEATS if closed is None else closed:
-            self._closed_s = time_s
-            flags |= FrameFlag.SHUTTER
-        elif min(since_s, time_s - self._closed_s) < AFTER_SHUTTER_S:
-            flags |= FrameFlag.AFTER_SHUTTER
-        return flags
-
-    def add(self, counts: NDArray[np.uint16]) -> None:
-        """Compare a picture with those before."""
-        if self._last is not None and np.array_equal(self._last, counts):
-            self.repeats += 1
-            self.torn = False
-            return
-        bottom = counts[-1]
-        self.torn = bottom.min() != bottom.max() and any(
-            np.array_equal(bottom, other) for other in self._bottoms
-        )
-        self._last, self.repeats = counts.copy(), 0
-        self._bottoms.append(bottom.copy())
 
 
 def problem_of(system: UvcSystem, node: VideoNode) -> tuple[list[VideoMode], str]:

@@ -6,31 +6,20 @@ closed; the picture stands still then.
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
-from drivers.uvc_capture import (
-    Capture,
-    Picture,
-    PictureHistory,
-    StreamClock,
-    UvcSystem,
-    Video,
-    first_good,
-    problem_of,
-    start_capture,
-    words_of,
-)
-from drivers.uvc_nodes import VideoMode, VideoNode, find_node
-from thermoseg.cameras import CameraListing, CameraOptions
+from drivers.count_scale import linear_if_plausible
+from drivers.picture_stream import UnnumberedStream
+from drivers.uvc_camera import UvcCamera, UvcKind, list_uvc
+from drivers.uvc_capture import UvcSystem, problem_of
+from drivers.uvc_nodes import VideoMode, VideoNode
+from thermoseg.cameras import CameraListing, CameraOptions, UsbId
 from thermoseg.errors import CameraError
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.radiometry import LinearRadiometry, Radiometry, RelativeCounts
+from thermoseg.radiometry import Radiometry, RelativeCounts
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +27,26 @@ FOURCC: Final = "YUYV"
 WIDTH: Final = 256
 HEIGHT: Final = 192
 """Of the thermal half; the picture has twice as many rows."""
+SENT: Final = (2 * HEIGHT, WIDTH)
+"""(rows, columns) of the whole picture."""
 NOMINAL_HZ: Final = 25.0
 SCALE_K: Final = 1 / 64
-PLAUSIBLE_MEDIAN_C: Final = (-40.0, 200.0)
-"""A coloured picture in place of the thermal half reads 239 °C: grey has 128 in the high byte."""
+NO_KELVIN: Final = "the lower half of the picture holds no kelvin × 64"
+MEDIAN_K: Final = (233.15, 473.15)
+"""What can be; a coloured picture in place of the thermal half reads 239 °C, because grey has 128
+in the high byte."""
 WINDOWS_API: Final = cv2.CAP_MSMF
 """DirectShow decodes YUYV to colours even if it is told not to, and the kelvin with it."""
-OPEN_S: Final = 0.7
-"""After the first picture, until a good one; `Session.stop` gives 2 s."""
 
-P2_PRO_IDS: Final = ((0x0BDA, 0x5830),)
-TC001_IDS: Final = ((0x0BDA, 0x5840), (0x0BDA, 0x3901), (0x0BDA, 0x5838), (0x3474, 0x4321))
-"""USB vendor and product; makers use each other's, so either address opens either camera."""
+_VIDEO: Final = ("video4linux",)
+P2_PRO_IDS: Final = (UsbId(0x0BDA, 0x5830, "InfiRay P2 Pro", _VIDEO),)
+TC001_IDS: Final = (
+    UsbId(0x0BDA, 0x5840, "TOPDON TC001", _VIDEO),
+    UsbId(0x0BDA, 0x3901, "InfiRay Tiny1-C, product 3901", _VIDEO),
+    UsbId(0x0BDA, 0x5838, "InfiRay Tiny1-C, product 5838", _VIDEO),
+    UsbId(0x3474, 0x4321, "a copy of the P2 Pro", _VIDEO),
+)
+"""Makers use each other's, so either address opens either camera."""
 
 OTHERS: Final[dict[tuple[int, int], str]] = {
     (256, 192): "the picture alone, without temperatures",
@@ -68,6 +65,11 @@ NOT_LISTED_ON_WINDOWS: Final = (
 )
 
 
+def _kind(scheme: str, name: str) -> UvcKind:
+    windows = NOT_LISTED_ON_WINDOWS.format(scheme=scheme)
+    return UvcKind(scheme, name, FOURCC, NOMINAL_HZ, NEEDS_LINUX, windows, WINDOWS_API)
+
+
 class UvcKelvinOptions(CameraOptions):
     """There is nothing to choose."""
 
@@ -78,10 +80,9 @@ class Tc001Camera:
     Options: ClassVar[type[CameraOptions]] = UvcKelvinOptions
     system: ClassVar[UvcSystem] = UvcSystem()
     """Tests put another one here."""
-    scheme: ClassVar[str] = "tc001"
-    kind: ClassVar[str] = "TC001"
+    kind: ClassVar[UvcKind] = _kind("tc001", "TC001")
     model: ClassVar[str] = "TOPDON TC001"
-    ids: ClassVar[tuple[tuple[int, int], ...]] = TC001_IDS
+    usb_ids: ClassVar[tuple[UsbId, ...]] = TC001_IDS
 
     def __init__(self, target: str, options: UvcKelvinOptions) -> None:
         """Remember what to open; touches no device.
@@ -89,30 +90,20 @@ class Tc001Camera:
         Parameters
         ----------
         target
-            Serial number, place (as `discover` lists it) or path; the number of the video device
-            on Windows; empty for the only one there is.
+            As `UvcCamera` takes it.
         """
         self._target = target
         self._options = options
-        self._name = f"the {self.kind} {target}".strip()
-        self._capture: Capture | None = None
-        self._waiting: tuple[NDArray[np.uint16], Picture] | None = None
+        self._uvc = UvcCamera(self.kind, target)
+        self._stream = UnnumberedStream()
+        self._radiometry: Radiometry = RelativeCounts("the camera is not open")
 
     def open(self) -> CameraInfo:
         """Open the camera and look at what its first pictures hold."""
         self.close()
-        if self.system.platform == "darwin":
-            raise CameraError(NEEDS_LINUX)
-        node = self._find()
-        try:
-            info = self._start(node, self._target if node is None else str(node.path))
-        except BaseException:
-            self.close()
-            raise
-        if node is not None:
-            # Another one of its kind may be there when it is looked for again.
-            self._target = self._target or node.stable_name
-        return info
+        ids = P2_PRO_IDS + TC001_IDS if self._target else self.usb_ids
+        with self._uvc.opening(self.system, ids, self.close):
+            return self._start()
 
     def read(self, timeout_s: float) -> Frame:
         """Wait for the next frame.
@@ -122,33 +113,17 @@ class Tc001Camera:
         FrameRefusedError
             If a picture is of another size.
         """
-        (counts, picture), self._waiting = self._waiting or self._take(timeout_s), None
-        self._index += 1
-        time_s = self._clock.place(picture.taken_s, picture.came_s)
-        flags = self._history.flags(counts, time_s)
-        return Frame.from_counts(counts, self._radiometry, self._index, time_s, time.time(), flags)
+        words, picture = self._uvc.take(timeout_s)
+        return self._stream.frame(words[HEIGHT:], picture, self._radiometry)
 
     def close(self) -> None:
         """Release it; may be called at any time and more than once."""
-        if self._capture is not None:
-            self._capture.close()
-            self._capture = None
-        self._waiting = None
+        self._uvc.close()
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
         """List the cameras that are plugged in."""
-        system = cls.system
-        if system.platform != "linux":
-            problem = (
-                NEEDS_LINUX
-                if system.platform == "darwin"
-                else NOT_LISTED_ON_WINDOWS.format(scheme=cls.scheme)
-            )
-            return [CameraListing(f"{cls.scheme}:", cls.model, problem)]
-        return [
-            cls._listing(node) for node in system.nodes() if (node.vendor, node.product) in cls.ids
-        ]
+        return list_uvc(cls.kind, cls.model, cls.usb_ids, cls.system, cls._listing)
 
     @classmethod
     def _listing(cls, node: VideoNode) -> CameraListing:
@@ -157,7 +132,7 @@ class Tc001Camera:
         if not problem and not ours:
             problem = _geometry(modes)
         return CameraListing(
-            address=f"{cls.scheme}:{node.stable_name}",
+            address=f"{cls.kind.scheme}:{node.stable_name}",
             description=f"{cls.model} ({node.name})" if node.name else cls.model,
             problem=problem,
             model=cls.model,
@@ -167,75 +142,31 @@ class Tc001Camera:
             rate_hz=max((mode.rate_hz for mode in ours), default=0.0),
         )
 
-    def _find(self) -> VideoNode | None:
-        """Return the device on Linux; elsewhere there is only its number."""
-        if self.system.platform == "linux":
-            both = P2_PRO_IDS + TC001_IDS if self._target else self.ids
-            return find_node(self.system.nodes(), both, self._target, self.scheme, self.kind)
-        if not self._target.isdecimal():
-            raise CameraError(NOT_LISTED_ON_WINDOWS.format(scheme=self.scheme))
-        return None
-
-    def _start(self, node: VideoNode | None, path: str) -> CameraInfo:
-        modes = [] if node is None else problem_of(self.system, node)[0]
+    def _start(self) -> CameraInfo:
+        uvc, modes = self._uvc, self._uvc.modes()
         if modes and not any(map(_is_ours, modes)):
-            raise CameraError(f"{self._name}: {_geometry(modes)}")
-        self._capture, video = start_capture(self.system, path, self._name, FOURCC, WINDOWS_API)
-        self._ask_size(video)
-        self._index = -1
-        self._clock, self._history = StreamClock(), PictureHistory()
-        self._waiting = first_good(self._take, self._name, OPEN_S)
-        self._radiometry = _judge(self._waiting[0])
+            raise CameraError(f"{uvc.name}: {_geometry(modes)}")
+        uvc.start([SENT])
+        rows, columns = uvc.ask_size(*SENT)
+        if (rows, columns) != SENT:
+            raise CameraError(f"{uvc.name}: {_geometry([VideoMode(FOURCC, columns, rows, 0.0)])}")
+        self._stream = UnnumberedStream()
+        self._radiometry = linear_if_plausible(uvc.first()[HEIGHT:], SCALE_K, NO_KELVIN, MEDIAN_K)
         if isinstance(self._radiometry, RelativeCounts):
-            log.warning("%s: %s", self._name, self._radiometry.reason)
-        rate_hz = float(video.get(cv2.CAP_PROP_FPS))
-        return CameraInfo(
-            model=self.model,
-            serial=node.serial if node is not None else "",
-            width=WIDTH,
-            height=HEIGHT,
-            rate_hz=rate_hz if rate_hz > 0 else NOMINAL_HZ,
-            radiometry=self._radiometry,
-            live=True,
-        )
-
-    def _ask_size(self, video: Video) -> None:
-        video.set(cv2.CAP_PROP_FRAME_WIDTH, WIDTH)
-        video.set(cv2.CAP_PROP_FRAME_HEIGHT, 2 * HEIGHT)
-        columns = int(video.get(cv2.CAP_PROP_FRAME_WIDTH))
-        rows = int(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        if (columns, rows) != (WIDTH, 2 * HEIGHT):
-            raise CameraError(f"{self._name}: {_geometry([VideoMode(FOURCC, columns, rows, 0.0)])}")
-
-    def _take(self, timeout_s: float) -> tuple[NDArray[np.uint16], Picture]:
-        """Wait for the next picture and return its thermal half."""
-        if self._capture is None:
-            raise CameraError(f"{self._name} is not open; open it first")
-        picture = self._capture.next(timeout_s)
-        words = words_of(picture.array, {2 * HEIGHT * WIDTH: (2 * HEIGHT, WIDTH)}, self._name)
-        return words[HEIGHT:], picture
+            log.warning("%s: %s", uvc.name, self._radiometry.reason)
+        return uvc.info(self.model, (HEIGHT, WIDTH), self._radiometry)
 
 
 class P2ProCamera(Tc001Camera):
     """An InfiRay P2 Pro."""
 
-    scheme: ClassVar[str] = "p2pro"
-    kind: ClassVar[str] = "P2 Pro"
+    kind: ClassVar[UvcKind] = _kind("p2pro", "P2 Pro")
     model: ClassVar[str] = "InfiRay P2 Pro"
-    ids: ClassVar[tuple[tuple[int, int], ...]] = P2_PRO_IDS
-
-
-def _judge(counts: NDArray[np.uint16]) -> Radiometry:
-    median_c = float(np.median(counts)) * SCALE_K - 273.15
-    if PLAUSIBLE_MEDIAN_C[0] <= median_c <= PLAUSIBLE_MEDIAN_C[1]:
-        return LinearRadiometry(SCALE_K)
-    return RelativeCounts(
-        f"the lower half of the picture holds no kelvin × 64: its median would be {median_c:.0f} °C"
-    )
+    usb_ids: ClassVar[tuple[UsbId, ...]] = P2_PRO_IDS
 
 
 def _is_ours(mode: VideoMode) -> bool:
-    return (mode.fourcc, mode.width, mode.height) == (FOURCC, WIDTH, 2 * HEIGHT)
+    return (mode.fourcc, mode.width, mode.height) == (FOURCC, *SENT[::-1])
 
 
 def _geometry(modes: Sequence[VideoMode]) -> str:

@@ -3,12 +3,13 @@
 import ctypes
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from thermoseg.cameras import UsbId
 from thermoseg.errors import CameraError
 
 Ioctl = Callable[[int, int, Any], Any]
@@ -49,6 +50,10 @@ class VideoNode:
     def stable_name(self) -> str:
         """What finds the same camera tomorrow: its serial number, or where it is plugged in."""
         return self.port if self.serial in PLACEHOLDER_SERIALS else self.serial
+
+    def is_one_of(self, ids: Iterable[UsbId]) -> bool:
+        """Whether the device has one of these ids."""
+        return any(one.matches(self.vendor, self.product) for one in ids)
 
     def answers_to(self, target: str) -> bool:
         """Whether `target` names this camera: by serial number, port or path."""
@@ -101,14 +106,14 @@ def list_video_nodes(sys: Path = Path("/sys"), dev: Path = Path("/dev")) -> list
 
 
 def find_node(
-    nodes: Sequence[VideoNode], ids: Sequence[tuple[int, int]], target: str, scheme: str, kind: str
+    nodes: Sequence[VideoNode], ids: Sequence[UsbId], target: str, scheme: str, kind: str
 ) -> VideoNode:
     """Return the camera that an address means.
 
     Parameters
     ----------
     ids
-        (vendor, product) of the cameras of this kind; a path may name any camera.
+        Of the cameras of this kind; a path may name any camera.
     target
         Serial number, port or path; empty for the only one there is.
     scheme, kind
@@ -119,7 +124,7 @@ def find_node(
     CameraError
         If it is not there, or several are and none is named.
     """
-    ours = [node for node in nodes if (node.vendor, node.product) in ids]
+    ours = [node for node in nodes if node.is_one_of(ids)]
     if target:
         named = [
             node for node in (nodes if target.startswith("/") else ours) if node.answers_to(target)

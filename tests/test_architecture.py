@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from thermoseg.discovery import usb_cameras
+
 ROOT = Path(__file__).parents[1]
 
 TORCH = ("torch", "lightning", "torchmetrics")
@@ -32,6 +34,7 @@ def test_every_import_contract_is_kept() -> None:
     [
         ("thermoseg.cli", TORCH + QT + HEAVY),
         ("thermoseg.cameras", TORCH + QT),
+        ("thermoseg.discovery", TORCH + QT),
         ("thermoseg.headless", TORCH + QT),
         ("thermoseg.segment_files", TORCH + QT),
         ("thermoseg.inference.choose", TORCH + QT),
@@ -74,6 +77,22 @@ def test_openvino_is_imported_from_one_place_that_keeps_it_silent() -> None:
     assert [path.name for path in sources if loud.search(path.read_text(encoding="utf-8"))] == [
         "silent_openvino.py"
     ]
+
+
+def test_the_core_names_no_camera() -> None:
+    """What it has to know of them, such as their USB ids, it asks the drivers."""
+    named = re.compile(r"Lepton|Boson|Tau\b|TC001|P2 Pro|FLIR ONE|GigE|\bgige\b|Tiny1")
+    ids = {number for one in usb_cameras().ids for number in (one.vendor, one.product)}
+    written = re.compile("|".join(rf"(0x|[\"'{{]){number:04x}\b" for number in ids), re.IGNORECASE)
+    sources = sorted((ROOT / "thermoseg").rglob("*.py"))
+
+    assert len(ids) > 10
+    assert [
+        f"{path.name}: {line.strip()}"
+        for path in sources
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if named.search(line) or written.search(line)
+    ] == []
 
 
 def test_the_folders_that_hide_a_purpose_do_not_exist() -> None:

@@ -1,157 +1,24 @@
-"""What is there to be opened: drivers that answer, hang, fail, or lack a library."""
+"""What a driver is, what it declares, and what an address means."""
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from thermoseg import cameras
-from thermoseg.cameras import Address, CameraListing, CameraScout, list_cameras
-from thermoseg.errors import CameraError, ConfigError, DriverMissingError
-
-
-@dataclass
-class Entry:
-    """Stands in for an entry point; `discover` is the driver's."""
-
-    name: str
-    discover: Callable[[], list[CameraListing]]
-
-    def load(self) -> Any:
-        return self
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let these be the drivers that are installed."""
-
-    def put(**discover: Callable[[], list[CameraListing]]) -> None:
-        entries = {name: Entry(name, function) for name, function in discover.items()}
-        monkeypatch.setattr(cameras, "_drivers", lambda: entries)
-
-    return put
-
-
-@pytest.fixture
-def hang() -> Iterator[Callable[[], list[CameraListing]]]:
-    """Discovery that does not come back before the test is over."""
-    over = threading.Event()
-
-    def wait() -> list[CameraListing]:
-        over.wait(60)
-        return [CameraListing("slow:1", "Slow")]
-
-    wait.over = over  # type: ignore[attr-defined]
-    yield wait
-    over.set()
-
-
-def fail(error: Exception) -> Callable[[], list[CameraListing]]:
-    def discover() -> list[CameraListing]:
-        raise error
-
-    return discover
-
-
-ONE = CameraListing("good:1", "Good one", model="Good", serial="1", width=160, height=120)
-
-
-def test_cameras_of_all_drivers_are_listed_by_driver(install: Any) -> None:
-    install(b=lambda: [CameraListing("b:", "B")], a=lambda: [ONE], none=list)
-
-    assert [listing.address for listing in list_cameras()] == ["good:1", "b:"]
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (DriverMissingError("install the bad library"), "install the bad library"),
-        (CameraError("the bus is jammed; restart"), "the bus is jammed; restart"),
-        (ZeroDivisionError("a bug"), "“bad” failed (ZeroDivisionError: a bug); “thermoseg doctor”"),
-    ],
+from thermoseg.cameras import (
+    ActingCamera,
+    Address,
+    CameraListing,
+    PhotographingCamera,
+    TellingCamera,
+    UsbDriver,
+    UsbId,
+    load_driver,
 )
-def test_a_driver_that_fails_stays_visible_with_the_reason(
-    install: Any, error: Exception, sentence: str
-) -> None:
-    install(bad=fail(error), good=lambda: [ONE])
-    bad, good = list_cameras()
-
-    assert bad.address == "bad:"
-    assert sentence in bad.problem
-    assert good == ONE
-
-
-def test_a_driver_that_hangs_is_named_and_holds_up_nobody(install: Any, hang: Any) -> None:
-    install(good=lambda: [ONE], slow=hang)
-    good, slow = CameraScout(patience_s=0.05).look()
-
-    assert good == ONE
-    assert slow.address == "slow:"
-    assert "“slow” takes longer than 0.05 s" in slow.problem
-
-
-def test_a_driver_that_is_still_being_loaded_is_waited_for(
-    install: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def load(entry: Entry) -> Entry:
-        threading.Event().wait(0.3)
-        return entry
-
-    monkeypatch.setattr(Entry, "load", load)
-    install(good=lambda: [ONE])
-
-    assert CameraScout(patience_s=0.2).look() == [ONE]
-
-
-def test_a_driver_that_is_loaded_for_ever_is_not_said_to_hang_on_a_camera(
-    install: Any, hang: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Entry, "load", lambda _entry: hang())
-    install(heavy=list)
-    (listing,) = CameraScout(patience_s=0.05).look()
-
-    assert "“heavy” is still being loaded" in listing.problem
-    assert "unplug" not in listing.problem
-
-
-def test_a_driver_that_hangs_is_not_asked_again_and_is_heard_when_it_answers(
-    install: Any, hang: Any, wait_for: Callable[..., None]
-) -> None:
-    asked = []
-
-    def slow() -> list[CameraListing]:
-        asked.append(1)
-        return hang()
-
-    install(slow=slow)
-    scout = CameraScout(patience_s=30)
-    looks = [scout.look(wait_s=0.01) for _ in range(5)]
-    assert looks == [[]] * 5
-    assert len(asked) == 1
-    hang.over.set()
-
-    wait_for(lambda: [listing.address for listing in scout.look(0.01)] == ["slow:1"])
-
-
-def test_what_a_slow_driver_said_last_holds_while_it_is_asked_again(install: Any) -> None:
-    slow = threading.Event()
-    slow.set()
-
-    def discover() -> list[CameraListing]:
-        slow.wait(10)
-        return [ONE]
-
-    install(good=discover)
-    scout = CameraScout()
-    assert scout.look() == [ONE]
-    slow.clear()
-    during = scout.look(wait_s=0.01)
-    slow.set()
-    scout.look()
-
-    assert during == [ONE]
+from thermoseg.errors import ConfigError, DriverMissingError
 
 
 @pytest.mark.parametrize(
@@ -182,3 +49,92 @@ def test_an_address_has_three_parts() -> None:
 def test_what_is_no_address_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError, match="“"):
         Address.parse(text)
+
+
+def entry(load: Callable[[], Any], name: str = "novel") -> Any:
+    return SimpleNamespace(name=name, load=load)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ImportError("No module named 'x'"), r"\(No module named 'x'\); install what it names"),
+        (SyntaxError("oops"), r"\(SyntaxError: oops\); update the package that brings it"),
+    ],
+)
+def test_a_driver_that_cannot_be_loaded_says_why(error: Exception, sentence: str) -> None:
+    def load() -> None:
+        raise error
+
+    with pytest.raises(DriverMissingError, match=f"“novel” cannot be loaded {sentence}") as caught:
+        load_driver(entry(load))
+    assert caught.value.__cause__ is error
+
+
+def test_a_driver_that_declares_something_else_than_ids_says_so() -> None:
+    driver = SimpleNamespace(usb_ids=((0x1D6B, 0x0104),))
+
+    with pytest.raises(DriverMissingError, match="“novel” cannot be used"):
+        load_driver(entry(lambda: driver))
+
+
+def test_drivers_are_loaded_one_at_a_time() -> None:
+    """Two threads that enter a library with circular imports from two sides get half of it."""
+    busy, together = threading.Lock(), []
+
+    def load() -> None:
+        together.append(not busy.acquire(blocking=False))
+        threading.Event().wait(0.01)
+        busy.release()
+
+    threads = [threading.Thread(target=load_driver, args=(entry(load),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert together == [False] * 8
+
+
+def test_a_driver_that_is_loaded_for_ever_is_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "LOADING_TURN_S", 0.01)
+    begun, over = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        over.wait(60)
+
+    slow = threading.Thread(target=load_driver, args=(entry(hang),))
+    slow.start()
+    begun.wait(60)
+    other = load_driver(entry(lambda: "the other driver"))
+    over.set()
+    slow.join()
+
+    assert other == "the other driver"
+
+
+def test_what_a_camera_can_do_besides_frames_is_seen_from_what_it_has() -> None:
+    telling = SimpleNamespace(telemetry=dict)
+
+    assert isinstance(telling, TellingCamera)
+    for protocol in (ActingCamera, PhotographingCamera, UsbDriver):
+        assert not isinstance(telling, protocol)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "product", "name", "subsystems", "complaint"),
+    [
+        (0x10000, 1, "Novel", (), "16 bits, got 0x10000 and 0x1"),
+        (1, -1, "Novel", (), "16 bits, got 0x1 and -0x1"),
+        (1, 1, "", (), "one line of text"),
+        (1, 1, 'Novel\nKERNEL=="*", MODE="0666"', (), "one line of text"),
+        (1, 1, "Novel", ('tty", MODE="0666',), "one word such as tty"),
+    ],
+)
+def test_an_id_that_would_be_no_rule_is_refused(
+    vendor: int, product: int, name: str, subsystems: tuple[str, ...], complaint: str
+) -> None:
+    """A rules file is read by root: nothing else may get into it."""
+    with pytest.raises(ValueError, match=complaint):
+        UsbId(vendor, product, name, subsystems)

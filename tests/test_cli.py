@@ -280,7 +280,7 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, segmenter: WarmIs
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("thermoseg.cameras.list_cameras", interrupt)
+    monkeypatch.setattr("thermoseg.discovery.list_cameras", interrupt)
 
     assert cli.main(["cameras"]) == 130
 

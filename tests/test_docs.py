@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from thermoseg.cameras import usb_ids_of
 from thermoseg.cli import build_parser
+from thermoseg.discovery import UsbCameras
 from thermoseg.errors import CameraError, CameraTimeoutError, DriverMissingError
+from thermoseg.udev import rules_text
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -95,6 +98,12 @@ def test_the_example_driver_is_a_camera(monkeypatch: pytest.MonkeyPatch) -> None
     assert [listing.address for listing in driver.discover()] == ["example:1234"]
     camera.close()
     camera.close()
+
+
+def test_the_example_driver_gets_its_udev_rule() -> None:
+    (usb_id,) = usb_ids_of(example_driver())
+
+    assert "# Example 9000" in rules_text(UsbCameras((usb_id,))).splitlines()
 
 
 def test_the_example_driver_names_the_library_that_it_lacks() -> None:

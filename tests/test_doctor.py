@@ -15,7 +15,9 @@ from packaging.requirements import Requirement
 
 from thermoseg import cli, doctor
 from thermoseg.cameras import CameraListing
+from thermoseg.discovery import UsbCameras, usb_cameras
 from thermoseg.doctor import Finding, Verdict, examine
+from thermoseg.udev import rules_text
 
 TORCH = {"version": "2.10", "built_for": "", "name": ""}
 
@@ -222,7 +224,7 @@ def test_a_driver_that_lacks_something_is_shown_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     listings = [CameraListing("gige:", "gige", problem="apt install aravis")]
-    scout = SimpleNamespace(look=lambda: listings)
+    scout = SimpleNamespace(look=lambda: listings, usb_cameras=lambda: UsbCameras(()))
     monkeypatch.setattr(doctor, "driver_names", lambda: ["boson", "gige"])
     monkeypatch.setattr(doctor, "CameraScout", lambda: scout)
     findings = page(tmp_path)
@@ -244,8 +246,17 @@ def test_rights_are_told_with_the_command_that_gives_them(
     findings = page(tmp_path)
     remedy = f"run: sudo {sys.executable} -m thermoseg install-udev"  # root knows no .venv
     assert findings["Permissions/udev rules"].remedy == remedy
-    assert "usermod -aG video" in findings["Permissions/group video"].remedy
-    (tmp_path / "70-thermoseg.rules").touch()
+    video = findings["Permissions/group video"]
+    assert "usermod -aG video" in video.remedy
+    assert video.detail.startswith("opened through /dev/video*: FLIR Boson, FLIR Lepton on Pure")
+    assert findings["Permissions/group dialout"].detail == "opened through /dev/ttyACM*: FLIR Boson"
+    rules = tmp_path / "70-thermoseg.rules"
+    whole = rules_text(usb_cameras())
+    rules.write_text(whole.replace("5840", "5841"))
+    findings = page(tmp_path)
+    assert findings["Permissions/udev rules"].detail.endswith("version and lacks TOPDON TC001")
+    assert findings["Permissions/udev rules"].remedy == remedy
+    rules.write_text(whole)
 
     assert page(tmp_path)["Permissions/udev rules"].verdict is Verdict.OK
 

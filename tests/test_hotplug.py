@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from thermoseg import hotplug
-from thermoseg.cameras import CameraListing
+from thermoseg.cameras import CameraListing, UsbId
+from thermoseg.discovery import UsbCameras
 from thermoseg.hotplug import CameraWatch, NoEvents, UdevEvents, came_and_went, device_events
 
 LEPTON = CameraListing("lepton:1", "Lepton")
 BOSON = CameraListing("boson:2", "Boson")
+USB = ("usb",)
 
 
 class Clock:
@@ -45,6 +47,9 @@ class Bench:
         if self.slow is not None:
             self.slow.sleep(wait_s or 0.0)
         return list(self.there)
+
+    def usb_cameras(self) -> UsbCameras:
+        return UsbCameras((UsbId(0x1D6B, 0x0104, "Novel", ("hidraw",)),) if self.looks else ())
 
     def wait(self, timeout_s: float) -> bool:
         self.waits.append(timeout_s)
@@ -139,18 +144,38 @@ class Monitor:
         return None if action is None else SimpleNamespace(action=action)
 
 
-def test_udev_is_asked_for_what_cameras_are() -> None:
+def test_udev_is_asked_for_the_subsystems_in_which_cameras_show_up() -> None:
     monitor = Monitor()
-    UdevEvents(monitor)
+    UdevEvents(monitor, ("usb", "hidraw"))
 
-    assert monitor.subsystems == ["usb", "video4linux", "tty"]
+    assert monitor.subsystems == ["usb", "hidraw"]
     assert monitor.started
+
+
+def test_the_subsystems_are_those_of_the_drivers_that_the_first_look_has_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard = []
+
+    def listen(subsystems: tuple[str, ...]) -> Bench:
+        heard.append(subsystems)
+        return bench
+
+    bench = Bench(LEPTON)
+    monkeypatch.setattr(hotplug, "device_events", listen)
+    with CameraWatch(bench) as watch:
+        assert heard == []
+        watch.next_change(timeout_s=60)
+        watch.next_change(timeout_s=0)
+
+    assert heard == [("usb", "hidraw")]
+    assert bench.closed
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])
 def test_devices_that_come_or_go_are_events_and_others_are_not(action: str) -> None:
-    assert UdevEvents(Monitor("change", "move", action)).wait(60)
-    assert not UdevEvents(Monitor("change")).wait(0.001)
+    assert UdevEvents(Monitor("change", "move", action), USB).wait(60)
+    assert not UdevEvents(Monitor("change"), USB).wait(0.001)
 
 
 def test_without_pyudev_cameras_are_looked_for_by_the_clock(
@@ -161,7 +186,7 @@ def test_without_pyudev_cameras_are_looked_for_by_the_clock(
 
     monkeypatch.setattr(hotplug, "import_module", missing)
 
-    assert isinstance(device_events(), NoEvents)
+    assert isinstance(device_events(USB), NoEvents)
 
 
 def test_a_kernel_that_lets_nobody_listen_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,11 +197,11 @@ def test_a_kernel_that_lets_nobody_listen_is_no_error(monkeypatch: pytest.Monkey
     pyudev = SimpleNamespace(Monitor=monitor, Context=object)
     monkeypatch.setattr(hotplug, "import_module", lambda _name: pyudev)
 
-    assert isinstance(device_events(), NoEvents)
+    assert isinstance(device_events(USB), NoEvents)
 
 
 def test_the_real_udev_can_be_listened_to_where_there_is_one() -> None:
     pytest.importorskip("pyudev")
-    events: Callable[[float], bool] = device_events().wait
+    events: Callable[[float], bool] = device_events(USB).wait
 
     assert events(0.01) in (True, False)

@@ -4,12 +4,7 @@ import math
 
 import pytest
 
-from thermoseg.telemetry import (
-    PhotographingCamera,
-    TellingCamera,
-    describe_front,
-    describe_telemetry,
-)
+from thermoseg.telemetry import describe_front, describe_telemetry
 
 
 @pytest.mark.parametrize(
@@ -34,8 +29,3 @@ def test_an_entry_in_words(name: str, value: float | str, words: str) -> None:
 def test_the_battery_is_seen_without_asking() -> None:
     assert describe_front({"fpa_c": 29.4, "battery_percent": 7.0}) == "battery 7 %"
     assert describe_front({"fpa_c": 29.4}) == ""
-
-
-def test_a_camera_that_tells_nothing_is_none_of_those_that_do() -> None:
-    assert not isinstance(object(), TellingCamera)
-    assert not isinstance(object(), PhotographingCamera)

@@ -1,14 +1,11 @@
 """What a camera is, and how an address becomes one.
 
 An address is `scheme:target?option=value&…`, for example `simulated:?rate_hz=30&width=640`,
-`file:recording.seq?loop=true`, `gige:12345678`.  The scheme names an entry point of the group
+`file:recording.seq?loop=true`.  The scheme names an entry point of the group
 `thermoseg.cameras`; the options are checked by the driver's own `Options`.
 """
 
-import logging
-import math
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -17,19 +14,19 @@ from urllib.parse import parse_qsl, unquote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from thermoseg.errors import ConfigError, DriverMissingError, ThermoSegError
+from thermoseg.errors import ConfigError, DriverMissingError
 from thermoseg.frames import CameraInfo, Frame
-
-log = logging.getLogger(__name__)
+from thermoseg.telemetry import Telemetry
 
 ENTRY_POINT_GROUP: Final = "thermoseg.cameras"
 
-PATIENCE_S: Final = 5.0
-"""A driver that looks for its cameras for longer is said to hang; those of GigE need 1 s."""
-LOADING: Final = 4
-"""Times that patience for a driver that is still being loaded, as on a busy machine."""
-GLANCE_S: Final = 0.05
-"""How soon it is noticed that a driver has been loaded."""
+OPEN_CLOSE_LIMIT_S: Final = 2.0
+"""`Camera.open` and `Camera.close` together take less: whoever stops a session waits for both.
+Drivers derive their own waits from it."""
+LOADING_TURN_S: Final = 20.0
+"""So long a driver waits until another one is loaded; one that takes longer is overtaken."""
+
+_LOADING = threading.Lock()
 
 
 class CameraOptions(BaseModel):
@@ -53,8 +50,8 @@ class Camera(Protocol):
     def open(self) -> CameraInfo:
         """Open the device or file.
 
-        With closing it must take less than 2 s, as whoever stops a session waits for both; what
-        may take longer, such as the first picture, is left to `read`.
+        With closing it must take less than `OPEN_CLOSE_LIMIT_S`; what may take longer, such as
+        the first picture, is left to `read`.
 
         Raises
         ------
@@ -109,6 +106,68 @@ class ActingCamera(Protocol):
         Each may raise `CameraError`, as when the camera is not open.
         """
         ...
+
+
+@runtime_checkable
+class TellingCamera(Protocol):
+    """A camera that tells of itself: battery, temperatures of its own, packets lost."""
+
+    def telemetry(self) -> Telemetry:
+        """Return what it said last, only what is known.
+
+        Called once a second in the camera's thread: it asks the device nothing and raises nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class PhotographingCamera(Protocol):
+    """A camera that takes visible pictures beside the thermal ones."""
+
+    def visible_jpeg(self) -> bytes | None:
+        """Return the newest one, a whole JPEG file; None if there is none yet.
+
+        Called as `TellingCamera.telemetry` is.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UsbId:
+    """How a camera is known on USB before it is opened."""
+
+    vendor: int
+    """16 bits, given to the maker of the device by the USB Implementers Forum."""
+    product: int
+    """16 bits, chosen by that maker."""
+    name: str
+    """What a user calls the camera."""
+    subsystems: tuple[str, ...] = ()
+    """Of Linux, beside `usb`, through whose device files the driver opens it: `video4linux` for
+    /dev/video*, `tty` for /dev/ttyACM*."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would not be one rule of udev."""
+        if not (0 <= self.vendor <= 0xFFFF and 0 <= self.product <= 0xFFFF):
+            raise ValueError(
+                f"vendor and product have 16 bits, got {self.vendor:#x} and {self.product:#x}"
+            )
+        if not (self.name and self.name.isprintable()):
+            raise ValueError(f"a name is one line of text, got {self.name!r}")
+        if any(not subsystem.isalnum() for subsystem in self.subsystems):
+            raise ValueError(f"a subsystem is one word such as tty, got {self.subsystems}")
+
+    def matches(self, vendor: int | None, product: int | None) -> bool:
+        """Whether a device that has these numbers, or none, is such a camera."""
+        return (vendor, product) == (self.vendor, self.product)
+
+
+@runtime_checkable
+class UsbDriver(Protocol):
+    """A driver whose cameras are plugged into USB: gets udev rules, and is looked for in time."""
+
+    usb_ids: ClassVar[tuple[UsbId, ...]]
+    """All that it opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +252,12 @@ def make_camera(address: str) -> Camera:
         If the driver exists but a library it needs does not.
     """
     parsed = Address.parse(address)
-    drivers = _drivers()
+    drivers = installed_drivers()
     if parsed.scheme not in drivers:
         raise ConfigError(
             f"no camera driver is called “{parsed.scheme}”; known are {', '.join(sorted(drivers))}"
         )
-    driver = _load(drivers[parsed.scheme])
+    driver = load_driver(drivers[parsed.scheme])
     try:
         options = driver.Options.model_validate(parsed.options)
     except ValidationError as error:
@@ -206,140 +265,48 @@ def make_camera(address: str) -> Camera:
     return driver(parsed.target, options)
 
 
-def driver_names() -> list[str]:
-    """List the schemes of all drivers that are installed, working or not."""
-    return sorted(_drivers())
-
-
-def list_cameras() -> list[CameraListing]:
-    """List every camera that can be opened now, and every driver that cannot work and why."""
-    return CameraScout().look()
-
-
-class CameraScout:
-    """Asks all drivers what is there, each in a thread of its own: looking for a camera may hang.
-
-    One that has not answered yet is not asked again; until it answers, or is given up, what it
-    said last holds.  May be used from several threads.
-    """
-
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        """Ask nobody yet.
-
-        Parameters
-        ----------
-        patience_s
-            A driver that has not answered for so long since it was loaded is listed as one that
-            hangs, seconds.
-        """
-        self._patience_s = patience_s
-        self._lock = threading.Lock()
-        self._drivers = _drivers()
-        self._inquiries: dict[str, _Inquiry] = {}
-        self._answers: dict[str, list[CameraListing]] = {}
-
-    def look(self, wait_s: float | None = None) -> list[CameraListing]:
-        """List every camera there is, and every driver that cannot say and why, by driver.
-
-        Parameters
-        ----------
-        wait_s
-            The longest wait for all drivers together, seconds; as long as there is patience if
-            not given.
-        """
-        with self._lock:
-            for name, entry in self._drivers.items():
-                self._collect(name)
-                if name not in self._inquiries:
-                    self._inquiries[name] = _Inquiry(entry)
-            deadline_s = math.inf if wait_s is None else time.monotonic() + wait_s
-            for inquiry in self._inquiries.values():
-                inquiry.wait(deadline_s, self._patience_s)
-            for name in self._drivers:
-                self._collect(name)
-            self._give_up_late()
-            return [
-                listing for name in sorted(self._drivers) for listing in self._answers.get(name, ())
-            ]
-
-    def _collect(self, name: str) -> None:
-        inquiry = self._inquiries.get(name)
-        if inquiry is not None and inquiry.answered:
-            self._answers[name] = inquiry.answer
-            del self._inquiries[name]
-
-    def _give_up_late(self) -> None:
-        for name, inquiry in self._inquiries.items():
-            if not inquiry.late(self._patience_s):
-                continue
-            problem = (
-                f"looking for cameras of “{name}” takes longer than {self._patience_s:g} s; "
-                "unplug them, plug them in again and restart the program"
-                if inquiry.asked
-                else f"the driver “{name}” is still being loaded; look again in a moment"
-            )
-            self._answers[name] = [CameraListing(f"{name}:", name, problem)]
-
-
-class _Inquiry:
-    """One driver being asked."""
-
-    def __init__(self, entry: EntryPoint) -> None:
-        self.asked = False
-        """Whether the driver is loaded."""
-        self._since_s = time.monotonic()  # it was asked, or began to be loaded
-        self.answer: list[CameraListing] = []
-        self._entry = entry
-        self._thread = threading.Thread(
-            target=self._ask, name=f"thermoseg discover {entry.name}", daemon=True
-        )
-        self._thread.start()
-
-    @property
-    def answered(self) -> bool:
-        return not self._thread.is_alive()
-
-    def late(self, patience_s: float) -> bool:
-        """Whether it has taken longer than there is patience."""
-        return time.monotonic() - self._since_s >= patience_s * (1 if self.asked else LOADING)
-
-    def wait(self, deadline_s: float, patience_s: float) -> None:
-        """Wait for the answer as long as there is patience."""
-        while not self.answered and not self.late(patience_s):
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                return
-            self._thread.join(min(left_s, GLANCE_S))
-
-    def _ask(self) -> None:
-        name = self._entry.name
-        try:
-            driver = _load(self._entry)
-            self._since_s, self.asked = time.monotonic(), True
-            self.answer = list(driver.discover())
-        except ThermoSegError as error:
-            self.answer = [CameraListing(f"{name}:", name, str(error))]
-        except Exception as error:
-            log.warning("looking for cameras of %s failed", name, exc_info=True)
-            problem = (
-                f"looking for cameras of “{name}” failed ({type(error).__name__}: {error}); "
-                "“thermoseg doctor” tells what this machine lacks"
-            )
-            self.answer = [CameraListing(f"{name}:", name, problem)]
-
-
-def _drivers() -> dict[str, EntryPoint]:
+def installed_drivers() -> dict[str, EntryPoint]:
+    """Return the entry point of every driver that is installed, working or not, by its scheme."""
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
-def _load(entry: EntryPoint) -> type[Camera]:
+def load_driver(entry: EntryPoint) -> type[Camera]:
+    """Import a driver, one at a time.
+
+    Two threads that enter a library with circular imports from two sides, such as pyusb, get it
+    half loaded.
+
+    Raises
+    ------
+    DriverMissingError
+        If it cannot be imported or declares something else than ids; it gives the reason.
+    """
+    turn = _LOADING.acquire(timeout=LOADING_TURN_S)
     try:
         driver: type[Camera] = entry.load()
     except ImportError as error:
         raise DriverMissingError(
             f"the driver “{entry.name}” cannot be loaded ({error}); install what it names"
         ) from error
+    except Exception as error:
+        raise DriverMissingError(
+            f"the driver “{entry.name}” cannot be loaded ({type(error).__name__}: {error}); "
+            "update the package that brings it, or uninstall it"
+        ) from error
+    finally:
+        if turn:
+            _LOADING.release()
+    if not all(isinstance(usb_id, UsbId) for usb_id in usb_ids_of(driver)):
+        raise DriverMissingError(
+            f"the driver “{entry.name}” cannot be used (its usb_ids are no UsbId); update the "
+            "package that brings it, or uninstall it"
+        )
     return driver
+
+
+def usb_ids_of(driver: type[Camera]) -> tuple[UsbId, ...]:
+    """Return what a driver opens on USB; nothing if it says nothing of that."""
+    return driver.usb_ids if isinstance(driver, UsbDriver) else ()
 
 
 def _first_complaint(error: ValidationError, options: type[CameraOptions]) -> str:

@@ -336,7 +336,7 @@ def _run_recover(arguments: argparse.Namespace) -> int:
 
 
 def _run_cameras(arguments: argparse.Namespace) -> int:
-    from thermoseg.cameras import list_cameras
+    from thermoseg.discovery import list_cameras
 
     if arguments.watch:
         return _watch_cameras(arguments.json)
@@ -398,11 +398,15 @@ def _run_doctor(arguments: argparse.Namespace) -> int:
 
 def _run_install_udev(arguments: argparse.Namespace) -> int:
     from thermoseg import udev
+    from thermoseg.discovery import usb_cameras
 
+    cameras = usb_cameras()
+    for reason in cameras.left_out:
+        print(f"thermoseg: {reason}", file=sys.stderr)
     if arguments.print:
-        print(udev.rules_text(), end="")
+        print(udev.rules_text(cameras), end="")
     else:
-        print(udev.install_rules())
+        print(udev.install_rules(cameras))
     return OK
 
 

@@ -20,17 +20,17 @@ from typing import Any, Final
 import platformdirs
 from packaging.requirements import Requirement
 
-from thermoseg.cameras import CameraScout, driver_names
+from thermoseg.cameras import CameraListing
+from thermoseg.discovery import CameraScout, UsbCameras, driver_names
+from thermoseg.udev import RULES_PATH, without_rules
 
 PYTHON: Final = (3, 11)
 """Oldest version that works."""
-RULES: Final = "70-thermoseg.rules"
+RULES: Final = RULES_PATH.name
 """Of udev; lets everyone at the machine open its cameras."""
 RULES_FOLDERS: Final = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d")
-GROUPS: Final = {
-    "video": "Lepton, TC001 and P2 Pro are opened through /dev/video*",
-    "dialout": "a Boson takes its commands through /dev/ttyACM*",
-}
+GROUPS: Final = {"video": ("video4linux", "/dev/video*"), "dialout": ("tty", "/dev/ttyACM*")}
+"""Who else may open the device files of a subsystem of Linux, and what these are called."""
 PROBE_S: Final = 120.0
 """PyTorch takes half a minute to load on a busy machine with a slow disk."""
 TRIAL_BYTES: Final = 32 * 2**20
@@ -96,13 +96,18 @@ def examine(folder: Path | None = None) -> Iterator[Finding]:
     """
     with _Probe(_TORCH) as torch, _Probe(_OPENVINO) as openvino, _Probe(_LSL) as lsl:
         yield from _system()
-        yield from _permissions()
+        scout = CameraScout()
+        # First, because that loads the drivers, each as far as it can be: only they know the rest.
+        listings = scout.look()
+        plugged = scout.usb_cameras()
+        yield from _permissions(plugged)
         yield from _libraries()
+        yield _libusb(plugged)
         yield _lab_streaming_layer(lsl.answer())
         yield from _computing(torch.answer(), openvino.answer())
         yield from _disk(folder or platformdirs.user_documents_path() / "ThermoSeg")
         yield from _display()
-        yield from _cameras()
+        yield from _cameras(listings)
         yield from _models()
 
 
@@ -121,31 +126,42 @@ def _system() -> Iterator[Finding]:
     yield Finding("System", "Processors", Verdict.OK, f"{os.cpu_count()}, {platform.machine()}")
 
 
-def _permissions() -> Iterator[Finding]:
+def _permissions(plugged: UsbCameras) -> Iterator[Finding]:
     """What Linux asks for; elsewhere cameras belong to everybody."""
     if sys.platform != "linux":
         return
-    rules = [path for name in RULES_FOLDERS if (path := Path(name) / RULES).exists()]
-    yield Finding(
-        "Permissions",
-        "udev rules",
-        Verdict.OK if rules else Verdict.WARNING,
-        str(rules[0]) if rules else f"no {RULES}: USB cameras may refuse to open",
-        "" if rules else f"run: sudo {sys.executable} -m thermoseg install-udev",
-    )
+    yield _rules(plugged)
     import grp
 
     mine = {*os.getgroups(), os.getegid()}
-    for name, why in GROUPS.items():
+    for name, (subsystem, files) in GROUPS.items():
+        cameras = plugged.names_in(subsystem)
+        if not cameras:
+            continue
         with contextlib.suppress(KeyError):
             inside = os.geteuid() == 0 or grp.getgrnam(name).gr_gid in mine
             yield Finding(
                 "Permissions",
                 f"group {name}",
                 Verdict.OK if inside else Verdict.WARNING,
-                "" if inside else why,
+                "" if inside else f"opened through {files}: {', '.join(cameras)}",
                 "" if inside else f"run: sudo usermod -aG {name} $USER, then log in again",
             )
+
+
+def _rules(plugged: UsbCameras) -> Finding:
+    paths = [path for name in RULES_FOLDERS if (path := Path(name) / RULES).exists()]
+    detail = f"no {RULES}: USB cameras may refuse to open"
+    if paths:
+        try:
+            lacking = without_rules(plugged, paths[0].read_text(encoding="utf-8", errors="replace"))
+        except OSError as error:
+            lacking = [f"all that could be known ({error.strerror})"]
+        if not lacking:
+            return Finding("Permissions", "udev rules", Verdict.OK, str(paths[0]))
+        detail = f"{paths[0]} is of another version and lacks {', '.join(lacking)}"
+    remedy = f"run: sudo {sys.executable} -m thermoseg install-udev"
+    return Finding("Permissions", "udev rules", Verdict.WARNING, detail, remedy)
 
 
 def _libraries() -> Iterator[Finding]:
@@ -164,7 +180,6 @@ def _libraries() -> Iterator[Finding]:
             "" if fits else f"run: {sys.executable} -m pip install '{wanted}'",
             essential=True,
         )
-    yield _libusb()
 
 
 def _requirements() -> list[Requirement]:
@@ -195,7 +210,7 @@ def _lab_streaming_layer(told: dict[str, str]) -> Finding:
     )
 
 
-def _libusb() -> Finding:
+def _libusb(plugged: UsbCameras) -> Finding:
     try:
         from usb.backend import libusb1
 
@@ -208,9 +223,8 @@ def _libusb() -> Finding:
         "linux": "run: sudo apt install libusb-1.0-0",
         "darwin": "run: brew install libusb",
     }.get(sys.platform, f"run: {sys.executable} -m pip install libusb-package")
-    return Finding(
-        "Libraries", "libusb", Verdict.MISSING, "not found: FLIR One cannot be opened", remedy
-    )
+    detail = f"not found, and needed by: {', '.join(plugged.names_on_usb_alone) or 'nothing'}"
+    return Finding("Libraries", "libusb", Verdict.MISSING, detail, remedy)
 
 
 def _computing(torch: dict[str, str], openvino: dict[str, str]) -> Iterator[Finding]:
@@ -306,12 +320,11 @@ def _display() -> Iterator[Finding]:
         yield Finding("Window", "Display", Verdict.MISSING, detail, remedy)
 
 
-def _cameras() -> Iterator[Finding]:
+def _cameras(listings: list[CameraListing]) -> Iterator[Finding]:
     names = driver_names()
     if not names:
         remedy = f"run: {sys.executable} -m pip install --force-reinstall thermoseg"
         yield Finding("Cameras", "drivers", Verdict.MISSING, "none", remedy, essential=True)
-    listings = CameraScout().look()
     for name in names:
         mine = [listing for listing in listings if listing.address.startswith(f"{name}:")]
         if not mine:

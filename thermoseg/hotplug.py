@@ -9,12 +9,13 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from thermoseg.cameras import CameraListing, CameraScout
+from thermoseg.cameras import CameraListing
+from thermoseg.discovery import CameraScout
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,6 @@ FIRST_LOOK_S: Final = 2.0
 """The first look may take longer, as drivers are loaded then."""
 SETTLE_S: Final = 0.3
 """After a device came, its name and its permissions follow in so much time."""
-SUBSYSTEMS: Final = ("usb", "video4linux", "tty")
-"""Of udev, in which cameras show up; a Boson's commands go through a tty."""
 
 
 class DeviceEvents(Protocol):
@@ -56,15 +55,21 @@ class NoEvents:
 class UdevEvents:
     """What Linux tells of devices."""
 
-    def __init__(self, monitor: Any) -> None:  # noqa: ANN401  # pyudev has no types
+    def __init__(
+        self,
+        monitor: Any,  # noqa: ANN401  # pyudev has no types
+        subsystems: Iterable[str],
+    ) -> None:
         """Listen.
 
         Parameters
         ----------
         monitor
             A `pyudev.Monitor` that has not been started.
+        subsystems
+            Of udev, in which cameras show up.
         """
-        for subsystem in SUBSYSTEMS:
+        for subsystem in subsystems:
             monitor.filter_by(subsystem)
         monitor.start()
         self._monitor = monitor
@@ -82,12 +87,18 @@ class UdevEvents:
         """Leave the rest to the garbage collector: pyudev has no other way."""
 
 
-def device_events() -> DeviceEvents:
-    """Return what tells of devices here: udev where it can be heard, else nothing."""
+def device_events(subsystems: Iterable[str]) -> DeviceEvents:
+    """Return what tells of devices here: udev where it can be heard, else nothing.
+
+    Parameters
+    ----------
+    subsystems
+        As `UdevEvents` takes them.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(ImportError, OSError):
             pyudev = import_module("pyudev")
-            return UdevEvents(pyudev.Monitor.from_netlink(pyudev.Context()))
+            return UdevEvents(pyudev.Monitor.from_netlink(pyudev.Context()), subsystems)
     log.info("the system tells of no devices; cameras are looked for each %g s", PERIOD_S)
     return NoEvents()
 
@@ -105,10 +116,11 @@ class CameraWatch:
         scout
             Who looks; a new one by default.
         events
-            What tells when to look; `device_events` by default.
+            What tells when to look; by default `device_events` of what the drivers open, from the
+            first look on, with which they are loaded.
         """
         self._scout = scout or CameraScout()
-        self._events = events or device_events()
+        self._events = events
         self._known: list[CameraListing] | None = None
         self._looked_s = -PERIOD_S
 
@@ -121,7 +133,8 @@ class CameraWatch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._events.close()
+        if self._events is not None:
+            self._events.close()
 
     def next_change(self, timeout_s: float) -> list[CameraListing] | None:
         """Wait at most about `timeout_s` seconds for another list of cameras than the last one.
@@ -134,8 +147,9 @@ class CameraWatch:
         while True:
             now_s = time.monotonic()
             due_s = self._looked_s + PERIOD_S
-            if now_s < due_s and self._events.wait(max(min(due_s, deadline_s) - now_s, 0.0)):
-                self._events.wait(SETTLE_S)
+            events = self._events or NoEvents()
+            if now_s < due_s and events.wait(max(min(due_s, deadline_s) - now_s, 0.0)):
+                events.wait(SETTLE_S)
                 due_s = time.monotonic()
             if time.monotonic() >= due_s:
                 listings = self._look()
@@ -147,6 +161,8 @@ class CameraWatch:
     def _look(self) -> list[CameraListing] | None:
         self._looked_s = time.monotonic()
         listings = self._scout.look(FIRST_LOOK_S if self._known is None else LOOK_S)
+        if self._events is None:
+            self._events = device_events(self._scout.usb_cameras().subsystems)
         if listings == self._known:
             return None
         self._known = listings

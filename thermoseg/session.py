@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from thermoseg.cameras import ActingCamera, Camera
+from thermoseg.cameras import ActingCamera, Camera, PhotographingCamera, TellingCamera
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
@@ -39,12 +39,7 @@ from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.rois import RoiMeter
 from thermoseg.sinks import Outlet, Result, Sink, catch, join_until
 from thermoseg.tally import SessionCounts, Tally
-from thermoseg.telemetry import (
-    PhotographingCamera,
-    Telemetry,
-    TellingCamera,
-    describe_telemetry,
-)
+from thermoseg.telemetry import Telemetry, describe_telemetry
 from thermoseg.timeline import TimeLine
 from thermoseg.traces import Traces
 

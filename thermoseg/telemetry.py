@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 Telemetry = Mapping[str, float | str]
 """By a name in snake_case that ends in its unit, such as `fpa_c` or `battery_percent`."""
@@ -22,30 +22,6 @@ NAMES: Final = {"fpa": "FPA"}
 
 FRONT: Final = ("battery_percent",)
 """What must be seen without asking for it: this may end a session."""
-
-
-@runtime_checkable
-class TellingCamera(Protocol):
-    """A camera that tells of itself: battery, temperatures of its own, packets lost."""
-
-    def telemetry(self) -> Telemetry:
-        """Return what it said last, only what is known.
-
-        Called once a second in the camera's thread: it asks the device nothing and raises nothing.
-        """
-        ...
-
-
-@runtime_checkable
-class PhotographingCamera(Protocol):
-    """A camera that takes visible pictures beside the thermal ones."""
-
-    def visible_jpeg(self) -> bytes | None:
-        """Return the newest one, a whole JPEG file; None if there is none yet.
-
-        Called as `TellingCamera.telemetry` is.
-        """
-        ...
 
 
 def describe_telemetry(telemetry: Telemetry) -> list[str]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from thermoseg.frames import Frame, FrameFlag
 
 AFTER_SHUTTER_S: Final = 2.0
-"""For so long after a shutter event temperatures may step; Leptons take one to three seconds."""
+"""For so long after a shutter event temperatures may step; some cameras take 1 to 3 s."""
 FREEZE_S: Final = 0.3
 """A picture that stands still for longer was a shutter of which the camera says nothing; frames
-that a PureThermal board sends three times take a tenth."""
+that a slow camera's board sends three times take a tenth."""
 FROZEN_S: Final = 5.0
 """No shutter stays closed for so long."""
 CLOCK_AHEAD_S: Final = 1.0

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from thermoseg.cameras import UsbId
+from thermoseg.discovery import UsbCameras
 from thermoseg.errors import ThermoSegError
 from thermoseg.whole_file import write_whole
 
@@ -19,32 +21,9 @@ RULES_PATH: Final = Path("/etc/udev/rules.d/70-thermoseg.rules")
 READABLE_BY_ALL: Final = 0o644
 """Permissions of the rules, as of all others in that folder, whatever the umask of root."""
 
-USB_CAMERAS: Final[dict[str, tuple[str, str]]] = {
-    "FLIR ONE": ("09cb", "1996"),
-    "FLIR Lepton on PureThermal": ("1e4e", "0100"),
-    "InfiRay P2 Pro": ("0bda", "5830"),
-    "TOPDON TC001": ("0bda", "5840"),
-    "InfiRay Tiny1-C, product 5838": ("0bda", "5838"),
-    "InfiRay Tiny1-C, product 3901": ("0bda", "3901"),
-    "a copy of the P2 Pro": ("3474", "4321"),
-    "FLIR Boson": ("09cb", "4007"),
-    "FLIR Tau on a TeAx grabber": ("0403", "6010"),
-}
-"""Vendor and product, as udev writes them: hexadecimal, lower case."""
-
-VIDEO_CAMERAS: Final = (
-    "FLIR Lepton on PureThermal",
-    "InfiRay P2 Pro",
-    "TOPDON TC001",
-    "InfiRay Tiny1-C, product 5838",
-    "InfiRay Tiny1-C, product 3901",
-    "a copy of the P2 Pro",
-    "FLIR Boson",
-)
-SERIAL_CAMERAS: Final = ("FLIR Boson",)
-"""Commands go through a serial port, which ModemManager would ask whether it is a telephone."""
-
 _GRANT: Final = 'MODE="0660", TAG+="uaccess"'
+_NO_MODEM: Final = ', ENV{ID_MM_DEVICE_IGNORE}="1"'
+"""ModemManager would ask each serial port whether it is a telephone."""
 RELOAD: Final = (("udevadm", "control", "--reload-rules"), ("udevadm", "trigger"))
 RELOAD_TIMEOUT_S: Final = 30.0
 
@@ -53,33 +32,43 @@ class UdevError(ThermoSegError):
     """The rules cannot be installed here."""
 
 
-def rules_text() -> str:
+def rules_text(cameras: UsbCameras) -> str:
     """Write the rules file.
 
     Examples
     --------
-    >>> 'ATTR{idVendor}=="09cb", ATTR{idProduct}=="1996", MODE="0660"' in rules_text()
-    True
+    >>> cameras = UsbCameras((UsbId(0x1D6B, 0x0104, "Example 9000"),))
+    >>> print(rules_text(cameras).splitlines()[-1])
+    SUBSYSTEM=="usb", ATTR{idVendor}=="1d6b", ATTR{idProduct}=="0104", MODE="0660", TAG+="uaccess"
     """
     lines = [
         "# Cameras of ThermoSeg: whoever sits at this machine may use them.",
         "# Written by “thermoseg install-udev”; changes are lost when it is run again.",
     ]
-    for name, (vendor, product) in USB_CAMERAS.items():
-        lines += ["", f"# {name}"]
-        lines.append(
-            f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{vendor}", ATTR{{idProduct}}=="{product}", '
-            f"{_GRANT}"
-        )
-        parents = f'ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}"'
-        if name in VIDEO_CAMERAS:
-            lines.append(f'SUBSYSTEM=="video4linux", {parents}, {_GRANT}')
-        if name in SERIAL_CAMERAS:
-            lines.append(f'SUBSYSTEM=="tty", {parents}, {_GRANT}, ENV{{ID_MM_DEVICE_IGNORE}}="1"')
+    for camera in cameras.ids:
+        lines += ["", f"# {camera.name}"]
+        own = _match("ATTR", camera)
+        lines.append(f'SUBSYSTEM=="usb", {own}, {_GRANT}')
+        for subsystem in camera.subsystems:
+            rule = f'SUBSYSTEM=="{subsystem}", {_match("ATTRS", camera)}, {_GRANT}'
+            lines.append(rule + (_NO_MODEM if subsystem == "tty" else ""))
     return "\n".join(lines) + "\n"
 
 
+def without_rules(cameras: UsbCameras, rules: str) -> list[str]:
+    """Name the cameras that a rules file, perhaps one of another version, does not give."""
+    return [camera.name for camera in cameras.ids if _match("ATTR", camera) not in rules]
+
+
+def _match(key: str, camera: UsbId) -> str:
+    """Return the part of a rule that tells this camera, of a device (ATTR) or below it (ATTRS)."""
+    # Hexadecimal in lower case, as sysfs has it.
+    vendor, product = f"{camera.vendor:04x}", f"{camera.product:04x}"
+    return f'{key}{{idVendor}}=="{vendor}", {key}{{idProduct}}=="{product}"'
+
+
 def install_rules(
+    cameras: UsbCameras,
     path: Path = RULES_PATH,
     *,
     platform: str = sys.platform,
@@ -89,6 +78,8 @@ def install_rules(
 
     Parameters
     ----------
+    cameras
+        Who gets rules; `thermoseg.discovery.usb_cameras` collects all.
     path
         Of the rules file.
     run
@@ -106,10 +97,10 @@ def install_rules(
     """
     if platform != "linux":
         raise UdevError(
-            "udev rules are for Linux only; on Windows a FLIR ONE needs the driver WinUSB, which "
-            "Zadig installs, on macOS nothing is needed"
+            "udev rules are for Linux only; on macOS nothing is needed, on Windows Zadig installs "
+            f"the driver WinUSB for these: {', '.join(cameras.names_on_usb_alone) or 'none'}"
         )
-    text = rules_text()
+    text = rules_text(cameras)
     try:
         there = path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text
         if not there:

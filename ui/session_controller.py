@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 
-from thermoseg.cameras import CameraListing, list_cameras, make_camera
+from thermoseg.cameras import CameraListing, make_camera
+from thermoseg.discovery import list_cameras
 from thermoseg.errors import CameraTimeoutError, RecordingError, ThermoSegError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.hotplug import CameraWatch

@@ -6,7 +6,7 @@ import os
 import struct
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,9 +21,12 @@ from usb.backend import IBackend
 from usb.core import USBError, USBTimeoutError
 
 from drivers import uvc_capture
+from drivers.boson import BosonCamera
+from drivers.boson_link import BosonOptions, SerialPorts
 from drivers.uvc_capture import UvcSystem
 from drivers.uvc_controls import ExtensionUnits
 from drivers.uvc_nodes import VideoMode, VideoNode
+from tests.drivers.boson_stand_in import BosonPort, boson_picture
 
 PLANCK = {"r1": 21106.77, "b": 1501.0, "f": 1.0, "o": -7340, "r2": 0.012545258}
 
@@ -167,17 +170,22 @@ class HandClock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """Give the drivers that keep time themselves a clock that a test sets."""
     clock = HandClock()
-    for driver in (
+    for module in (
         "simulated",
         "playback",
         "flir_one",
-        "boson_tau",
+        "flir_one_link",
+        "boson",
+        "boson_link",
+        "tau",
         "lepton",
+        "picture_stream",
         "uvc_capture",
-        "uvc_kelvin",
         "gige",
+        "gige_link",
+        "gige_neighbours",
     ):
-        monkeypatch.setattr(f"drivers.{driver}.time", clock)
+        monkeypatch.setattr(f"drivers.{module}.time", clock)
     return clock
 
 
@@ -682,3 +690,42 @@ def plug_kelvin64(monkeypatch: pytest.MonkeyPatch) -> Callable[..., UvcCamera]:
 def kelvin64() -> Callable[[int], NDArray[np.uint16]]:
     """Make pictures of the TC001 class, both halves as words."""
     return kelvin64_picture
+
+
+@pytest.fixture
+def boson_port(clock: HandClock) -> BosonPort:
+    """Make the serial port that `boson` plugs in."""
+    return BosonPort(clock)
+
+
+@pytest.fixture
+def boson(
+    clock: Any, boson_port: BosonPort, uvc_camera: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., BosonCamera]]:
+    """Plug in a Boson and make its camera; `boson.uvc` is its video half."""
+    made: list[BosonCamera] = []
+
+    def build(
+        picture: Callable[[int], Any] = boson_picture,
+        *,
+        serial_ports: Iterable[SimpleNamespace] | None = None,
+        target: str = "",
+        uvc: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> BosonCamera:
+        settings = {"vendor": 0x09CB, "product": 0x4007, "serial": "93588", "rate_hz": 60.0}
+        settings |= {"sizes": [(320, 256)]} | (uvc or {})
+        camera = uvc_camera(picture, **settings)
+        ports = [SimpleNamespace(vid=0x09CB, pid=0x4007, serial_number="93588", device="/dev/tty")]
+        ports = ports if serial_ports is None else list(serial_ports)
+        monkeypatch.setattr(BosonCamera, "system", camera.system())
+        monkeypatch.setattr(
+            BosonCamera, "ports", SerialPorts(lambda: ports, lambda path: boson_port)
+        )
+        made.append(BosonCamera(target, BosonOptions(**options)))
+        build.uvc = camera  # type: ignore[attr-defined]
+        return made[-1]
+
+    yield build
+    for camera in made:
+        camera.close()

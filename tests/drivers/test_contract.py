@@ -1,7 +1,9 @@
 """What every camera promises, whatever is behind it."""
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -11,11 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers import flir_one
-from drivers.boson_tau import BosonCamera, SerialPorts, TauCamera
-from drivers.gige import GigeCamera, GigeLibrary, Neighbours
+from drivers.boson import BosonCamera
+from drivers.boson_link import SerialPorts
+from drivers.flir_one import FlirOneCamera
+from drivers.gige import GigeCamera
+from drivers.gige_library import GigeLibrary
+from drivers.gige_neighbours import Neighbours
+from drivers.tau import TauCamera
 from tests.drivers.aravis_stand_in import WARM, Aravis, Buffer, GenicamError, Node
-from tests.drivers.boson_tau_stand_in import BosonPort, Grabber, boson_picture
+from tests.drivers.boson_stand_in import BosonPort, boson_picture
 from tests.drivers.conftest import FlirWriter, HandClock
 from tests.drivers.flir_one_stand_in import (
     INTERFACES,
@@ -25,7 +31,16 @@ from tests.drivers.flir_one_stand_in import (
     picture,
     thermal_of,
 )
-from thermoseg.cameras import ENTRY_POINT_GROUP, Camera, CameraListing, CameraOptions, make_camera
+from tests.drivers.tau_stand_in import Grabber
+from thermoseg.cameras import (
+    ENTRY_POINT_GROUP,
+    OPEN_CLOSE_LIMIT_S,
+    Camera,
+    CameraListing,
+    CameraOptions,
+    make_camera,
+    usb_ids_of,
+)
 from thermoseg.errors import (
     CameraError,
     CameraTimeoutError,
@@ -115,8 +130,7 @@ def plug_flir_one(
                 active=1,
             )
         )
-        find = flir_one._devices
-        monkeypatch.setattr(flir_one, "_devices", lambda usb, backend: find(usb, bus))
+        monkeypatch.setattr(FlirOneCamera, "backend", bus)
 
     return plug
 
@@ -141,6 +155,16 @@ def plug_boson(
         ports = SerialPorts(lambda: [port], lambda path: BosonPort(clock))
         monkeypatch.setattr(BosonCamera, "system", video.system())
         monkeypatch.setattr(BosonCamera, "ports", ports)
+
+    return plug
+
+
+@pytest.fixture
+def plug_p2pro(plug_kelvin64: Callable[..., Any]) -> Callable[..., None]:
+    """Plug in a P2 Pro, which speaks like a TC001."""
+
+    def plug(rate_hz: float) -> None:
+        plug_kelvin64(product=0x5830, rate_hz=rate_hz)
 
     return plug
 
@@ -226,38 +250,50 @@ def plug_gige(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     return plug
 
 
-KINDS = [
-    pytest.param(
-        Kind(simulated, "rate_hz={rate}", "frames=4&realtime=false"),
-        id="simulated",
-    ),
-    *(
-        pytest.param(Kind(address, "rate_hz={rate}&loop=true", "realtime=false"), id=name)
-        for name, address in {
-            "file-npy": stack,
-            "file-folder": folder_of_matrices,
-            "file-bin": counts,
-        }.items()
-    ),
-    pytest.param(Kind(alone("lepton:"), "{rate}", plug="plug_lepton"), id="lepton"),
-    pytest.param(Kind(alone("tc001:"), "{rate}", plug="plug_kelvin64"), id="tc001"),
-    pytest.param(Kind(alone("boson:?tlinear=true"), "{rate}", plug="plug_boson"), id="boson"),
-    pytest.param(Kind(alone("gige:A7"), "{rate}", plug="plug_gige"), id="gige"),
-    pytest.param(
+STAND_INS: dict[str, dict[str, Kind]] = {
+    "simulated": {"": Kind(simulated, "rate_hz={rate}", "frames=4&realtime=false")},
+    "file": {
+        name: Kind(address, "rate_hz={rate}&loop=true", "realtime=false")
+        for name, address in {"npy": stack, "folder": folder_of_matrices, "bin": counts}.items()
+    },
+    "lepton": {"": Kind(alone("lepton:"), "{rate}", plug="plug_lepton")},
+    "tc001": {"": Kind(alone("tc001:"), "{rate}", plug="plug_kelvin64")},
+    "p2pro": {"": Kind(alone("p2pro:"), "{rate}", plug="plug_p2pro")},
+    "boson": {"": Kind(alone("boson:?tlinear=true"), "{rate}", plug="plug_boson")},
+    "gige": {"": Kind(alone("gige:A7"), "{rate}", plug="plug_gige")},
+    "flirone": {
         # One that has described itself is waited for in vain when it is opened again.
-        Kind(
+        "": Kind(
             calibrated,
             "{rate}",
             plug="plug_flir_one",
             announced_hz=8.7,
             slack_s=0.025,
             start_slack_s=0.65,
-        ),
-        id="flirone",
-    ),
-    pytest.param(
-        Kind(alone("tau:"), "{rate}", plug="plug_tau", announced_hz=30, slack_s=0.025), id="tau"
-    ),
+        )
+    },
+    "tau": {"": Kind(alone("tau:"), "{rate}", plug="plug_tau", announced_hz=30, slack_s=0.025)},
+}
+"""By scheme and, where one driver reads several kinds, by kind."""
+
+
+def without_stand_in(scheme: str) -> Kind:
+    """Return what fails with what to do, in the place of a stand-in that nobody wrote."""
+
+    def fail(folder: Path, options: str) -> str:
+        pytest.fail(
+            f"the driver “{scheme}” has no stand-in; add one under “{scheme}” to STAND_INS in "
+            f"{Path(__file__).name}, so that it keeps its promises without its camera",
+            pytrace=False,
+        )
+
+    return Kind(fail, "{rate}")
+
+
+KINDS = [
+    pytest.param(kind, id="-".join(filter(None, (entry.name, name))))
+    for entry in DRIVERS
+    for name, kind in STAND_INS.get(entry.name, {"": without_stand_in(entry.name)}).items()
 ]
 FINITE = [kind for kind in KINDS if kind.values[0].finite]
 
@@ -355,6 +391,19 @@ def test_close_may_be_called_at_any_time(camera: Camera) -> None:
 
     with pytest.raises(CameraError):
         camera.read(timeout_s=0.1)
+
+
+@pytest.mark.parametrize("rate", [200, 0.1], ids=["fast", "slow"])
+def test_opening_and_closing_end_in_the_time_that_a_session_gives(
+    make: Callable[..., Camera], kind: Kind, clock: Any, rate: float
+) -> None:
+    camera = make(kind, kind.endless.format(rate=rate))
+    for _ in range(2):
+        began_s = clock.now
+        with suppress(CameraError):
+            camera.open()
+        camera.close()
+        assert clock.now - began_s < OPEN_CLOSE_LIMIT_S
 
 
 def test_a_camera_that_was_never_opened_says_so(camera: Camera) -> None:
@@ -497,5 +546,28 @@ def test_every_driver_lists_addresses_of_its_own_kind(entry: EntryPoint) -> None
         assert listing.description
 
 
-def test_the_drivers_that_need_no_device_are_among_those_tested() -> None:
-    assert {"simulated", "file"} <= {entry.name for entry in DRIVERS}
+@pytest.mark.parametrize("entry", DRIVERS, ids=lambda entry: entry.name)
+def test_every_driver_has_a_scheme_of_its_own(entry: EntryPoint) -> None:
+    assert [other.name for other in DRIVERS].count(entry.name) == 1
+
+
+@pytest.mark.parametrize("entry", DRIVERS, ids=lambda entry: entry.name)
+def test_every_driver_that_opens_usb_devices_says_which(entry: EntryPoint) -> None:
+    """Without, its cameras have no udev rules and are not looked for when they are plugged in."""
+    driver = entry.load()
+    ids = usb_ids_of(driver)
+    source = Path(inspect.getfile(driver)).read_text(encoding="utf-8")
+    on_usb = [way for way in ("usb_devices", "uvc_camera") if f"drivers.{way} import" in source]
+
+    assert ids or not on_usb
+    assert len({(one.vendor, one.product) for one in ids}) == len(ids)
+
+
+def test_the_drivers_of_this_project_are_those_tested() -> None:
+    """Should none be found, everything above would pass."""
+    assert {entry.name for entry in DRIVERS} >= set(STAND_INS)
+
+
+def test_a_driver_without_a_stand_in_fails_with_what_to_add(tmp_path: Path) -> None:
+    with pytest.raises(pytest.fail.Exception, match="“novel” has no stand-in; add one under"):
+        without_stand_in("novel").address(tmp_path, "")

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.flir_one import FlirOneCamera, FlirOneOptions, Sightings
+from drivers.flir_one import FlirOneCamera, FlirOneOptions
+from drivers.flir_one_link import Sightings
 from tests.drivers.flir_one_stand_in import (
     CLOSED,
     INTERFACES,
@@ -56,7 +57,7 @@ def nobody_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def plug(usb_device: Any, usb_bus: Any) -> Callable[..., Any]:
+def plug(usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Plug a unit into a virtual USB; returns the bus."""
 
     def build(*units: Unit, **differences: Any) -> Any:
@@ -76,18 +77,21 @@ def plug(usb_device: Any, usb_bus: Any) -> Callable[..., Any]:
         for name, value in differences.items():
             for device in devices:
                 setattr(device, name, value)
-        return usb_bus(*devices)
+        bus = usb_bus(*devices)
+        monkeypatch.setattr(FlirOneCamera, "backend", bus)
+        return bus
 
     return build
 
 
 @pytest.fixture
-def camera_on() -> Iterator[Callable[..., FlirOneCamera]]:
+def camera_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FlirOneCamera]]:
     """Make cameras that are closed after the test."""
     made: list[FlirOneCamera] = []
 
     def build(bus: Any, target: str = "", **options: Any) -> FlirOneCamera:
-        made.append(FlirOneCamera(target, FlirOneOptions(**options), backend=bus))
+        monkeypatch.setattr(FlirOneCamera, "backend", bus)
+        made.append(FlirOneCamera(target, FlirOneOptions(**options)))
         return made[-1]
 
     yield build
@@ -531,7 +535,7 @@ def test_a_stream_that_was_set_up_anew_goes_on(
     camera.open()
     camera.read(0.5)
     unit.silent = True
-    while clock.now - camera._link.picture_s < 3.2:
+    while clock.now - camera._stream.picture_s < 3.2:
         with pytest.raises(CameraTimeoutError):
             camera.read(0.25)
     unit.silent = False
@@ -771,7 +775,7 @@ def test_once_opened_it_stays_with_the_same_camera(
 def test_discovery_lists_each_by_its_serial_number(clock: Any, plug: Callable[..., Any]) -> None:
     bus = plug(Unit(clock), Unit(clock))
     bus.devices[1].texts = {}
-    listings = FlirOneCamera.discover(backend=bus)
+    listings = FlirOneCamera.discover()
 
     assert [listing.address for listing in listings] == [
         f"flirone:{SERIAL}",
@@ -786,12 +790,12 @@ def test_a_camera_that_leaves_the_bus_for_a_moment_stays_listed(
 ) -> None:
     """An idle FLIR ONE leaves every 4.7 s and comes back."""
     bus = plug(Unit(clock), Unit(clock))
-    before = FlirOneCamera.discover(backend=bus)
+    before = FlirOneCamera.discover()
     bus.devices[0].present = False
     listed = []
     for _ in range(4):
         clock.now += 0.9
-        listed.append(FlirOneCamera.discover(backend=bus))
+        listed.append(FlirOneCamera.discover())
 
     assert listed == [before, before, before[1:], before[1:]], "in the same order, for 2 s"
 
@@ -800,11 +804,11 @@ def test_a_camera_that_is_there_again_otherwise_is_listed_once(
     clock: Any, plug: Callable[..., Any]
 ) -> None:
     bus = plug(Unit(clock), refusal=errno.EACCES)
-    (refused,) = FlirOneCamera.discover(backend=bus)
+    (refused,) = FlirOneCamera.discover()
     bus.devices[0].refusal = None
-    (allowed,) = FlirOneCamera.discover(backend=bus)
+    (allowed,) = FlirOneCamera.discover()
     bus.devices[0].ports = (5,)
-    (moved,) = FlirOneCamera.discover(backend=bus)
+    (moved,) = FlirOneCamera.discover()
 
     assert refused.problem
     assert (allowed.address, allowed.problem) == (f"flirone:{SERIAL}", "")
@@ -815,7 +819,8 @@ def test_discovery_says_which_permission_is_missing(
     clock: Any, plug: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    (listing,) = FlirOneCamera.discover(backend=plug(Unit(clock), refusal=errno.EACCES))
+    plug(Unit(clock), refusal=errno.EACCES)
+    (listing,) = FlirOneCamera.discover()
 
     assert "Errno" not in listing.problem
     assert listing.address == "flirone:usb-99-2.1"

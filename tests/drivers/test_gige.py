@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers import gige, gvcp_pulse
-from drivers.gige import GigeCamera, GigeLibrary, load_aravis
+from drivers import gige_library, gvcp_pulse
+from drivers.gige import GigeCamera
+from drivers.gige_library import GigeLibrary, aravis_remedy, load_aravis
+from drivers.gige_neighbours import Neighbours
 from drivers.gvcp_pulse import GvcpPulse
 from tests.drivers.aravis_stand_in import (
     MONO8,
@@ -53,7 +55,7 @@ def aravis(monkeypatch: pytest.MonkeyPatch) -> Aravis:
             serial=serials.get(ip, ""),
         )
 
-    monkeypatch.setattr(GigeCamera, "neighbours", gige.Neighbours())
+    monkeypatch.setattr(GigeCamera, "neighbours", Neighbours())
     monkeypatch.setattr(
         GigeCamera, "library", staticmethod(lambda: GigeLibrary(library, GenicamError, pulse))
     )
@@ -81,18 +83,18 @@ def test_what_is_missing_is_named_as_the_makefile_installs_it(
     def missing(name: str) -> None:
         raise ImportError(f"No module named '{name}'")
 
-    monkeypatch.setattr(gige, "import_module", missing)
+    monkeypatch.setattr(gige_library, "import_alone", missing)
     makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
     packages = re.search(r"^GIGE_PACKAGES := (.*)$", makefile, re.MULTILINE)
     assert packages is not None
     with pytest.raises(DriverMissingError) as caught:
         load_aravis()
 
-    if gige.sys.platform == "linux":
+    if gige_library.sys.platform == "linux":
         assert f"sudo apt-get install {packages[1]}”" in str(caught.value)
     assert "No module named 'gi'" in str(caught.value)
     for platform, said in (("linux", "make gige"), ("darwin", "brew install"), ("win32", "Linux")):
-        assert said in gige._remedy(platform)
+        assert said in aravis_remedy(platform)
 
 
 def test_swapped_bytes_are_put_right(

@@ -18,7 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivers.gige import FAREWELL, GigeCamera, load_aravis
+from drivers.gige import GigeCamera
+from drivers.gige_library import load_aravis
+from drivers.gige_link import FAREWELL
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,

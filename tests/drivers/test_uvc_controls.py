@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drivers import lepton
+from drivers import lepton_settings
 from drivers.uvc_controls import UVCIOC_CTRL_QUERY, Control, ExtensionUnits, Query
 from thermoseg.errors import CameraError
 
@@ -43,12 +43,12 @@ def test_the_request_is_the_kernels() -> None:
 @pytest.mark.parametrize(
     ("control", "places", "size"),
     [
-        (lepton.RUN_FFC, {(6, 17)}, 1),
-        (lepton.SHUTTER, {(6, 16)}, 32),
-        (lepton.GAIN, {(6, 19)}, 4),
-        (lepton.TLINEAR_ON, {(5, 49), (21, 18)}, 4),
-        (lepton.TLINEAR_RESOLUTION, {(5, 50), (21, 19)}, 4),
-        (lepton.PART, {(4, 8)}, 32),
+        (lepton_settings.RUN_FFC, {(6, 17)}, 1),
+        (lepton_settings.SHUTTER, {(6, 16)}, 32),
+        (lepton_settings.GAIN, {(6, 19)}, 4),
+        (lepton_settings.TLINEAR_ON, {(5, 49), (21, 18)}, 4),
+        (lepton_settings.TLINEAR_RESOLUTION, {(5, 50), (21, 19)}, 4),
+        (lepton_settings.PART, {(4, 8)}, 32),
     ],
     ids=lambda value: value.name if isinstance(value, Control) else "",
 )
@@ -68,7 +68,7 @@ def test_an_attribute_is_read_and_written(units: ExtensionUnits, camera: Any) ->
 
 
 def test_a_command_is_one_byte(units: ExtensionUnits, camera: Any) -> None:
-    units.run(lepton.RUN_FFC)
+    units.run(lepton_settings.RUN_FFC)
 
     assert [(unit, selector, len(data)) for unit, selector, data in camera.written] == [(6, 17, 1)]
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from drivers.uvc_nodes import VideoMode, VideoNode, find_node, list_modes, list_video_nodes
+from thermoseg.cameras import UsbId
 from thermoseg.errors import CameraError
 
-IDS = ((0x1E4E, 0x0100),)
+IDS = (UsbId(0x1E4E, 0x0100, "FLIR Lepton on PureThermal"),)
 
 
 def plug(root: Path, number: int, usb: str, index: int = 0, **attributes: str) -> None:

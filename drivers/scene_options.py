@@ -1,0 +1,42 @@
+"""What a user may say of the scene: the options of all cameras and files that can follow them."""
+
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field
+
+from thermoseg.cameras import CameraOptions
+from thermoseg.radiometry import KELVIN, humidity_ratio
+
+FIELDS: Final = ("emissivity", "distance_m", "reflected_c", "atmosphere_c", "humidity")
+"""Of `thermoseg.radiometry.ObjectParameters`, which has the same names."""
+
+
+def humidity_of_option(value: object) -> object:
+    """Read “50%” as 0.5 and leave all else to pydantic."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return humidity_ratio(float(value.strip().removesuffix("%")))
+    return value
+
+
+Temperature = Annotated[float, Field(gt=-KELVIN, allow_inf_nan=False)]
+Humidity = Annotated[float, BeforeValidator(humidity_of_option), Field(ge=0, le=1)]
+
+
+class SceneOptions(CameraOptions):
+    """The scene in place of what the camera or the file says of it, as far as it is given."""
+
+    emissivity: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of the surface; skin is 0.98."""
+    distance_m: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Metres of air between surface and lens."""
+    reflected_c: Temperature | None = None
+    """Mean temperature of what the surface mirrors, °C."""
+    atmosphere_c: Temperature | None = None
+    """Temperature of the air between, °C."""
+    humidity: Humidity | None = None
+    """Of that air, a ratio (0.5) or with a per cent sign (50%)."""
+
+    @property
+    def scene(self) -> dict[str, float]:
+        """Those object parameters that were given, by field of `ObjectParameters`."""
+        return {name: value for name in FIELDS if (value := getattr(self, name)) is not None}

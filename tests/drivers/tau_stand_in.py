@@ -1,0 +1,61 @@
+"""The USB chip of a TeAx grabber, and what the Tau behind it sends."""
+
+import errno
+import struct
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import usb.core
+from numpy.typing import NDArray
+
+
+def tau_counts(number: int, width: int = 336, height: int = 256) -> NDArray[np.uint16]:
+    return np.random.default_rng(number).integers(7300, 7700, (height, width), dtype=np.uint16)
+
+
+def teax(counts: NDArray[np.uint16]) -> bytes:
+    height, width = counts.shape
+    words = np.full((height, width + 2), 0x4000, "<u2")
+    words[:, 1:-1] = counts | 0xC000
+    words[-1, -1] = 0
+    return b"TEAX\0" + struct.pack("<HHB", width + 2, height, 0) + words.tobytes()
+
+
+class Grabber:
+    """The firmware of a TeAx grabber: an FTDI chip, which puts two bytes before each packet."""
+
+    def __init__(self, clock: Any, pictures: Iterable[bytes] | None = None) -> None:
+        self.clock = clock
+        self.pictures = (
+            (teax(tau_counts(number)) for number in range(10_000))
+            if pictures is None
+            else iter(pictures)
+        )
+        self.rest = b""
+        self.written: list[bytes] = []
+        self.faults: deque[int] = deque()
+
+    def bulk_in(self, device: Any, endpoint: int, size: int, timeout_ms: int) -> bytes:
+        assert endpoint == 0x81
+        if self.faults:
+            code = self.faults.popleft()
+            device.present = device.present and code != errno.ENODEV
+            kind = usb.core.USBTimeoutError if code == errno.ETIMEDOUT else usb.core.USBError
+            raise kind("broken", -1, code)
+        if not self.rest:
+            self.rest = next(self.pictures, b"")
+        if not self.rest:
+            self.clock.sleep(0.016)
+        room = size // 512 * 510
+        data, self.rest = self.rest[:room], self.rest[room:]
+        packets = [data[at : at + 510] for at in range(0, len(data), 510)] or [b""]
+        return b"".join(b"\x01\x60" + packet for packet in packets)
+
+    def bulk_out(self, device: Any, endpoint: int, data: bytes) -> None:
+        assert endpoint == 0x02
+        self.written.append(data)
+
+    def control(self, request_type: int, request: int, value: int, size: int) -> bytes:
+        return b""

@@ -1,0 +1,260 @@
+"""Tau: the real flirpy, pyftdi and pyusb over a grabber that exists in memory."""
+
+import binascii
+import errno
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import drivers.tau
+from drivers import vendor_library
+from drivers.tau import TauCamera, TauOptions
+from tests.drivers.tau_stand_in import Grabber, tau_counts, teax
+from thermoseg.errors import (
+    CameraError,
+    CameraLostError,
+    CameraTimeoutError,
+    DriverMissingError,
+)
+from thermoseg.frames import FrameFlag
+from thermoseg.radiometry import LinearRadiometry, RelativeCounts
+from thermoseg.session import Session
+
+FLAGS = ~FrameFlag.UNCALIBRATED
+
+
+@pytest.fixture
+def tau(
+    clock: Any, usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., TauCamera]]:
+    """Plug in a Tau and make its camera; `tau.device` is the USB device."""
+    made: list[TauCamera] = []
+
+    def build(*grabbers: Grabber, target: str = "", **differences: Any) -> TauCamera:
+        devices = [
+            usb_device(
+                firmware=grabber,
+                vendor=0x0403,
+                product=0x6010,
+                release=0x0700,
+                interfaces={(0, 0): (0x81, 0x02), (1, 0): (0x83, 0x04)},
+                texts={3: f"TX{number}"},
+                ports=(number + 1,),
+                active=1,
+            )
+            for number, grabber in enumerate(grabbers or [Grabber(clock)])
+        ]
+        for name, value in differences.items():
+            for device in devices:
+                setattr(device, name, value)
+        monkeypatch.setattr(TauCamera, "backend", usb_bus(*devices))
+        build.device = devices[0]  # type: ignore[attr-defined]
+        made.append(TauCamera(target, TauOptions()))
+        return made[-1]
+
+    yield build
+    for camera in made:
+        camera.close()
+
+
+def test_a_tau_streams_steps_of_forty_millikelvin(tau: Callable[..., Any]) -> None:
+    camera = tau()
+    info = camera.open()
+    frames = [camera.read(0.25) for _ in range(3)]
+
+    assert (info.model, info.serial, info.width, info.height) == ("FLIR Tau 336", "TX0", 336, 256)
+    assert [np.array_equal(f.counts, tau_counts(n)) for n, f in enumerate(frames)] == [True] * 3
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    assert info.radiometry == LinearRadiometry(0.04)
+    assert frames[0].celsius[5, 7] == pytest.approx(tau_counts(0)[5, 7] * 0.04 - 273.15, abs=1e-4)
+
+
+def test_a_large_tau_is_not_turned_on_its_side(tau: Callable[..., Any], clock: Any) -> None:
+    counts = tau_counts(3, 640, 512)
+    camera = tau(Grabber(clock, [teax(counts)] * 2))
+    camera.open()
+
+    assert np.array_equal(camera.read(0.25).counts, counts)
+
+
+def test_a_tau_without_tlinear_gives_relative_counts(tau: Callable[..., Any], clock: Any) -> None:
+    info = tau(Grabber(clock, [teax(tau_counts(1) // 3)] * 2)).open()
+
+    assert isinstance(info.radiometry, RelativeCounts)
+    assert "0.04 K" in info.radiometry.reason
+
+
+def test_pictures_cut_off_are_counted_and_broken_ones_flagged(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    whole = [teax(tau_counts(number)) for number in range(5)]
+    shifted = whole[3][:9000] + whole[3][9002:] + b"\0\0"
+    camera = tau(Grabber(clock, [whole[0], whole[1][:50_000], whole[2], shifted, whole[4]]))
+    camera.open()
+    frames = [camera.read(0.25) for _ in range(4)]
+
+    assert [frame.index for frame in frames] == [0, 2, 3, 4]
+    assert [bool(frame.flags & FrameFlag.DAMAGED) for frame in frames] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    before = camera.read(0.25).flags
+    camera.actions["Flat-field correction"]()
+    closed = camera.read(0.25).flags
+    clock.now += 1.5
+    after = camera.read(0.25).flags
+    clock.now += 2
+    late = camera.read(0.25).flags
+
+    head = bytes.fromhex("6E 00 00 0C 00 00")
+    command = head + struct.pack(">H", binascii.crc_hqx(head, 0)) + b"\0\0"
+    (written,) = grabber.written
+    assert written[:4] == b"UART"
+    assert written[5:15] == command
+    assert (before, closed, after, late) == (
+        FrameFlag.NONE,
+        FrameFlag.SHUTTER,
+        FrameFlag.AFTER_SHUTTER,
+        FrameFlag.NONE,
+    )
+
+
+def test_a_tau_that_falls_silent_is_no_crash(tau: Callable[..., Any], clock: Any) -> None:
+    camera = tau(Grabber(clock, [teax(tau_counts(0))]))
+    camera.open()
+    camera.read(0.25)
+    start_s = clock.now
+    for _ in range(3):
+        with pytest.raises(CameraTimeoutError, match="read again"):
+            camera.read(0.25)
+
+    assert clock.now - start_s < 3 * 0.4
+
+
+def test_a_transfer_that_times_out_costs_a_picture_at_most(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    camera.read(0.25)
+    grabber.faults.append(errno.ETIMEDOUT)
+    frames = [camera.read(0.25) for _ in range(3)]
+
+    assert [frame.index for frame in frames] == [2, 3, 4]
+    assert [np.array_equal(f.counts, tau_counts(f.index)) for f in frames] == [True] * 3
+
+
+@pytest.mark.parametrize("code", [errno.ENODEV, errno.EIO])
+def test_pulling_the_cable_of_a_tau_loses_it(
+    code: int, tau: Callable[..., Any], clock: Any
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    camera.read(0.25)
+    grabber.faults.append(code)
+    with pytest.raises(CameraLostError, match="unplug its grabber"):
+        camera.read(0.25)
+    camera.close()
+
+    with pytest.raises(CameraError, match="not open"):
+        camera.run_ffc()
+
+
+def test_an_ftdi_chip_that_is_no_grabber_is_said_in_time(
+    tau: Callable[..., Any], clock: Any
+) -> None:
+    start_s = clock.now
+    with pytest.raises(CameraTimeoutError, match="TeAx grabber"):
+        tau(Grabber(clock, [])).open()
+
+    assert clock.now - start_s < 2
+
+
+@pytest.mark.parametrize(
+    ("differences", "words"),
+    [({"refusal": errno.EACCES}, "install-udev"), ({"taken": True}, "close other programs")],
+)
+def test_a_grabber_that_cannot_be_opened_says_why(
+    differences: dict[str, Any], words: str, tau: Callable[..., Any]
+) -> None:
+    with pytest.raises(CameraError, match=words) as caught:
+        tau(**differences).open()
+    assert "Errno" not in str(caught.value)
+
+
+def test_no_tau_and_two_taus_are_said(tau: Callable[..., Any], clock: Any) -> None:
+    with pytest.raises(CameraError, match="plug in its TeAx grabber"):
+        tau(present=False).open()
+    with pytest.raises(CameraError, match="tau:TX0, tau:TX1"):
+        tau(Grabber(clock), Grabber(clock)).open()
+    assert tau(Grabber(clock), Grabber(clock), target="TX1").open().serial == "TX1"
+
+
+def test_grabbers_are_listed_by_serial_number_and_with_their_problem(
+    tau: Callable[..., Any],
+) -> None:
+    tau()
+    (listing,) = TauCamera.discover()
+    assert (listing.address, listing.problem) == ("tau:TX0", "")
+    tau(refusal=errno.EACCES)
+    (listing,) = TauCamera.discover()
+    assert "Errno" not in listing.problem
+    assert listing.address == "tau:usb-99-1"
+    assert "install-udev" in listing.problem
+
+
+def test_a_missing_libusb_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("libusb1", "libusb0", "openusb"):
+        monkeypatch.setattr(f"usb.backend.{name}.get_backend", lambda: None)
+    with pytest.raises(DriverMissingError, match=r"libusb-1.0-0"):
+        TauCamera.discover()
+
+
+class RealClock:
+    sleep = staticmethod(time.sleep)
+
+
+def test_a_session_outlives_the_pulled_cable_of_a_tau(
+    tau: Callable[..., Any], wait_for: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drivers.tau, "time", time)
+    camera = tau(Grabber(RealClock))
+    with Session(camera, None) as session:
+        wait_for(lambda: session.counts().captured >= 3)
+        tau.device.present = False
+        wait_for(lambda: session.lost)
+        seen = session.counts().captured
+        tau.device.present = True
+        wait_for(lambda: session.counts().captured >= seen + 3)
+
+    assert session.counts().gaps == 1
+
+
+def test_a_missing_library_is_named(
+    tau: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> Any:
+        raise ImportError(name)
+
+    camera = tau()
+    monkeypatch.setattr(vendor_library, "import_module", refuse)
+    with pytest.raises(DriverMissingError, match="a Tau needs flirpy; pip install flirpy"):
+        TauCamera.discover()
+    with pytest.raises(DriverMissingError, match="a Tau needs pyusb; pip install pyusb"):
+        camera.open()
