@@ -26,7 +26,6 @@ import torch
 from pydantic import Field
 
 from thermoseg.errors import ConfigError, ThermoSegError, TrainingError
-from thermoseg.interruption import on_interruption
 from thermoseg.networks import NETWORKS
 from trainer.benchmark_report import Result, write_report
 from trainer.checkpoint import has_checkpoint, load_checkpoint
@@ -301,10 +300,10 @@ class Benchmark:
         self._pictures: dict[str, list[Picture]] = {}
 
     def run(self) -> Ending:
-        """Do what is left to do; an interruption stops it so that it can go on later."""
+        """Do what is left to do; SIGTERM and SIGINT stop it so that it can go on later."""
         failed: dict[str, str] = {}
         minutes: list[float] = []
-        with on_interruption(lambda _number: self._ask_to_stop()):
+        with _signals(self._ask_to_stop):
             for index, run in enumerate(self._runs):
                 if self._stopping:
                     break
@@ -571,3 +570,17 @@ def _reason(status: int, log: Path) -> str:
         killer = signal.Signals(-status).name
         return f"killed by {killer} after “{last}”; run the same command again (log: {log})"
     return f"{last} (log: {log})"
+
+
+@contextmanager
+def _signals(ask_to_stop: Callable[[], None]) -> Iterator[None]:
+    """Let SIGTERM and SIGINT end the benchmark after the present run has saved."""
+    before = {
+        number: signal.signal(number, lambda *_: ask_to_stop())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
