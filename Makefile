@@ -24,11 +24,12 @@ CAMERA ?= simulated:
 BENCH_SECONDS ?= 60
 SOAK_MINUTES ?= 30
 FUZZ_SECONDS ?= 60
+TORTURE ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-slow soak fuzz lint format bench face-accurate screenshot system-packages gige clean
+.PHONY: help install run demo test test-slow soak fuzz torture lint format bench face-accurate screenshot system-packages gige clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -77,6 +78,9 @@ soak: $(INSTALLED) ## stream for SOAK_MINUTES with a fault every minute; nothing
 
 fuzz: $(INSTALLED) ## feed each parser of foreign bytes with nonsense for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+torture: $(INSTALLED) ## do to recordings what life does (TORTURE=--quick): slow disks, kills, cuts, flips
+	$(BIN)/python -m tests.torture $(TORTURE)
 
 lint: $(INSTALLED) ## check style, types, imports, spelling and file sizes (.pre-commit-config.yaml)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pre-commit run --all-files --show-diff-on-failure
