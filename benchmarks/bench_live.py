@@ -19,9 +19,11 @@ from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
 from thermoseg.frames import Frame
 from thermoseg.inference.choose import DEFAULT_MODEL, choose_segmenter
+from thermoseg.result import Result
 from thermoseg.session import Session
-from thermoseg.sinks import Result
+from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
+from thermoseg.thread_switching import switch_threads_often
 
 ADDRESS = "simulated:?width=640&height=512&rate_hz=30"
 WARM_UP_S = 2.0
@@ -67,9 +69,11 @@ def run_bare(address: str, model: str, path: Path, seconds: float) -> Outcome:
         while time.monotonic() - began < seconds and not session.ended:
             time.sleep(0.033)
             if time.monotonic() - began > WARM_UP_S:
-                watch.look(session.frames.peek(), session.results.peek())
+                view = session.look()
+                watch.look(view.frame, view.result)
         cores = (cpu_seconds() - used) / (time.monotonic() - began)
-    return Outcome(session.counts(), watch, cores, describe(session))
+    view = session.look()
+    return Outcome(view.counts, watch, cores, describe(view))
 
 
 def run_in_window(address: str, model: str, path: Path, seconds: float) -> Outcome:
@@ -110,7 +114,7 @@ def run_in_window(address: str, model: str, path: Path, seconds: float) -> Outco
         if now - began < WARM_UP_S:
             warm = len(controller.tick_times_ms)
             return
-        watch.look(controller.frame, controller.result)
+        watch.look(controller.view.frame, controller.view.result)
         if now - began > seconds:
             app.exit()
 
@@ -141,7 +145,8 @@ def run_in_window(address: str, model: str, path: Path, seconds: float) -> Outco
     window.close()
     if failure or not sessions:
         raise ThermoSegError(failure or "the session never started; see the message above")
-    return Outcome(sessions[0].counts(), watch, cores, describe(sessions[0]))
+    view = sessions[0].look()
+    return Outcome(view.counts, watch, cores, describe(view))
 
 
 def cpu_seconds() -> float:
@@ -151,8 +156,8 @@ def cpu_seconds() -> float:
     return sum(each.user + each.system for each in times)
 
 
-def describe(session: Session) -> str:
-    identity = session.model
+def describe(view: SessionView) -> str:
+    identity = view.model
     return f"{identity.name} on {identity.backend}" if identity else "no model"
 
 
@@ -200,6 +205,7 @@ def main() -> int:
     parser.add_argument("--no-window", action="store_true", help="the session alone")
     arguments = parser.parse_args()
     run = run_bare if arguments.no_window else run_in_window
+    switch_threads_often()
     with tempfile.TemporaryDirectory(prefix="thermoseg-bench-") as folder:
         try:
             outcome = run(

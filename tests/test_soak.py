@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from thermoseg import session as session_module
+from thermoseg import camera_feed
 from thermoseg.cameras import Camera, CameraListing, CameraOptions, make_camera
 from thermoseg.errors import CameraLostError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
@@ -101,12 +101,12 @@ def ledger() -> Iterator[Callable[[str], Ledger]]:
 
 
 def check_session(session: Session, books: Ledger) -> None:
-    counts = session.counts()
+    counts = session.look().counts
     assert counts.captured == books.frames
     assert counts.refused == books.broken
     assert counts.missed == books.missing
     assert counts.reopened == books.opened - 1
-    assert session.error is None
+    assert session.look().error is None
     assert session.ended
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("thermoseg")]
 
@@ -139,7 +139,7 @@ def test_every_fault_within_a_quarter_of_a_minute(
     tmp_path: Path,
     wait_for: Callable[..., None],
 ) -> None:
-    monkeypatch.setattr(session_module, "SILENCE_LIMIT_S", 1.5)
+    monkeypatch.setattr(camera_feed, "SILENCE_LIMIT_S", 1.5)
     faults = (
         "truncated@0.5s,size@1s+0.2s,corrupt@1.5s,duplicate@2s+0.1s,clock@2.3s,ffc@2.6s+0.5s,"
         "unplug@3.5s+0.5s,stall@6s,stall@9.5s+0.5s,clock@10.5s-50s,truncated@11s+0.3s"
@@ -149,11 +149,11 @@ def test_every_fault_within_a_quarter_of_a_minute(
     session = Session(books, None, address="simulated:")
     session.start_recording(path)
     session.start()
-    wait_for(lambda: books.opened == 3 and session.frames.peek().time_s > 12, timeout_s=60)
+    wait_for(lambda: books.opened == 3 and session.look().frame.time_s > 12, timeout_s=60)
     session.stop()
 
     check_session(session, books)
-    counts, lost = session.counts(), check_file(path)
+    counts, lost = session.look().counts, check_file(path)
     assert (counts.gaps, counts.reopened, lost["lost"]) == (2, 2, 2)
     assert counts.refused == lost["refused"] > 5
     assert counts.captured == counts.recorded + counts.dropped
@@ -189,7 +189,7 @@ def test_half_an_hour_of_streaming_with_a_fault_every_minute(
     session.wait_opened(30)
     here, sizes, losses = psutil.Process(), [], []
     for tenth in range(1, int(seconds / 10) + 1):
-        wait_for(lambda until=10 * tenth: session.counts().seconds >= until, timeout_s=60)
+        wait_for(lambda until=10 * tenth: session.look().counts.seconds >= until, timeout_s=60)
         writers = [child.memory_info().rss for child in here.children()]
         sizes.append((here.memory_info().rss, max(writers, default=0)))
         if tenth % round(6 * FILE_MINUTES) == 0 and 10 * tenth < seconds:
@@ -200,7 +200,7 @@ def test_half_an_hour_of_streaming_with_a_fault_every_minute(
     last.path.unlink()
 
     check_session(session, books)
-    counts = session.counts()
+    counts = session.look().counts
     flat = [grown(part) for part in zip(*sizes, strict=True)]
     report = (
         f"{counts}\nlosses by file: {losses}\n"

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from thermoseg.cameras import CameraListing
+    from thermoseg.events import SessionEvent
     from thermoseg.frames import CameraInfo
     from thermoseg.headless import RecordingReport
     from thermoseg.inference.face_segmenter import Mode
     from thermoseg.inference.segmenter import Segmenter
     from thermoseg.recording.reader import Gap
-    from thermoseg.session import SessionEvent
 
 OK: Final = 0
 FAILED: Final = 1
@@ -446,7 +446,9 @@ def _record(
     address: str, path: Path, duration_s: float, segmenter: "Segmenter | None"
 ) -> "RecordingReport":
     from thermoseg.headless import record
+    from thermoseg.thread_switching import switch_threads_often
 
+    switch_threads_often()
     with _progress() as progress:
         task = progress.add_task(f"recording {path.name}", total=round(duration_s, 1))
 

@@ -9,9 +9,11 @@ from typing import Final
 
 from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
+from thermoseg.events import SessionEvent, events_after
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.interruption import noting_interruption
-from thermoseg.session import Session, SessionEvent
+from thermoseg.session import Session
+from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 
@@ -74,25 +76,26 @@ def record(
     """
     session = Session(make_camera(address), segmenter, address=address)
     session.start_recording(path)
-    news = _News(session, report_event)
+    news = _News(report_event)
     with noting_interruption() as interrupted:
         session.start()
         try:
             _wait_for_end(session, duration_s, interrupted, tell, news)
         finally:
-            telemetry, lost = session.telemetry, session.lost
+            before = session.look()
             problem = _stop(session)
-            news.pass_on()
-    if lost and not problem and not session.counts().recorded:
-        problem = f"nothing was recorded: {lost}"
+            after = session.look()
+            news.pass_on(after)
+    if before.lost and not problem and not after.counts.recorded:
+        problem = f"nothing was recorded: {before.lost}"
     return RecordingReport(
         path=path,
-        counts=session.counts(),
+        counts=after.counts,
         model=segmenter.model_name if segmenter else "",
         backend=segmenter.backend if segmenter else "",
         interrupted=interrupted.is_set(),
-        temperatures=session.info.temperatures if session.opened else "",
-        telemetry=telemetry,
+        temperatures=after.info.temperatures if after.info else "",
+        telemetry=before.telemetry,
         problem=problem,
     )
 
@@ -100,13 +103,12 @@ def record(
 class _News:
     """Passes on each event of a session once."""
 
-    def __init__(self, session: Session, report_event: Callable[[SessionEvent], None]) -> None:
-        self._session = session
+    def __init__(self, report_event: Callable[[SessionEvent], None]) -> None:
         self._report_event = report_event
         self._last: SessionEvent | None = None
 
-    def pass_on(self) -> None:
-        for event in self._session.events_after(self._last):
+    def pass_on(self, view: SessionView) -> None:
+        for event in events_after(view.events, self._last):
             self._last = event
             self._report_event(event)
 
@@ -119,17 +121,20 @@ def _wait_for_end(
     news: "_News",
 ) -> None:
     began_s = time.monotonic()
-    while not session.opened and not session.ended and not interrupted.wait(OPENING_TICK_S):
+    view = session.look()
+    while view.info is None and not view.ended and not interrupted.wait(OPENING_TICK_S):
         if time.monotonic() - began_s > OPEN_TIMEOUT_S:
             session.wait_opened(0)
+        view = session.look()
     began_s = time.monotonic()
-    while not session.ended and not interrupted.is_set() and not _failure(session):
+    while not view.ended and not interrupted.is_set() and not _failure(view):
         elapsed_s = time.monotonic() - began_s
         if elapsed_s >= duration_s:
             return
-        news.pass_on()
-        tell(elapsed_s, session.counts())
+        news.pass_on(view)
+        tell(elapsed_s, view.counts)
         interrupted.wait(min(TICK_S, duration_s - elapsed_s))
+        view = session.look()
 
 
 def _stop(session: Session) -> str:
@@ -137,12 +142,11 @@ def _stop(session: Session) -> str:
     try:
         session.stop()
     except ThermoSegError as error:
-        if not session.counts().recorded:
+        if not session.look().counts.recorded:
             raise
         return str(error)
-    return _failure(session)
+    return _failure(session.look())
 
 
-def _failure(session: Session) -> str:
-    status = session.recorder_status
-    return status.failed if status else ""
+def _failure(view: SessionView) -> str:
+    return view.recorder.failed if view.recorder else ""

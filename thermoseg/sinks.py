@@ -4,15 +4,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from thermoseg.errors import ThermoSegError
-from thermoseg.face_geometry import FaceRois
 from thermoseg.frames import Frame
-from thermoseg.inference.segmenter import Segmentation
-from thermoseg.rois import RoiSample
+from thermoseg.result import Result
 
 log = logging.getLogger(__name__)
 
@@ -20,19 +17,6 @@ SINK_QUEUE: Final = 32
 """Frames and results that may wait for a slow sink; 640×512 takes 2 MB each."""
 SINK_GRACE_S: Final = 0.25
 """After that time a sink may still end what it is at, and loses the rest."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """What came of segmenting one frame.  Shared between threads, hence read-only."""
-
-    frame: Frame
-    segmentation: Segmentation
-    samples: tuple[RoiSample, ...]
-    latency_s: float
-    """From the frame's arrival to this result."""
-    rois: FaceRois | None = None
-    """The masks that were measured, for drawing; held ones included.  None without a face."""
 
 
 class Sink(Protocol):
@@ -80,11 +64,15 @@ class Outlet:
             self._waiting.append(item)
             self._changed.notify()
 
-    def stop(self, deadline_s: float) -> bool:
-        """Let the sink take what waits until `deadline_s`; return whether its thread ended."""
+    def close(self) -> None:
+        """Accept nothing more; the sink goes on to take what waits."""
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+    def stop(self, deadline_s: float) -> bool:
+        """Let the sink take what waits until `deadline_s`; return whether its thread ended."""
+        self.close()
         if self._thread.ident is None or join_until(self._thread, deadline_s):
             return True
         with self._changed:
@@ -112,6 +100,90 @@ class Outlet:
                 self.sink.offer(item)
             else:
                 self.sink.offer_result(item)
+
+
+class FanOut:
+    """Offers every frame and every result to all sinks of a session."""
+
+    def __init__(self, sinks: Sequence[Sink], note: Callable[[str], None]) -> None:
+        """Offer nothing yet.
+
+        Parameters
+        ----------
+        note
+            Told, in the thread of the sink, that one was removed and why.
+        """
+        self._note = note
+        self._lock = threading.Lock()
+        self._running = False
+        self._outlets = tuple(Outlet(sink, self._report) for sink in sinks)
+        self._dropped_before = 0
+
+    @property
+    def dropped(self) -> int:
+        """Frames and results that slow sinks could not take, those that are gone included."""
+        with self._lock:
+            return self._dropped_before + sum(outlet.dropped for outlet in self._outlets)
+
+    def start(self) -> None:
+        """Begin to carry."""
+        with self._lock:
+            self._running = True
+            for outlet in self._outlets:
+                outlet.start()
+
+    def put(self, item: Frame | Result) -> None:
+        """Offer `item` to each sink; never waits for one."""
+        for outlet in self._outlets:
+            outlet.put(item)
+
+    def add(self, sink: Sink) -> None:
+        """Offer everything from now on to `sink` as well."""
+        outlet = Outlet(sink, self._report)
+        with self._lock:
+            if self._running:
+                outlet.start()
+            self._outlets = (*self._outlets, outlet)
+
+    def remove(self, sink: Sink, deadline_s: float) -> None:
+        """Offer nothing more to `sink`, once it has taken what waits for it.
+
+        Parameters
+        ----------
+        deadline_s
+            Until when it may take, monotonic clock.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these sinks.
+        """
+        own = [outlet for outlet in self._outlets if outlet.sink is sink]
+        if not own:
+            raise ValueError(f"{sink!r} is not a sink of this session")
+        for outlet in own:
+            outlet.stop(deadline_s)
+            self._leave_out(outlet)
+
+    def stop(self, deadline_s: float) -> list[str]:
+        """Let all sinks take what waits until `deadline_s`; return the names of those that hang."""
+        with self._lock:
+            self._running = False
+            outlets = self._outlets
+        for outlet in outlets:  # all before the first is waited for: one that hangs takes all time
+            outlet.close()
+        return [outlet.name for outlet in outlets if not outlet.stop(deadline_s)]
+
+    def _leave_out(self, outlet: Outlet) -> None:
+        with self._lock:
+            if outlet in self._outlets:
+                self._outlets = tuple(other for other in self._outlets if other is not outlet)
+                self._dropped_before += outlet.dropped
+
+    def _report(self, outlet: Outlet, error: Exception) -> None:
+        """Remove a sink that raised; called once, in its own thread."""
+        self._leave_out(outlet)
+        self._note(f"{outlet.name} was removed: {error}")
 
 
 def catch(body: Callable[[], None], where: str) -> Exception | None:

@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Until there is something to complete, Ctrl-C ends the program at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from thermoseg.config import load_settings
+    from thermoseg.thread_switching import switch_threads_often
 
+    switch_threads_often()
     try:
         written = load_settings()
     except ConfigError as error:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PyQt6.QtGui import QFontDatabase
 from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
 
-from thermoseg.session import SessionEvent
+from thermoseg.events import SessionEvent
 
 NOTHING = "Nothing has happened yet: no loss, no correction, no broken picture."
 

@@ -39,6 +39,7 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.assets import asset
 from thermoseg.file_kinds import ALL_SUFFIXES
+from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import describe_front, describe_telemetry
 from ui.camera_panel import CameraPanel, address_of
@@ -308,10 +309,11 @@ class MainWindow(QMainWindow):
     # Drawing.
 
     def _draw_picture(self) -> None:
-        frame = self._controller.frame
+        view = self._controller.view
+        frame = view.frame
         if frame is None:
             return
-        shown = self._pairing.choose(frame, self._controller.result)
+        shown = self._pairing.choose(frame, view.result)
         labels = None if shown.result is None else shown.result.segmentation.labels
         rois = None if shown.result is None else shown.result.rois
         span = self._span.follow(shown.frame.celsius, labels, shown.frame.time_s, frame.radiometric)
@@ -328,25 +330,26 @@ class MainWindow(QMainWindow):
             self._bar.show()
 
     def _draw_traces(self) -> None:
-        frame = self._controller.frame
+        frame = self._controller.view.frame
         if frame is not None:
             windows = self._controller.traces(TRACED, self._traces.length_s)
             self._traces.show_traces(windows, frame.time_s)
 
     def _write_numbers(self) -> None:
+        view = self._controller.view
         lost = self._controller.state is SessionState.LOST
-        samples = {} if lost else self._controller.samples()
+        measured = () if view.result is None or lost else view.result.samples
+        samples = {sample.region: sample for sample in measured}
         silent = "camera lost" if lost else ""
-        absent = "no segmentation" if self._controller.model is None else silent
+        absent = "no segmentation" if view.model is None else silent
         self._traces.show_samples(samples, absent)
         self._legend.show_samples(samples)
-        status = self._controller.recorder_status
-        if status is not None:
+        recorder = view.recorder
+        if recorder is not None and self._controller.recording_path is not None:
             seconds = self._controller.recording_seconds
-            self._record.show_progress(seconds, status.bytes_on_disk, status.dropped)
-        self._status.show_counts(self._controller.counts)
-        info, model = self._controller.info, self._controller.model
-        telemetry = self._controller.telemetry
+            self._record.show_progress(seconds, recorder.bytes_on_disk, recorder.dropped)
+        self._status.show_counts(view.counts)
+        info, model = view.info, view.model
         self._status.show_source(
             "" if info is None else f"{info.model} {info.width}×{info.height}",
             ""
@@ -354,30 +357,28 @@ class MainWindow(QMainWindow):
             else "no segmentation"
             if model is None
             else f"{model.name} · {model.backend}",
-            describe_front(telemetry),
-            describe_telemetry(telemetry),
+            describe_front(view.telemetry),
+            describe_telemetry(view.telemetry),
         )
         if lost:
-            self._status.show_state(SessionState.LOST, live=True, loss=self._controller.loss)
+            self._status.show_state(SessionState.LOST, live=True, loss=_loss(view))
         self._say_notes()
         self._show_photograph()
         if self._events.isVisible():
-            self._events.show_events(self._controller.events)
+            self._events.show_events(view.events)
 
     def _say_notes(self) -> None:
-        state = self._controller.state
+        state, view = self._controller.state, self._controller.view
         lost = state is SessionState.LOST
-        if state in (SessionState.RUNNING, SessionState.LOST) and self._controller.frame is None:
-            self._page.show_waiting(
-                self._controller.loss, capitalised(self._controller.loss_reason)
-            )
-        self._live.set_note(_note(self._controller))
+        if state in (SessionState.RUNNING, SessionState.LOST) and view.frame is None:
+            self._page.show_waiting(_loss(view), capitalised(view.lost))
+        self._live.set_note(_note(state, view))
         self._live.set_news("" if lost else capitalised(self._controller.news))
         self._live.set_stale(lost)
 
     def _show_photograph(self) -> None:
         """Decode the camera's visible picture, if there is a new one and it is wanted."""
-        jpeg = self._controller.visible_jpeg
+        jpeg = self._controller.view.visible_jpeg
         if self._photo.isHidden() != (jpeg is None):
             self._photo.setHidden(jpeg is None)
             self._fit_strip()
@@ -390,17 +391,17 @@ class MainWindow(QMainWindow):
             self._live.set_photograph(photograph)
 
     def _show_state(self, state: SessionState) -> None:
+        view = self._controller.view
         self._camera.show_state(state)
-        self._camera.show_actions(self._controller.actions)
+        self._camera.show_actions(view.actions)
         running = state in (SessionState.RUNNING, SessionState.LOST)
         self._record.set_enabled(running)
-        info = self._controller.info
-        live = info is None or info.live
-        self._status.show_state(state, live=live, loss=self._controller.loss)
+        live = view.info is None or view.info.live
+        self._status.show_state(state, live=live, loss=_loss(view))
         if state is SessionState.IDLE:
             self._page.show_empty()
         blank = state in (SessionState.IDLE, SessionState.OPENING) or (
-            state is SessionState.FAILED and self._controller.frame is None
+            state is SessionState.FAILED and view.frame is None
         )
         if blank:
             self._stack.setCurrentWidget(self._page)
@@ -682,7 +683,7 @@ class MainWindow(QMainWindow):
         self._palette.setCurrentIndex((self._palette.currentIndex() + 1) % self._palette.count())
 
     def _show_events(self) -> None:
-        self._events.show_events(self._controller.events)
+        self._events.show_events(self._controller.view.events)
         self._events.show()
         self._events.raise_()
 
@@ -755,19 +756,22 @@ class _StatusLine(QWidget):
         self._source.set_text(text, "\n".join((text, *told)))
 
 
-def _note(controller: SessionController) -> str:
+def _loss(view: SessionView) -> str:
+    """Return what to say while the camera is away and tried to be opened again; else empty."""
+    return f"Camera lost, reopening… {view.lost_seconds:.0f} s" if view.lost else ""
+
+
+def _note(state: SessionState, view: SessionView) -> str:
     """Return what must be said on the picture itself."""
-    reason = capitalised(controller.loss_reason)
     said = {
-        SessionState.LOST: "\n".join(filter(None, (controller.loss, reason)))
+        SessionState.LOST: "\n".join(filter(None, (_loss(view), capitalised(view.lost))))
         or "No signal — waiting for the camera",
         SessionState.ENDED: "End of the source",
         SessionState.FAILED: "Stopped by an error",
     }
-    notes = [said.get(controller.state, "")]
-    info = controller.info
-    if info is not None and not info.radiometric:
-        notes.append(f"Relative counts, no temperatures: {info.why_relative}")
+    notes = [said.get(state, "")]
+    if view.info is not None and not view.info.radiometric:
+        notes.append(f"Relative counts, no temperatures: {view.info.why_relative}")
     return "\n".join(note for note in notes if note)
 
 

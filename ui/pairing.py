@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from thermoseg.frames import Frame
-from thermoseg.sinks import Result
+from thermoseg.result import Result
 
 TOGETHER_S: Final = 0.1
 """A picture this much older than the newest is still "now" to the eye; it is then shown with the

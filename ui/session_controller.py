@@ -15,16 +15,12 @@ from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 from thermoseg.cameras import CameraListing, make_camera
 from thermoseg.discovery import list_cameras
 from thermoseg.errors import CameraTimeoutError, RecordingError, ThermoSegError
-from thermoseg.frames import CameraInfo, Frame
+from thermoseg.events import SessionEvent, events_after
 from thermoseg.hotplug import CameraWatch
-from thermoseg.inference.segmenter import ModelIdentity, Segmenter
+from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import list_models
-from thermoseg.recording.status import RecorderStatus
-from thermoseg.rois import RoiSample
-from thermoseg.session import Session, SessionEvent
-from thermoseg.sinks import Result
-from thermoseg.tally import SessionCounts
-from thermoseg.telemetry import Telemetry
+from thermoseg.session import Session
+from thermoseg.session_view import SessionView
 from thermoseg.traces import TraceWindow
 
 log = logging.getLogger(__name__)
@@ -49,9 +45,6 @@ TRACE_S: Final = 120.0
 
 NEWS_S: Final = 8.0
 """An event is new for so long: time to notice and to read it."""
-
-COUNTS_EVERY_S: Final = 0.5
-"""Counts are read this often; faster they could not be read by people either."""
 
 TICKS_KEPT: Final = 20_000
 """Eleven minutes of tick times."""
@@ -177,19 +170,12 @@ class SessionController(QObject):
         self._closed = False
         self._state = SessionState.IDLE
         self._frame_at_s = 0.0
-        self._counts_at_s = 0.0
         self._recording: tuple[Path, float] | None = None
         self._news: SessionEvent | None = None
         self._news_at_s = 0.0
         self._ticks: deque[float] = deque(maxlen=TICKS_KEPT)
-        self.frame: Frame | None = None
-        """The newest one."""
-        self.result: Result | None = None
-        """The newest one."""
-        self.info: CameraInfo | None = None
-        """Of the camera, once it is open."""
-        self.counts: SessionCounts | None = None
-        """Not older than `COUNTS_EVERY_S`."""
+        self.view = SessionView()
+        """The last look at the session; an empty one where there is none."""
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(TICK_MS)
@@ -209,18 +195,6 @@ class SessionController(QObject):
         return list(self._ticks)
 
     @property
-    def model(self) -> ModelIdentity | None:
-        """What segments, None if nothing does."""
-        return None if self._session is None else self._session.model
-
-    @property
-    def recorder_status(self) -> RecorderStatus | None:
-        """How the recording goes, None if nothing is recorded."""
-        if self._session is None or self._recording is None:
-            return None
-        return self._session.recorder_status
-
-    @property
     def recording_path(self) -> Path | None:
         """The file being recorded, if one is."""
         return self._recording[0] if self._recording else None
@@ -231,47 +205,14 @@ class SessionController(QObject):
         return time.monotonic() - self._recording[1] if self._recording else 0.0
 
     @property
-    def loss(self) -> str:
-        """What to say while the camera is away and tried to be opened again; else empty."""
-        session = self._session
-        if session is None or not session.lost:
-            return ""
-        return f"Camera lost, reopening… {session.lost_seconds:.0f} s"
-
-    @property
-    def loss_reason(self) -> str:
-        """Why the camera is away or did not open again; empty if it is there."""
-        return "" if self._session is None else self._session.lost
-
-    @property
-    def events(self) -> tuple[SessionEvent, ...]:
-        """What has happened to the camera, oldest first."""
-        return () if self._session is None else self._session.events
-
-    @property
     def news(self) -> str:
         """What happened last, as long as it is new; else empty."""
         if self._news is None or time.monotonic() - self._news_at_s > NEWS_S:
             return ""
         return self._news.text
 
-    @property
-    def telemetry(self) -> Telemetry:
-        """What the camera tells of itself; may be nothing."""
-        return {} if self._session is None else self._session.telemetry
-
-    @property
-    def visible_jpeg(self) -> bytes | None:
-        """The visible picture beside the thermal one, if the camera takes any."""
-        return None if self._session is None else self._session.visible_jpeg
-
-    @property
-    def actions(self) -> tuple[str, ...]:
-        """What the camera can be asked for, such as a flat-field correction."""
-        return () if self._session is None else self._session.actions
-
     def perform(self, action: str) -> None:
-        """Ask the camera for one of its `actions`."""
+        """Ask the camera for one of its actions."""
         if self._session is not None:
             self._session.perform(action)
 
@@ -341,12 +282,6 @@ class SessionController(QObject):
             return {}
         return {region: self._session.traces.window(region, seconds) for region in regions}
 
-    def samples(self) -> dict[str, RoiSample]:
-        """Return the newest sample of each region, by region."""
-        if self.result is None:
-            return {}
-        return {sample.region: sample for sample in self.result.samples}
-
     def close(self) -> None:
         """End everything and wait for it; the controller cannot be used again."""
         if self._closed:
@@ -382,9 +317,10 @@ class SessionController(QObject):
         self._live = session
         session.start()
         deadline_s = time.monotonic() + OPEN_TIMEOUT_S
-        while attempt == self._attempt and not session.opened:
+        while attempt == self._attempt:
             try:
                 session.wait_opened(OPEN_POLL_S)
+                break
             except CameraTimeoutError as error:
                 if session.ended:
                     raise
@@ -407,7 +343,7 @@ class SessionController(QObject):
             return
         self._session = session
         self._frame_at_s = time.monotonic()
-        self.info = session.info
+        self.view = session.look()
         self._timer.start()
         self._set_state(SessionState.RUNNING)
 
@@ -426,29 +362,25 @@ class SessionController(QObject):
         self._ticks.append(1000 * (time.perf_counter() - began))
 
     def _look(self, session: Session) -> None:
-        now_s = time.monotonic()
-        frame, self.result = session.frames.peek(), session.results.peek()
-        if frame is not self.frame:
-            self.frame, self._frame_at_s = frame, now_s
-        if now_s - self._counts_at_s >= COUNTS_EVERY_S or session.ended:
-            self.counts, self._counts_at_s = session.counts(), now_s
-        for event in session.events_after(self._news):
+        now_s, before = time.monotonic(), self.view
+        self.view = view = session.look()
+        if view.frame is not before.frame:
+            self._frame_at_s = now_s
+        for event in events_after(view.events, self._news):
             self._news, self._news_at_s = event, now_s
-        status = session.recorder_status
-        if self._recording is not None and status is not None and status.failed:
+        if self._recording is not None and view.recorder is not None and view.recorder.failed:
             self._end_recording()
             self._submit(self._worker, session.stop_recording, lambda _: None, lambda _: None)
-            self.failed.emit(RecordingError(status.failed))
-        if session.ended:
-            self._on_ended(session)
-        elif self.info is not None and self.info.live:
+            self.failed.emit(RecordingError(view.recorder.failed))
+        if view.ended:
+            self._on_ended(view.error)
+        elif view.info is not None and view.info.live:
             silent = now_s - self._frame_at_s > LOST_AFTER_S
             self._set_state(SessionState.LOST if silent else SessionState.RUNNING)
 
-    def _on_ended(self, session: Session) -> None:
+    def _on_ended(self, error: Exception | None) -> None:
         self._timer.stop()
         self._end_recording()
-        error = session.error
         self._set_state(SessionState.FAILED if error else SessionState.ENDED)
         # `stop` raises the very error that is told here, so its own failure is not told again.
         self._submit(self._worker, self._stop_live, lambda _: None, lambda _: None)
@@ -466,7 +398,8 @@ class SessionController(QObject):
 
     def _forget_session(self) -> None:
         self._timer.stop()
-        self._session = self.frame = self.result = self.info = self.counts = self._news = None
+        self._session = self._news = None
+        self.view = SessionView()
 
     def _set_state(self, state: SessionState) -> None:
         if state is not self._state:

@@ -143,16 +143,16 @@ def test_a_session_outlives_the_pulled_cable_of_a_boson(
         monkeypatch.setattr(module, "time", time)
     camera = boson()
     with Session(camera, None) as session:
-        wait_for(lambda: session.counts().captured > 5)
+        wait_for(lambda: session.look().counts.captured > 5)
         boson.uvc.present, boson_port.silent = False, True
-        wait_for(lambda: session.lost)
+        wait_for(lambda: session.look().lost)
         boson.uvc.present, boson_port.silent = True, False
-        wait_for(lambda: session.counts().reopened == 1 and not session.lost)
-        seen = session.counts().captured
-        wait_for(lambda: session.counts().captured > seen + 5)
-        wait_for(lambda: session.telemetry.get("sensor_serial") == "7001")
+        wait_for(lambda: session.look().counts.reopened == 1 and not session.look().lost)
+        seen = session.look().counts.captured
+        wait_for(lambda: session.look().counts.captured > seen + 5)
+        wait_for(lambda: session.look().telemetry.get("sensor_serial") == "7001")
 
-    assert session.counts().gaps == 1
+    assert session.look().counts.gaps == 1
 
 
 def test_once_opened_it_stays_with_the_same_boson(boson: Callable[..., Any]) -> None:

@@ -842,16 +842,16 @@ def test_a_session_outlives_a_pulled_cable(
     unit = Unit(RealClock)
     bus = plug(unit)
     with Session(camera_on(bus), None) as session:
-        wait_for(lambda: session.counts().captured >= 3)
+        wait_for(lambda: session.look().counts.captured >= 3)
         bus.devices[0].present = False
-        wait_for(lambda: session.lost)
+        wait_for(lambda: session.look().lost)
         unit.switch_on()
         bus.devices[0].present = True
-        seen = session.counts().captured
-        wait_for(lambda: session.counts().captured >= seen + 3)
+        seen = session.look().counts.captured
+        wait_for(lambda: session.look().counts.captured >= seen + 3)
 
-    assert session.counts().gaps == 1
-    assert session.lost == ""
+    assert session.look().counts.gaps == 1
+    assert session.look().lost == ""
 
 
 def test_frames_are_their_own_and_stay_as_they_were(stream: Callable[..., FlirOneCamera]) -> None:

@@ -386,19 +386,19 @@ def test_a_session_survives_a_restart_of_its_camera_and_records_the_gap(
     session = Session(make_camera(address), None, address=address)
     with session:
         session.wait_opened(20)
-        wait_for(lambda: session.counts().captured > 20, 20)
+        wait_for(lambda: session.look().counts.captured > 20, 20)
         running_s = time.monotonic()
         plugged.unplug()
         gone_s = time.monotonic()
-        wait_for(lambda: session.lost, 20)
+        wait_for(lambda: session.look().lost, 20)
         plugged.plug()
         back_s = time.monotonic()
-        wait_for(lambda: session.counts().reopened == 1 and not session.lost, 20)
-        captured = session.counts().captured
-        wait_for(lambda: session.counts().captured > captured + 20, 20)
+        wait_for(lambda: session.look().counts.reopened == 1 and not session.look().lost, 20)
+        captured = session.look().counts.captured
+        wait_for(lambda: session.look().counts.captured > captured + 20, 20)
         streaming_s = time.monotonic()
-    counts = session.counts()
-    texts = [event.text for event in session.events]
+    counts = session.look().counts
+    texts = [event.text for event in session.look().events]
 
     assert (counts.gaps, counts.reopened) == (1, 1)
     assert counts.refused <= 1, "the one that was on its way when the camera went"
@@ -414,7 +414,7 @@ def test_stopping_while_a_camera_opens_that_sends_nothing_is_no_hang(
     session.start()
     session.stop()
 
-    assert session.error is None
+    assert session.look().error is None
 
 
 def test_a_camera_whose_pictures_never_arrive_is_lost_with_the_reason(
@@ -422,13 +422,13 @@ def test_a_camera_whose_pictures_never_arrive_is_lost_with_the_reason(
 ) -> None:
     plug("A7", "a700", "lost=1.0")
     with Session(make_camera("gige:?ip=127.0.0.1"), None) as session:
-        wait_for(lambda: session.lost, 20)
-        why = session.lost
+        wait_for(lambda: session.look().lost, 20)
+        why = session.look().lost
 
     assert why.endswith(
         "none of its pictures arrives; let UDP from the camera through the firewall"
     )
-    assert session.error is None
+    assert session.look().error is None
 
 
 SMALL = ("width=160", "height=120", "period_us=16667")
@@ -441,14 +441,14 @@ def test_a_session_lives_with_one_per_cent_of_lost_packets_and_counts_them(
     """Two pictures of three arrive whole: 0.99 ** 41."""
     plug("A7", "a700", "lost=0.01", *SMALL)
     with Session(make_camera("gige:?ip=127.0.0.1&packet_size=1000"), None) as session:
-        wait_for(lambda: session.counts().captured >= 40, 30)
-        wait_for(lambda: session.counts().refused >= 5, 30)
-        wait_for(lambda: float(session.telemetry.get("packets_lost", 0)) >= 5, 30)
-        lost = session.lost
-    counts = session.counts()
+        wait_for(lambda: session.look().counts.captured >= 40, 30)
+        wait_for(lambda: session.look().counts.refused >= 5, 30)
+        wait_for(lambda: float(session.look().telemetry.get("packets_lost", 0)) >= 5, 30)
+        lost = session.look().lost
+    counts = session.look().counts
 
     assert (lost, counts.gaps, counts.reopened) == ("", 0, 0)
-    assert any("come in pieces (missing packets)" in event.text for event in session.events)
+    assert any("come in pieces (missing packets)" in event.text for event in session.look().events)
 
 
 def test_a_session_with_ten_per_cent_of_lost_packets_says_so_and_hangs_nowhere(
@@ -457,9 +457,9 @@ def test_a_session_with_ten_per_cent_of_lost_packets_says_so_and_hangs_nowhere(
     """One picture of 75 arrives whole: 0.9 ** 41."""
     plug("A7", "a700", "lost=0.1", *SMALL)
     with Session(make_camera("gige:?ip=127.0.0.1&packet_size=1000"), None) as session:
-        wait_for(lambda: session.counts().refused >= 60, 30)
-        lost = session.lost
+        wait_for(lambda: session.look().counts.refused >= 60, 30)
+        lost = session.look().lost
 
     assert "pieces" in lost or not lost
-    assert any("come in pieces (missing packets)" in event.text for event in session.events)
-    assert session.error is None
+    assert any("come in pieces (missing packets)" in event.text for event in session.look().events)
+    assert session.look().error is None

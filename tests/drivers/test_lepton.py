@@ -1075,17 +1075,17 @@ def test_a_session_outlives_the_cable_and_runs_ffc(plug_lepton: Any, wait_for: A
     stand_in, _ = plug_lepton(rate_hz=50.0)
     session = Session(make_camera("lepton:"), None)
     session.start()
-    wait_for(lambda: session.counts().captured > 5)
+    wait_for(lambda: session.look().counts.captured > 5)
     stand_in.present = False
-    wait_for(lambda: session.lost)
+    wait_for(lambda: session.look().lost)
     stand_in.present = True
-    wait_for(lambda: session.counts().gaps == 1)
+    wait_for(lambda: session.look().counts.gaps == 1)
     session.perform("Flat-field correction")
     wait_for(lambda: (6, 17, b"\1") in stand_in.written)
     session.stop()
 
-    assert session.error is None
-    assert any("was lost" in event.text for event in session.events)
+    assert session.look().error is None
+    assert any("was lost" in event.text for event in session.look().events)
 
 
 def two_leptons(uvc_camera: Any, lepton_scene: Any, units: dict[tuple[int, int], bytes]) -> Any:
@@ -1116,21 +1116,21 @@ def test_a_second_lepton_is_not_affected_when_the_first_is_unplugged(
     first = Session(make_camera("lepton:one"), None)
     second = Session(make_camera("lepton:two"), None)
     with first, second:
-        wait_for(lambda: min(s.counts().captured for s in (first, second)) > 5)
+        wait_for(lambda: min(s.look().counts.captured for s in (first, second)) > 5)
         one.present = False
-        wait_for(lambda: first.lost)
-        alone = second.counts().captured
-        wait_for(lambda: second.counts().captured > alone + 25)
+        wait_for(lambda: first.look().lost)
+        alone = second.look().counts.captured
+        wait_for(lambda: second.look().counts.captured > alone + 25)
         one.present = True
-        wait_for(lambda: first.counts().reopened == 1 and not first.lost)
-        together = second.counts().captured
-        wait_for(lambda: second.counts().captured > together + 5)
-    counts = second.counts()
+        wait_for(lambda: first.look().counts.reopened == 1 and not first.look().lost)
+        together = second.look().counts.captured
+        wait_for(lambda: second.look().counts.captured > together + 5)
+    counts = second.look().counts
 
-    assert (first.info.serial, second.info.serial) == ("one", "two")
-    assert first.counts().gaps == 1
+    assert (first.look().info.serial, second.look().info.serial) == ("one", "two")
+    assert first.look().counts.gaps == 1
     assert (counts.gaps, counts.reopened, counts.refused) == (0, 0, 0)
-    assert second.events == ()
+    assert second.look().events == ()
 
 
 def storm(number: int, rate_hz: int) -> bool:
@@ -1163,8 +1163,8 @@ def test_a_session_lives_through_a_storm_of_corrections(plug_lepton: Any, wait_f
     scene.frozen = lambda number: storm(number, 50)
     scene.ffc_state = lambda number: 2 if storm(number, 50) else 3
     with Session(make_camera("lepton:"), None) as session:
-        wait_for(lambda: session.counts().captured >= 120)
-    counts = session.counts()
+        wait_for(lambda: session.look().counts.captured >= 120)
+    counts = session.look().counts
 
     assert counts.flagged == counts.captured
     assert (counts.gaps, counts.refused, counts.reopened) == (0, 0, 0)
@@ -1183,11 +1183,11 @@ def test_a_dead_column_ends_no_session(
 
     stand_in.picture = picture
     with Session(make_camera("lepton:"), None) as session:
-        wait_for(lambda: session.counts().captured >= 20)
-        frame = session.frames.peek()
-    counts = session.counts()
+        wait_for(lambda: session.look().counts.captured >= 20)
+        frame = session.look().frame
+    counts = session.look().counts
 
-    assert session.info.radiometric
+    assert session.look().info.radiometric
     assert np.allclose(frame.celsius[:, 80], celsius, atol=0.01)
     assert np.median(frame.celsius) == pytest.approx(30, abs=0.1)
     assert (counts.flagged, counts.refused, counts.gaps) == (0, 0, 0)

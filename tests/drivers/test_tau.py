@@ -236,14 +236,14 @@ def test_a_session_outlives_the_pulled_cable_of_a_tau(
     monkeypatch.setattr(drivers.tau, "time", time)
     camera = tau(Grabber(RealClock))
     with Session(camera, None) as session:
-        wait_for(lambda: session.counts().captured >= 3)
+        wait_for(lambda: session.look().counts.captured >= 3)
         tau.device.present = False
-        wait_for(lambda: session.lost)
-        seen = session.counts().captured
+        wait_for(lambda: session.look().lost)
+        seen = session.look().counts.captured
         tau.device.present = True
-        wait_for(lambda: session.counts().captured >= seen + 3)
+        wait_for(lambda: session.look().counts.captured >= seen + 3)
 
-    assert session.counts().gaps == 1
+    assert session.look().counts.gaps == 1
 
 
 def test_a_missing_library_is_named(

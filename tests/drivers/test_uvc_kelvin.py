@@ -362,14 +362,14 @@ def test_windows_opens_by_number(plug_kelvin64: Any, kelvin64: Any) -> None:
 def test_a_session_outlives_the_cable(plug_kelvin64: Any, wait_for: Any) -> None:
     stand_in = plug_kelvin64(rate_hz=50.0)
     with Session(make_camera("tc001:"), None) as session:
-        wait_for(lambda: session.counts().captured > 5)
+        wait_for(lambda: session.look().counts.captured > 5)
         stand_in.present = False
-        wait_for(lambda: session.lost)
+        wait_for(lambda: session.look().lost)
         stand_in.present, stand_in.others = True, [stand_in.twin]
-        wait_for(lambda: session.counts().reopened == 1 and not session.lost)
-        seen = session.counts().captured
-        wait_for(lambda: session.counts().captured > seen + 5)
+        wait_for(lambda: session.look().counts.reopened == 1 and not session.look().lost)
+        seen = session.look().counts.captured
+        wait_for(lambda: session.look().counts.captured > seen + 5)
 
-    assert session.counts().gaps == 1
+    assert session.look().counts.gaps == 1
     assert stand_in.plugged == ["/dev/video7"] * 2, "not the other one, which came meanwhile"
-    assert any("was lost" in event.text for event in session.events)
+    assert any("was lost" in event.text for event in session.look().events)

@@ -19,8 +19,8 @@ from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity, Segmentation
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.recording.recorder import Recorder
+from thermoseg.result import Result
 from thermoseg.rois import RoiSample
-from thermoseg.sinks import Result
 
 RATE_HZ = 30.0
 EPOCH = 1_700_000_000.0

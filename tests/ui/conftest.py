@@ -9,16 +9,17 @@ from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QMessageBox
 
 from thermoseg.cameras import CameraListing
+from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmentation
 from thermoseg.labels import Region
-from thermoseg.latest import Latest
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.recording.status import RecorderStatus
+from thermoseg.result import Result
 from thermoseg.rois import RoiSample
-from thermoseg.session import SessionEvent
-from thermoseg.sinks import Result
+from thermoseg.session_recording import RecordingState
+from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
@@ -33,14 +34,24 @@ class FakeSession:
     """Looks like `thermoseg.session.Session` from the window; frames come from the test."""
 
     def __init__(self, live: bool = True, radiometric: bool = True) -> None:
-        self.frames: Latest[Frame] = Latest()
-        self.results: Latest[Result] = Latest()
+        self.frame: Frame | None = None
+        self.result: Result | None = None
+        self.counts = SessionCounts(
+            captured=90,
+            missed=2,
+            segmented=60,
+            replaced=30,
+            camera_rate_hz=30.0,
+            segmented_rate_hz=20.0,
+            latency_p50_ms=40.0,
+            latency_p95_ms=55.0,
+            seconds=3.0,
+        )
         self.traces = Traces(120)
         self.radiometry = CENTIKELVIN if radiometric else RelativeCounts("a test")
         self.info = CameraInfo("Fake camera", "7", WIDTH, HEIGHT, 30, self.radiometry, live)
         self.model = ModelIdentity("fake-model", "0" * 64, "fake CPU")
-        self.recorder_status: RecorderStatus | None = None
-        self.opened = False
+        self.recorder: RecorderStatus | None = None
         self.ended = False
         self.error: Exception | None = None
         self.lost = ""
@@ -55,7 +66,6 @@ class FakeSession:
 
     def start(self) -> None:
         self.started += 1
-        self.opened = True
 
     def stop(self) -> None:
         self.stopped += 1
@@ -64,38 +74,33 @@ class FakeSession:
     def wait_opened(self, timeout_s: float) -> CameraInfo:
         return self.info
 
-    def events_after(self, last: SessionEvent | None) -> tuple[SessionEvent, ...]:
-        return self.events[self.events.index(last) + 1 if last in self.events else 0 :]
-
     def perform(self, action: str) -> None:
         self.performed.append(action)
 
     def start_recording(self, path: Path) -> None:
         self.recorded_to.append(path)
-        self.recorder_status = RecorderStatus(10, 0, 0.3, 123_456, 10**12, "")
+        self.recorder = RecorderStatus(10, 0, 0.3, 123_456, 10**12, "")
 
     def stop_recording(self) -> None:
-        self.recorder_status = None
+        self.recorder = None
 
-    def counts(self) -> SessionCounts:
-        return SessionCounts(
-            captured=90,
-            missed=2,
-            segmented=60,
-            replaced=30,
-            recorded=0,
-            dropped=0,
-            camera_rate_hz=30.0,
-            segmented_rate_hz=20.0,
-            latency_p50_ms=40.0,
-            latency_p95_ms=55.0,
-            seconds=3.0,
-            timeouts=0,
-            refused=0,
-            flagged=0,
-            gaps=0,
-            gap_seconds=0.0,
-            sink_dropped=0,
+    def look(self) -> SessionView:
+        return SessionView(
+            frame=self.frame,
+            result=self.result,
+            counts=self.counts,
+            recording=RecordingState.OFF if self.recorder is None else RecordingState.RUNNING,
+            recorder=self.recorder,
+            telemetry=self.telemetry,
+            visible_jpeg=self.visible_jpeg,
+            lost=self.lost,
+            lost_seconds=self.lost_seconds,
+            events=self.events,
+            info=self.info,
+            actions=self.actions,
+            model=self.model,
+            ended=self.ended,
+            error=self.error,
         )
 
     def show(self, index: int, celsius: float = 30.0) -> Frame:
@@ -104,7 +109,7 @@ class FakeSession:
         counts = np.full((HEIGHT, WIDTH), round((celsius + 273.15) * 100 / scale), np.uint16)
         counts[0, 0] += 100
         frame = Frame.from_counts(counts, self.radiometry, index, index / 30, 1e9 + index / 30)
-        self.frames.put(frame)
+        self.frame = frame
         return frame
 
     def segment(self, frame: Frame, samples: tuple[RoiSample, ...] = ()) -> Result:
@@ -117,7 +122,7 @@ class FakeSession:
         segmentation = Segmentation(labels, np.ones(labels.shape, np.float32), frame.index)
         result = Result(frame, segmentation, samples, 0.04, find_rois(labels))
         self.traces.append(samples)
-        self.results.put(result)
+        self.result = result
         return result
 
 

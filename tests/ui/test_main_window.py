@@ -12,9 +12,9 @@ from PyQt6.QtGui import QDropEvent
 from PyQt6.QtWidgets import QFileDialog, QLabel, QPushButton, QToolButton
 
 from thermoseg.errors import CameraError
+from thermoseg.events import SessionEvent
 from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.radiometry import RelativeCounts
-from thermoseg.session import SessionEvent
 from ui.session_controller import SessionState
 from ui.theme import DARK, LIGHT
 
@@ -139,8 +139,8 @@ def test_what_happens_to_the_camera_is_told_for_a_while_and_kept(
 ) -> None:
     session.show(0)
     session.events = (
-        SessionEvent(1.0, "Flat-field correction"),
-        SessionEvent(2.5, "Flat-field correction failed: no permission; run install-udev"),
+        SessionEvent(1.0, "Flat-field correction", 1e9),
+        SessionEvent(2.5, "Flat-field correction failed: no permission; run install-udev", 1e9),
     )
     qtbot.waitUntil(lambda: "no permission; run install-udev" in text_of(running))
     running._show_events()
@@ -148,7 +148,7 @@ def test_what_happens_to_the_camera_is_told_for_a_while_and_kept(
         "     1.0 s   Flat-field correction",
         "     2.5 s   Flat-field correction failed: no permission; run install-udev",
     ]
-    session.events += (SessionEvent(4.0, "gap of 3.0 s: the camera was lost"),)
+    session.events += (SessionEvent(4.0, "gap of 3.0 s: the camera was lost", 1e9),)
     qtbot.waitUntil(lambda: "4.0 s   gap of 3.0 s" in running._events.text)
     monkeypatch.setattr("ui.session_controller.NEWS_S", 0.0)
 
@@ -266,7 +266,7 @@ def test_a_frozen_picture_stands_still(qtbot, running, session) -> None:
     qtbot.waitUntil(lambda: running._live._frame is first)
     running._set_frozen(True)
     second = session.show(1)
-    qtbot.waitUntil(lambda: running.controller.frame is second)
+    qtbot.waitUntil(lambda: running.controller.view.frame is second)
 
     assert running._live._frame is first
     assert "Frozen" in text_of(running)

@@ -35,7 +35,7 @@ def test_opening_does_not_hold_up_the_window(qtbot, make_controller, session) ->
     go.set()
     qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
     assert threads[0] is not threading.main_thread()
-    assert controller.info is session.info
+    assert controller.view.info is session.info
 
 
 def test_it_says_what_it_is_doing(qtbot, make_controller, session) -> None:
@@ -53,15 +53,18 @@ def test_it_says_what_it_is_doing(qtbot, make_controller, session) -> None:
     assert said == ["Opening fake:", "Loading the model m", "Opening fake:"]
 
 
-def test_a_look_finds_the_newest_and_takes_nothing(qtbot, running, session) -> None:
+def test_its_view_is_of_the_session_that_runs_and_empty_without_one(
+    qtbot, running, session
+) -> None:
     for index in range(3):
         newest = session.show(index)
     result = session.segment(newest)
-    qtbot.waitUntil(lambda: running.result is result)
+    qtbot.waitUntil(lambda: running.view.result is result)
 
-    assert running.frame is newest
-    assert session.frames.take_newer(0) is newest
-    assert running.counts.captured == 90
+    assert running.view.frame is newest
+    assert running.view.counts.captured == 90
+    running.stop()
+    assert (running.view.frame, running.view.counts.captured) == (None, 0)
 
 
 def test_looks_are_timed(qtbot, running) -> None:
@@ -127,7 +130,7 @@ def test_the_end_of_a_file_is_no_failure(qtbot, running, session) -> None:
     session.ended = True
     qtbot.waitUntil(lambda: running.state is SessionState.ENDED)
 
-    assert running.frame is last
+    assert running.view.frame is last
     assert told == []
 
 
@@ -159,7 +162,8 @@ def test_recording_starts_and_ends(qtbot, tmp_path, running, session) -> None:
 
     assert session.recorded_to == [path]
     assert running.recording_path == path
-    assert running.recorder_status.bytes_on_disk == 123_456
+    qtbot.waitUntil(lambda: running.view.recorder is not None)
+    assert running.view.recorder.bytes_on_disk == 123_456
     with qtbot.waitSignal(running.recording_ended):
         running.stop_recording()
     assert running.recording_path is None
@@ -169,7 +173,7 @@ def test_a_recording_that_fails_by_itself_is_told(qtbot, tmp_path, running, sess
     with qtbot.waitSignal(running.recording_started):
         running.start_recording(tmp_path / "a.h5")
     with qtbot.waitSignal(running.failed) as told:
-        session.recorder_status = RecorderStatus(9, 1, 0.3, 9, 0, "the disk is full")
+        session.recorder = RecorderStatus(9, 1, 0.3, 9, 0, "the disk is full")
 
     assert isinstance(told.args[0], RecordingError)
     assert str(told.args[0]) == "the disk is full"
@@ -242,18 +246,11 @@ def test_nobody_looks_for_cameras_while_one_is_open(
     qtbot.waitUntil(lambda: watch.looks > 0)
 
 
-def test_it_says_for_how_long_the_camera_has_been_lost(running, session) -> None:
-    assert running.loss == ""
-    session.lost, session.lost_seconds = "the cable is out", 3.2
-
-    assert running.loss == "Camera lost, reopening… 3 s"
-
-
-def test_actions_of_the_camera_are_passed_on(running, session) -> None:
+def test_actions_of_the_camera_are_passed_on(qtbot, running, session) -> None:
     session.actions = ("Flat-field correction",)
     running.perform("Flat-field correction")
 
-    assert running.actions == ("Flat-field correction",)
+    qtbot.waitUntil(lambda: running.view.actions == ("Flat-field correction",))
     assert session.performed == ["Flat-field correction"]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
+from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.radiometry import Radiometry, radiometry_from_dict
@@ -64,15 +65,6 @@ class RecordingCounts:
     dropped: int
     missed: int
     """Frames that the camera numbered but never delivered."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionEvent:
-    """Something noted during a recording."""
-
-    time_s: float
-    wall_time: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,9 +335,9 @@ class Recording:
             return read_event_lines(SessionNames(self.path).events)
         return tuple(
             SessionEvent(
-                float(row["time_s"]),
-                float(row["wall_time"]),
-                row["text"].decode("utf-8", "replace"),
+                time_s=float(row["time_s"]),
+                text=row["text"].decode("utf-8", "replace"),
+                wall_time=float(row["wall_time"]),
             )
             for row in rows
         )
@@ -633,7 +625,9 @@ def read_event_lines(path: Path) -> tuple[SessionEvent, ...]:
         try:
             fields = json.loads(line)
             event = SessionEvent(
-                float(fields["time_s"]), float(fields["wall_time"]), str(fields["text"])
+                time_s=float(fields["time_s"]),
+                text=str(fields["text"]),
+                wall_time=float(fields["wall_time"]),
             )
         except (ValueError, KeyError, TypeError, RecursionError):
             continue

@@ -28,8 +28,8 @@ from thermoseg.recording.status import NOTHING_YET, RecorderStatus, RecordingSum
 from thermoseg.recording.writer_process import WriterProcess
 
 if TYPE_CHECKING:
+    from thermoseg.result import Result
     from thermoseg.rois import RoiSample
-    from thermoseg.sinks import Result
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,135 @@
+"""What sessions are made of in tests: a camera that follows a script, a network, a sink."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from thermoseg.cameras import CameraListing, CameraOptions
+from thermoseg.errors import CameraLostError, CameraTimeoutError, StreamEndedError
+from thermoseg.frames import CameraInfo, Frame
+from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labels import Region
+from thermoseg.radiometry import LinearRadiometry
+from thermoseg.result import Result
+
+HEIGHT, WIDTH = 24, 32
+RADIOMETRY = LinearRadiometry(0.01)
+COUNTS_34_C = 30715
+"""34.00 °C at 0.01 K per count."""
+
+
+class ScriptedCamera:
+    """Plays lists of steps, one list per opening: a number is a frame's index, an exception is
+    raised, an event is waited for.  The last list ends as a camera that goes silent."""
+
+    Options = CameraOptions
+
+    def __init__(
+        self,
+        *openings: Iterable[int | Exception | threading.Event],
+        live: bool = True,
+        rate_hz: float = 100.0,
+        sizes: Iterable[tuple[int, int]] = (),
+        scales_k: Iterable[float] = (),
+        serial: str = "7",
+    ) -> None:
+        self.openings = [iter(steps) for steps in openings]
+        self.sizes, self.scales_k = iter(sizes), iter(scales_k)
+        self.live, self.rate_hz, self.serial = live, rate_hz, serial
+        self.opened = self.closed = 0
+        self.threads: set[str] = set()
+        self.steps: Iterator[int | Exception | threading.Event] = iter(())
+        self.opened_s = 0.0
+
+    def open(self) -> CameraInfo:
+        self.threads.add(threading.current_thread().name)
+        self.opened += 1
+        self.opened_s = time.monotonic()
+        if not self.openings:
+            raise CameraLostError("the fake camera is unplugged; plug it in")
+        self.steps = self.openings.pop(0)
+        height, width = next(self.sizes, (HEIGHT, WIDTH))
+        scale = LinearRadiometry(next(self.scales_k, 0.01))
+        return CameraInfo("fake", self.serial, width, height, self.rate_hz, scale, self.live)
+
+    def read(self, timeout_s: float) -> Frame:
+        self.threads.add(threading.current_thread().name)
+        step = next(self.steps, None)
+        if isinstance(step, threading.Event):
+            if not step.wait(timeout_s):
+                self.steps = chain_first(step, self.steps)
+                raise CameraTimeoutError("nothing yet; read again")
+            step = next(self.steps, None)
+        if step is None:
+            threading.Event().wait(timeout_s)
+            raise CameraTimeoutError("no frame came in time; read again")
+        if isinstance(step, Exception):
+            raise step
+        threading.Event().wait(1 / self.rate_hz)
+        return make_frame(step, time.monotonic() - self.opened_s)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    @classmethod
+    def discover(cls) -> list[CameraListing]:
+        return []
+
+
+def chain_first(
+    first: threading.Event, rest: Iterator[int | Exception | threading.Event]
+) -> Iterator[int | Exception | threading.Event]:
+    yield first
+    yield from rest
+
+
+def make_frame(index: int, time_s: float, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> Frame:
+    noise = (index + np.arange(shape[0] * shape[1], dtype=np.uint16).reshape(shape)) % 7
+    counts = (COUNTS_34_C - 3 + noise).astype(np.uint16)
+    return Frame.from_counts(counts, RADIOMETRY, index, time_s, time.time())
+
+
+class FaceSegmenter:
+    """Sees the same face in every frame."""
+
+    model_sha256 = "0" * 64
+    backend = "test"
+
+    def __init__(
+        self, seconds: float = 0.0, error: Exception | None = None, name: str = "drawn"
+    ) -> None:
+        self.seconds, self.error, self.model_name = seconds, error, name
+        self.seen: list[int] = []
+        self.labels = np.full((HEIGHT, WIDTH), Region.CHIN, np.uint8)
+        self.labels[2:6, 4:28] = Region.EYES
+        self.labels[8:14, 10:22] = Region.NOSE
+        self.labels[18:22, 8:24] = Region.MOUTH
+
+    def segment(self, frame: Frame) -> Segmentation:
+        threading.Event().wait(self.seconds)
+        if self.error is not None:
+            raise self.error
+        self.seen.append(frame.index)
+        return Segmentation(self.labels, np.ones(self.labels.shape, np.float32), frame.index)
+
+
+class ListSink:
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.results: list[Result] = []
+
+    @property
+    def indices(self) -> list[int]:
+        return [frame.index for frame in self.frames]
+
+    def offer(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    def offer_result(self, result: Result) -> None:
+        self.results.append(result)
+
+
+def ended() -> StreamEndedError:
+    return StreamEndedError("the fake recording is over")

@@ -1,0 +1,22 @@
+"""What comes of segmenting one frame."""
+
+from dataclasses import dataclass
+
+from thermoseg.face_geometry import FaceRois
+from thermoseg.frames import Frame
+from thermoseg.inference.segmenter import Segmentation
+from thermoseg.rois import RoiSample
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The labels and temperatures of one frame.  Shared between threads, hence read-only."""
+
+    frame: Frame
+    segmentation: Segmentation
+    samples: tuple[RoiSample, ...]
+    """One for each region."""
+    latency_s: float
+    """From the frame's arrival to this result."""
+    rois: FaceRois | None = None
+    """The masks that were measured, for drawing; held ones included.  None without a face."""

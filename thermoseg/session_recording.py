@@ -1,0 +1,274 @@
+"""The recordings of one session, one after the other: armed, started, fed, finished.
+
+A recorder is started and stopped without any lock that the capture thread or a window takes, since
+both wait for another process and for the disk.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from thermoseg.camera_feed import Arrival
+from thermoseg.errors import RecordingError
+from thermoseg.events import SessionEvent
+from thermoseg.frames import CameraInfo
+from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.recording.recorder import Recorder
+from thermoseg.recording.status import RecorderStatus, RecordingSummary
+from thermoseg.result import Result
+from thermoseg.telemetry import Telemetry, describe_telemetry
+
+log = logging.getLogger(__name__)
+
+TELEMETRY_RECORDED_S: Final = 60.0
+"""How often what a camera tells of itself is written down, besides the beginning."""
+
+
+class RecordingState(Enum):
+    """Where a session's recording is."""
+
+    OFF = "off"
+    ARMED = "armed"
+    """It will start when the camera is open, before its first frame."""
+    STARTING = "starting"
+    """Its file is being made; frames are taken as soon as somebody is there to write them."""
+    RUNNING = "running"
+    FINISHING = "finishing"
+    """What was taken is being written; further frames are not taken."""
+
+
+class SessionRecording:
+    """At most one recording at a time; methods may be called from any thread."""
+
+    def __init__(self, address: str, model: Callable[[], ModelIdentity | None]) -> None:
+        """Record nothing yet.
+
+        Parameters
+        ----------
+        address
+            Of the camera, as the user gave it.
+        model
+            Which network segments when a recording starts; both are written into it.
+        """
+        self._address = address
+        self._model = model
+        self._changed = threading.Condition()
+        self._state = RecordingState.OFF
+        self._info: CameraInfo | None = None
+        self._armed_path: Path | None = None
+        self._closed = False
+        self._taking: Recorder | None = None
+        """Gets what comes; None while none does."""
+        self._newest: Recorder | None = None
+        """The last one that took frames, for its status; kept when it is finished."""
+        self._early: list[SessionEvent] = []
+        """Noted while the recording was starting."""
+        self._told_to: Recorder | None = None
+        self._told_s = 0.0
+
+    @property
+    def state(self) -> RecordingState:
+        """Where the recording is."""
+        return self._state
+
+    @property
+    def status(self) -> RecorderStatus | None:
+        """How the recording goes, or the last one went; None before the first."""
+        recorder = self._newest
+        return None if recorder is None else recorder.status()
+
+    def start(self, path: Path) -> None:
+        """Record into the new file `path` from now on, or once the camera is open.
+
+        Returns when the file is on its disk; frames are taken while that is waited for.
+
+        Raises
+        ------
+        RecordingError
+            If there is a recording already, no more frames come, or the file cannot be made.
+        """
+        with self._changed:
+            self._check_free()
+            if self._info is None:
+                self._armed_path, self._state = path, RecordingState.ARMED
+                return
+            info, self._state = self._info, RecordingState.STARTING
+        recorder = self._begin(path, info)
+        if recorder is None:
+            raise RecordingError(
+                f"the session ended before {path.name} held a frame; start a new one to record"
+            )
+        try:
+            recorder.wait_on_disk()
+        except RecordingError:
+            self._undo(recorder)
+            raise
+        self._set_state(RecordingState.RUNNING)
+
+    def open(self, info: CameraInfo) -> None:
+        """Note that frames of this camera will come, and start the recording that is armed.
+
+        Its file is not waited for, as that is the camera's thread: `status` says if it fails.
+
+        Raises
+        ------
+        RecordingError
+            If its file cannot be made.
+        """
+        with self._changed:
+            self._info, path, self._armed_path = info, self._armed_path, None
+            if path is None:
+                return
+            self._state = RecordingState.STARTING
+        if self._begin(path, info) is None:
+            log.info("the session was stopped before %s held a frame", path)
+        else:
+            self._set_state(RecordingState.RUNNING)
+
+    def close(self) -> None:
+        """Start nothing more, since no more frames will come; what runs may be finished."""
+        with self._changed:
+            self._closed = True
+            if self._state is RecordingState.ARMED:
+                self._armed_path, self._state = None, RecordingState.OFF
+
+    def stop(self) -> RecordingSummary:
+        """Finish the recording; if it is still starting or being finished, wait for that as well.
+
+        Raises
+        ------
+        RecordingError
+            If nothing is being recorded; one that was armed only will not start any more.
+        """
+        with self._changed:
+            if self._state is RecordingState.ARMED:
+                self._armed_path, self._state = None, RecordingState.OFF
+                raise RecordingError(
+                    "the recording had not begun and will not; start one once the camera is open"
+                )
+            self._changed.wait_for(lambda: self._state is not RecordingState.STARTING)
+            recorder = self._halt()
+        if recorder is None:
+            raise RecordingError("nothing is being recorded; start a recording first")
+        return self._finish(recorder)
+
+    def finish(self) -> None:
+        """Finish the recording that runs, if one does."""
+        recorder = self._halt()
+        if recorder is not None:
+            self._finish(recorder)
+
+    def wait_started(self, timeout_s: float) -> None:
+        """Wait until no recording is being started, at most `timeout_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state is not RecordingState.STARTING, timeout_s)
+
+    def offer(self, arrival: Arrival) -> None:
+        """Record a frame, if a recording runs."""
+        recorder = self._taking
+        if recorder is not None:
+            recorder.offer(arrival.frame, arrival.refused_before)
+
+    def offer_result(self, result: Result) -> None:
+        """Record a result, if a recording runs."""
+        recorder = self._taking
+        if recorder is not None:
+            recorder.offer_result(result)
+
+    def note(self, event: SessionEvent) -> None:
+        """Record an event, if a recording runs or starts; what the disk cannot take is logged."""
+        with self._changed:
+            recorder = self._taking
+            if recorder is None and self._state is RecordingState.STARTING:
+                self._early.append(event)
+        if recorder is not None:
+            _write(recorder, event)
+
+    def note_telemetry(self, telemetry: Telemetry, time_s: float) -> None:
+        """Record what the camera tells of itself, at the beginning and once a minute.
+
+        Called by the capture thread alone.
+
+        Parameters
+        ----------
+        time_s
+            On the clock of the frames.
+        """
+        recorder, now_s = self._taking, time.monotonic()
+        if recorder is None or not telemetry:
+            return
+        if recorder is not self._told_to or now_s - self._told_s >= TELEMETRY_RECORDED_S:
+            self._told_to, self._told_s = recorder, now_s
+            text = ", ".join(describe_telemetry(telemetry))
+            _write(recorder, SessionEvent(time_s, text, time.time()))
+
+    def _check_free(self) -> None:
+        if self._closed:
+            raise RecordingError("the session has ended; start a new one to record")
+        if self._state is RecordingState.FINISHING:
+            raise RecordingError(
+                "the recording before is still being written; wait until it is finished"
+            )
+        if self._state is not RecordingState.OFF:
+            raise RecordingError("a recording is running; stop it before you start another")
+
+    def _begin(self, path: Path, info: CameraInfo) -> Recorder | None:
+        """Start a recorder and let it take what comes; undone, and None, if no frame will come."""
+        try:
+            recorder = Recorder(path, info, self._address, self._model())
+            recorder.start()
+        except BaseException:
+            self._set_state(RecordingState.OFF)
+            raise
+        with self._changed:
+            if not self._closed:
+                for event in self._early:
+                    _write(recorder, event)
+                self._early.clear()
+                self._taking = self._newest = recorder
+                return recorder
+        self._undo(recorder)
+        return None
+
+    def _undo(self, recorder: Recorder) -> None:
+        """Stop a recorder that was just started."""
+        self._taking = None
+        try:
+            recorder.stop()
+        finally:
+            self._set_state(RecordingState.OFF)
+
+    def _halt(self) -> Recorder | None:
+        """Let the recorder that runs take nothing more, and return it; None if none runs."""
+        with self._changed:
+            if self._state not in (RecordingState.RUNNING, RecordingState.FINISHING):
+                return None
+            self._taking, self._state = None, RecordingState.FINISHING
+            return self._newest
+
+    def _finish(self, recorder: Recorder) -> RecordingSummary:
+        try:
+            return recorder.stop()
+        finally:
+            with self._changed:
+                # Whoever waited beside us may find the next recording here already.
+                if self._newest is recorder and self._state is RecordingState.FINISHING:
+                    self._set_state(RecordingState.OFF)
+
+    def _set_state(self, state: RecordingState) -> None:
+        with self._changed:
+            self._state = state
+            if state is RecordingState.OFF:
+                self._early.clear()
+            self._changed.notify_all()
+
+
+def _write(recorder: Recorder, event: SessionEvent) -> None:
+    try:
+        recorder.note_event(event.text, event.time_s)
+    except RecordingError as error:
+        log.warning("%s", error)

@@ -1,0 +1,46 @@
+"""What a session looks like at one moment, for whoever looks: a window, a command, a benchmark."""
+
+from dataclasses import dataclass, field
+
+from thermoseg.events import SessionEvent
+from thermoseg.frames import CameraInfo, Frame
+from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.recording.status import RecorderStatus
+from thermoseg.result import Result
+from thermoseg.session_recording import RecordingState
+from thermoseg.tally import SessionCounts
+from thermoseg.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionView:
+    """One look at a session; the defaults are what there is to see where none runs."""
+
+    frame: Frame | None = None
+    """The newest one."""
+    result: Result | None = None
+    """The newest one of the model at work; its frame is never newer than `frame`."""
+    counts: SessionCounts = field(default_factory=SessionCounts)
+    recording: RecordingState = RecordingState.OFF
+    recorder: RecorderStatus | None = None
+    """How the recording goes, or the last one went; its `failed` says if it ended by itself."""
+    telemetry: Telemetry = field(default_factory=dict)
+    """What the camera told of itself at most a second ago; empty if it tells nothing."""
+    visible_jpeg: bytes | None = None
+    """The visible picture that came beside the thermal ones, if the camera takes any."""
+    lost: str = ""
+    """Why the camera is gone, or why it did not open again; empty once pictures come."""
+    lost_seconds: float = 0.0
+    """For how long the camera has been gone, since its last frame; 0 if it is there."""
+    events: tuple[SessionEvent, ...] = ()
+    """Losses, gaps, actions, marks of the user: the last ones, oldest first."""
+    info: CameraInfo | None = None
+    """What the camera says of itself, once it is open."""
+    actions: tuple[str, ...] = ()
+    """What an open camera can be asked for, such as a flat-field correction."""
+    model: ModelIdentity | None = None
+    """Which network segments, None if none does."""
+    ended: bool = False
+    """Whether no thread works any more: the source ended, or an error, or `stop`."""
+    error: Exception | None = None
+    """What ended the session, if not `stop` or the end of the source."""
