@@ -15,7 +15,8 @@ import pytest
 from thermoseg.errors import FormatError
 from thermoseg.radiometry import RelativeCounts
 from thermoseg.recording.layout import PICTURES, TABLES
-from thermoseg.recording.reader import Recording, is_session
+from thermoseg.recording.opening import is_session
+from thermoseg.recording.reader import Recording
 
 PAGE = Path(__file__).parents[2] / "docs" / "session-file.md"
 

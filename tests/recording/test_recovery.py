@@ -13,7 +13,8 @@ import pytest
 from thermoseg.errors import FormatError, RecordingError
 from thermoseg.recording.crashed import lookup3, view_as_closed
 from thermoseg.recording.reader import Recording
-from thermoseg.recording.recovery import find_unfinished, recover
+from thermoseg.recording.recovery import recover
+from thermoseg.recording.unfinished import find_unfinished
 
 FRAMES = 40
 
@@ -41,7 +42,7 @@ def crashed(made, make_recorder, wait_for):
 def flip(path, dataset, row):
     """Flip one bit in the middle of a chunk of a finished or unfinished session."""
     with Recording(path) as recording:
-        stored = recording._file[dataset]
+        stored = recording._session.file[dataset]
         chunk = (row,) + (0,) * (stored.ndim - 1)
         info = stored.id.get_chunk_info_by_coord(chunk)
     data = bytearray(path.read_bytes())
@@ -53,7 +54,7 @@ def test_a_crashed_session_is_recovered_whole(made, crashed):
     path = crashed()
     info, before = made.made_info(), path.read_bytes()
     assert find_unfinished(path.parent) == [path]
-    target = recover(path)
+    target = recover(path).path
     assert target.name == "session.recovered.h5"
     with Recording(target) as recording:
         assert recording.complete
@@ -78,9 +79,9 @@ def test_a_crashed_session_is_recovered_whole(made, crashed):
 
 def test_recovering_twice_gives_the_same_file(crashed):
     path = crashed()
-    target = recover(path)
+    target = recover(path).path
     made_first = target.stat().st_mtime_ns
-    assert recover(path) == target
+    assert recover(path).path == target
     assert target.stat().st_mtime_ns == made_first
 
 
@@ -88,7 +89,7 @@ def test_a_recovery_that_was_cut_short_is_made_anew(crashed):
     path = crashed()
     half = path.with_name("session.recovered.h5.partial")
     half.write_bytes(b"half a copy")
-    with Recording(recover(path)) as recording:
+    with Recording(recover(path).path) as recording:
         assert len(recording) == FRAMES
     assert not half.exists()
 
@@ -103,7 +104,7 @@ def test_the_recovery_of_another_session_is_not_taken_for_this_one(crashed, reco
 def test_recovery_may_go_to_another_folder(crashed, tmp_path):
     folder = tmp_path / "rescued"
     folder.mkdir()
-    assert recover(crashed(), folder).parent == folder
+    assert recover(crashed(), folder).path.parent == folder
 
 
 def test_a_folder_that_cannot_be_written_is_named(crashed, tmp_path):
@@ -125,7 +126,7 @@ def test_damaged_frames_are_left_out_and_become_a_gap(made, recorded):
     path = recorded(20)
     for row in (4, 5, 19):
         flip(path, "frames/counts", row)
-    with Recording(recover(path)) as recording:
+    with Recording(recover(path).path) as recording:
         kept = [index for index in range(20) if index not in (4, 5, 19)]
         assert recording.indices.tolist() == kept
         for position, index in enumerate(kept):
@@ -141,7 +142,7 @@ def test_rows_of_a_damaged_table_are_lost_and_the_others_kept(recorded):
     flip(path, "frames/time_s", 256)
     with pytest.raises(FormatError, match="recover the session"):
         Recording(path)
-    with Recording(recover(path)) as recording:
+    with Recording(recover(path).path) as recording:
         assert recording.indices.tolist() == list(range(256))
         (gap,) = recording.gaps
         assert (gap.frames, gap.cause) == (300 - 256, "damaged")
@@ -152,7 +153,7 @@ def test_damaged_samples_labels_and_reasons_cost_only_themselves(recorded):
     flip(path, "samples/nostrils", 0)
     flip(path, "labels/labels", 3)
     flip(path, "reasons", 0)
-    with Recording(recover(path)) as recording:
+    with Recording(recover(path).path) as recording:
         assert len(recording) == 10
         assert len(recording.samples("nostrils")) == 0
         assert set(recording.samples("mouth")["reason"]) == {"reason not recorded"}
@@ -208,7 +209,7 @@ def test_recovery_survives_a_kill_in_the_middle(crashed, tmp_path, wait_for):
         wait_for(lambda: half.exists() and half.stat().st_size > 1000, 30)
         recovering.kill()
     assert half.exists()
-    with Recording(recover(path)) as recording:
+    with Recording(recover(path).path) as recording:
         assert len(recording) == FRAMES
 
 
