@@ -2,7 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.recording.layout import COUNTS, GAP, GAP_CAUSES
 
 RECOVERY: Final = "recovery"
 """Attribute of a recovered file: its `Account` as JSON."""
@@ -30,7 +35,8 @@ class Account:
         """Note that `number` rows of a table are lost, and why."""
         if number:
             rows = "row" if number == 1 else "rows"
-            self.losses.append(f"{number} {rows} of {name} {what}")
+            were = "was" if number == 1 else "were"
+            self.losses.append(f"{number} {rows} of {name} {were} {what}")
 
     def to_json(self) -> str:
         """Return one line."""
@@ -48,3 +54,35 @@ class Account:
         fields = json.loads(text)
         tables = {name: TableAccount(**counts) for name, counts in fields["tables"].items()}
         return cls(tables, list(map(str, fields["losses"])), list(map(str, fields["notes"])))
+
+
+def gaps_of_damage(
+    indices: NDArray[np.int64], times_s: NDArray[np.float64], readable: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Describe each run of unreadable rows as a gap between its readable neighbours."""
+    edges = np.flatnonzero(np.diff(np.r_[True, readable, True].astype(np.int8)))
+    gaps = []
+    for first, after in edges.reshape(-1, 2):
+        begins, ends = first == 0, after == len(readable)
+        before = -1 if begins else int(indices[first - 1])
+        near = 0.0 if begins and ends else float(times_s[first - 1 if ends else after])
+        gaps.append(
+            (
+                before,
+                -1 if ends else int(indices[after]),
+                near,
+                after - first,
+                GAP_CAUSES.index("damaged"),
+            )
+        )
+    return np.array(gaps, GAP)
+
+
+def count_frames(kept: int, gaps: NDArray[Any]) -> dict[str, int]:
+    """Return the closing counts of a session of `kept` frames and the rows of its table of gaps."""
+    lost = {
+        cause: sum(gaps["frames"][gaps["cause"] == code].tolist())
+        for code, cause in enumerate(GAP_CAUSES)
+    }
+    dropped = lost["recorder"] + lost["damaged"]
+    return dict(zip(COUNTS, (kept + dropped, kept, dropped, lost["camera"]), strict=True))

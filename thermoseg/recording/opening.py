@@ -234,7 +234,7 @@ def open_leniently(path: Path) -> OpenSession:
     being_recorded = is_being_recorded(path)
     file = _open_hdf5(path, being_recorded=being_recorded)
     try:
-        with naming(path):
+        with naming(path, "copy it again from its source"):
             attributes = Attributes(file, path)
             if "format" not in file.attrs or attributes.text("format") != FORMAT:
                 raise FormatError(f"{path} is no ThermoSeg session; choose another file")
@@ -322,11 +322,11 @@ def _close_views() -> None:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn what h5py raises for a damaged file into a sentence that names it."""
+def naming(
+    path: Path, remedy: str = "recover the session to save what can be read"
+) -> Iterator[None]:
+    """Turn what h5py raises for a damaged file into a sentence that names it, and a `remedy`."""
     try:
         yield
     except HDF5_ERRORS as error:
-        raise FormatError(
-            f"{path} is damaged ({error}); recover the session to save what can be read"
-        ) from error
+        raise FormatError(f"{path} is damaged ({error}); {remedy}") from error

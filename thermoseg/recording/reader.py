@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from thermoseg.errors import FormatError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
-from thermoseg.labels import NUM_CLASSES
 from thermoseg.radiometry import Radiometry, radiometry_from_dict
 from thermoseg.recording.layout import (
     CLOCKS,
@@ -31,6 +30,7 @@ from thermoseg.recording.layout import (
 from thermoseg.recording.opening import naming, open_session
 from thermoseg.recording.soundness import (
     MAX_RATE_HZ,
+    are_regions,
     possible_frames,
     possible_rows,
     possible_wall_times,
@@ -270,16 +270,12 @@ class Recording:
         if found is None:
             return None
         labels: NDArray[np.uint8] = self._picture("labels/labels", found, f"labels {found}")
-        if not self.are_regions(labels):
+        if not are_regions(labels, newer=self._session.newer):
             raise FormatError(
                 f"{self.path}: labels {found} hold {labels.max()}, which is no region; the others "
                 "can be read, segment the session again"
             )
         return labels
-
-    def are_regions(self, labels: NDArray[np.uint8]) -> bool:
-        """Tell whether every label is one; a newer program may have more of them."""
-        return self._session.newer or int(labels.max(initial=0)) < NUM_CLASSES
 
     def samples(self, region: str) -> NDArray[Any]:
         """Read the trace of one region.
@@ -565,7 +561,6 @@ class Recording:
 
     def _look_at_tables(self) -> None:
         """Name what is wrong with every table that stands beside the frames."""
-        height, width = self._session.file["frames/counts"].shape[1:]
         types = tables_of(self._regions)
         frames = {"frames/index", "frames/time_s", "frames/wall_time", "frames/flags"}
         for name, dtype in types.items():
@@ -573,9 +568,8 @@ class Recording:
                 continue
             stored = self._stored(name, dtype)
             self._say_damage({name: stored})
-            possible = possible_rows(
-                name, stored.values, stored.sound, height * width, newer=self._session.newer
-            )
+            newer = self._session.newer
+            possible = possible_rows(name, stored.values, stored.sound, newer=newer)
             if (stored.sound & ~possible).any():
                 fault = "hold values that cannot be"
                 wrong = stored.sound & ~possible
@@ -598,7 +592,7 @@ class Recording:
                     "off; they are left out"
                 )
             # A crash leaves such rows as a rule; a recording that was finished has none.
-            if stored.unwritten and self._complete and name not in CLOCKS:
+            if stored.unwritten and self._complete:
                 self._problems.append(
                     f"{name}: {stored.unwritten} rows were never written; they are left out"
                 )
@@ -614,7 +608,7 @@ class Recording:
         places = np.linspace(0, len(rows) - 1, min(len(rows), _LABELS_LOOKED_AT)).astype(int)
         for row in (rows[place] for place in dict.fromkeys(places.tolist())):
             labels = self._session.picture("labels/labels", row)
-            if labels is not None and not self.are_regions(labels):
+            if labels is not None and not are_regions(labels, newer=self._session.newer):
                 self._problems.append(
                     f"labels/labels: picture {row} holds {labels.max()}, which is no region; such "
                     "pictures are not read"

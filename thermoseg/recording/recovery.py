@@ -139,7 +139,7 @@ def _report(target: Path, path: Path, account: Account) -> RecoveryReport:
     return RecoveryReport(
         target,
         account.tables,
-        tuple(f"{path}: {clause}; it is not in {target.name}" for clause in account.losses),
+        tuple(f"{path}: {clause}; not recovered" for clause in account.losses),
         tuple(f"{path}: {clause}" for clause in account.notes),
     )
 

@@ -23,15 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError, RecordingError, ThermoSegError
-from thermoseg.recording.account import RECOVERY, Account, TableAccount
+from thermoseg.recording.account import (
+    RECOVERY,
+    Account,
+    TableAccount,
+    count_frames,
+    gaps_of_damage,
+)
 from thermoseg.recording.layout import (
     CLOCKS,
     COUNTS,
     EVENT,
-    GAP,
-    GAP_CAUSES,
     HEADER,
     LIBVER,
+    MAX_SIDE_PX,
     PICTURES,
     REASON_BYTES,
     TABLE_ROWS,
@@ -48,6 +53,7 @@ from thermoseg.recording.opening import OpenSession, open_leniently
 from thermoseg.recording.reader import UNKNOWN_REASON, read_event_lines
 from thermoseg.recording.soundness import (
     MAX_RATE_HZ,
+    are_regions,
     possible_frames,
     possible_rows,
     possible_wall_times,
@@ -75,19 +81,27 @@ class Salvage:
         self._regions = self._attributes.regions()
         self._types = tables_of(self._regions)
         self._account = Account()
-        self._height = self._attributes.integer("height")
-        self._width = self._attributes.integer("width")
+        self._height, self._width = (self._attributes.integer(n) for n in ("height", "width"))
+        if not (0 < self._height <= MAX_SIDE_PX and 0 < self._width <= MAX_SIDE_PX):
+            raise FormatError(
+                f"{source.path}: pictures of {self._width} × {self._height} pixels cannot be; "
+                "copy the file again from its source"
+            )
         self._last_s = 0.0
+        self._held: list[h5py.Dataset] = []
+        """Every dataset of the copy: HDF5 writes out what is left of a dataset when nobody holds it
+        any more, and a failure then is only printed."""
 
     def make(self) -> Account:
         """Fill the empty file, and tell what could be saved."""
         if self._source.missing_bytes:
             self._account.losses.append(
-                f"{self._source.missing_bytes} bytes were missing at the end of the file"
+                f"the file is cut off by {self._source.missing_bytes} bytes at its end"
             )
         self._copy_header()
         create_datasets(self._copy, self._height, self._width, self._regions)
         self._widen_tables()
+        self._held = [self._copy[name] for name in (*PICTURES, *self._types)]
         for name, fault in self._source.faults.items():
             self._account.losses.append(f"all of {name} could not be read ({_clause(fault)})")
         kept, damaged = self._copy_frames()
@@ -100,14 +114,15 @@ class Salvage:
         gaps = np.concatenate([self._sound_rows("gaps"), damaged])
         append(self._copy["gaps"], gaps[np.argsort(gaps["time_s"], kind="stable")])
         known = {*HEADER, *COUNTS, "complete", "ended", RECOVERY}
-        copy_strangers(
-            self._source, self._copy, known, {*PICTURES, *self._types}, self._account.losses
-        )
+        datasets, losses = {*PICTURES, *self._types}, self._account.losses
+        self._held += copy_strangers(self._source, self._copy, known, datasets, losses)
         self._copy_events()
         text = self._account.to_json()
         if len(text.encode()) <= _ATTRIBUTE_BYTES:
             self._copy.attrs[RECOVERY] = text
-        set_closing_attributes(self._copy, RECOVERED, _count(kept, gaps))
+        set_closing_attributes(self._copy, RECOVERED, count_frames(kept, gaps))
+        # A failure shows here; closing a file that it could not write, HDF5 crashes.
+        self._copy.flush()
         return self._account
 
     def _copy_header(self) -> None:
@@ -179,11 +194,17 @@ class Salvage:
         for name, stored in beside.items():
             self._copy_beside(name, stored, copied)
         self._keep("frames/counts", rows, copied)
-        self._account.lose("frames", int((~sound[:rows]).sum()), "had lost their number or time")
+        self._account.lose(
+            "frames", int((~sound[:rows]).sum()), "damaged in their numbers or times"
+        )
         impossible = int((sound & ~possible)[:rows].sum())
-        self._account.lose("frames", impossible, "had times or numbers that do not rise")
+        self._account.lose("frames", impossible, "out of order in number or time")
         unread = int((possible[:rows] & ~copied).sum())
-        self._account.lose("frames/counts", unread, "were damaged")
+        self._account.lose("frames/counts", unread, "damaged")
+        if self._source.finished and held > rows:
+            self._account.losses.append(
+                f"{held - rows} pictures of frames/counts have neither number nor time"
+            )
         if copied.any():
             self._last_s = float(time_s[copied][-1])
         return int(copied.sum()), gaps_of_damage(number, time_s, copied)
@@ -201,7 +222,7 @@ class Salvage:
         # A table that was never begun is empty, and nothing of it is lost.
         lost = int((copied & ~sound).sum()) if len(stored.values) else 0
         self._account.tables[name] = TableAccount(int((copied & sound).sum()), lost)
-        self._account.lose(name, lost, "were damaged and are not known")
+        self._account.lose(name, lost, "damaged, and blank")
 
     def _copy_labels(self) -> None:
         names = ("labels/frame_index", "labels/time_s")
@@ -224,14 +245,21 @@ class Salvage:
         append(self._copy[names[0]], frame_index[:rows][copied])
         append(self._copy[names[1]], time_s[:rows][copied])
         self._keep("labels/labels", rows, copied)
-        self._account.lose("labels/labels", int((~copied).sum()), "were damaged")
+        if self._source.finished and held > rows:
+            self._account.losses.append(
+                f"{held - rows} pictures of labels/labels have neither frame nor time"
+            )
+        self._account.lose("labels/labels", int((~copied).sum()), "damaged or no regions")
 
     def _copy_pictures(self, name: str, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Copy pictures of the rows that are wanted; returns which could be read, (n,)."""
         copies, copied = self._copy[name], wanted.copy()
         for row in np.flatnonzero(wanted):
             picture = self._source.picture(name, int(row))
-            if picture is None or picture.shape != copies.shape[1:]:
+            usable = picture is not None and picture.shape == copies.shape[1:]
+            if usable and name == "labels/labels":
+                usable = are_regions(picture, newer=self._source.newer)
+            if not usable:
                 copied[row] = False
                 continue
             copies.resize(len(copies) + 1, axis=0)
@@ -251,19 +279,19 @@ class Salvage:
     def _sound_rows(self, name: str) -> NDArray[Any]:
         """Return the rows of a compound table that are sound and can be, and account for it."""
         stored = self._read(name)
-        pixels = self._height * self._width
-        possible = possible_rows(
-            name, stored.values, stored.sound, pixels, newer=self._source.newer
-        )
+        newer = self._source.newer
+        possible = possible_rows(name, stored.values, stored.sound, newer=newer)
         self._keep(name, len(stored.values), possible)
-        self._account.lose(name, stored.damaged, "were damaged")
+        self._account.lose(name, stored.damaged, "damaged")
         never = len(stored.values) - int(stored.sound.sum()) - stored.damaged
-        self._account.lose(name, never, "were never written")
+        self._account.lose(name, never, "never written")
         impossible = int((stored.sound & ~possible).sum())
-        self._account.lose(name, impossible, "held values that cannot be")
+        self._account.lose(name, impossible, "impossible in their values")
         rows: NDArray[Any] = stored.values[possible]
         if "wall_time" in (rows.dtype.names or ()):
-            rows["wall_time"][~possible_wall_times(rows["wall_time"])] = np.nan
+            wrong = ~possible_wall_times(rows["wall_time"])
+            rows["wall_time"][wrong] = np.nan
+            self._account.lose(name, int(wrong.sum()), "at a wall time in no calendar, and blank")
         return rows
 
     def _copy_reasons(self) -> None:
@@ -272,7 +300,7 @@ class Salvage:
         stored.values[~stored.sound] = encode_text(UNKNOWN_REASON, REASON_BYTES)
         append(self._copy["reasons"], stored.values)
         self._keep("reasons", len(stored.values), stored.sound)
-        self._account.lose("reasons", int((~stored.sound).sum()), "were damaged")
+        self._account.lose("reasons", int((~stored.sound).sum()), "damaged")
 
     def _copy_events(self) -> None:
         rows = self._sound_rows("events")
@@ -299,34 +327,12 @@ class Salvage:
         lines = [line for line in _lines(path) if line.strip()]
         unread = len(lines) - len(events)
         self._account.tables["events"] = TableAccount(len(events), unread)
-        self._account.lose(f"“{path.name}”", unread, "were cut off or damaged")
+        self._account.lose(f"“{path.name}”", unread, "cut off or damaged")
         return rows
 
     def _keep(self, name: str, rows: int, kept: NDArray[np.bool_]) -> None:
         number = int(kept.sum())
         self._account.tables[name] = TableAccount(number, rows - number)
-
-
-def gaps_of_damage(
-    indices: NDArray[np.int64], times_s: NDArray[np.float64], readable: NDArray[np.bool_]
-) -> NDArray[Any]:
-    """Describe each run of unreadable rows as a gap between its readable neighbours."""
-    edges = np.flatnonzero(np.diff(np.r_[True, readable, True].astype(np.int8)))
-    gaps = []
-    for first, after in edges.reshape(-1, 2):
-        begins, ends = first == 0, after == len(readable)
-        before = -1 if begins else int(indices[first - 1])
-        near = 0.0 if begins and ends else float(times_s[first - 1 if ends else after])
-        gaps.append(
-            (
-                before,
-                -1 if ends else int(indices[after]),
-                near,
-                after - first,
-                GAP_CAUSES.index("damaged"),
-            )
-        )
-    return np.array(gaps, GAP)
 
 
 def main() -> None:
@@ -336,23 +342,30 @@ def main() -> None:
     source, copy = Path(job["source"]), Path(job["copy"])
     threading.Thread(target=_end_with_input, args=(copy,), daemon=True).start()
     try:
-        answer: dict[str, Any] = {"account": asdict(_salvage(source, copy))}
+        account = _salvage(source, copy)
     except ThermoSegError as error:
-        answer = {"error": type(error).__name__, "sentence": str(error)}
+        # The process ends in here, while the traceback keeps the file from being closed: HDF5
+        # crashes when it closes a file that it could not write, at the interpreter's exit too.
+        _answer({"error": type(error).__name__, "sentence": str(error)})
+        os._exit(0)
     except Exception:
-        # The process has to end here all the same: HDF5 crashes at the interpreter's exit.
         log.exception("%s could not be copied", source)
         os._exit(1)
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+    _answer({"account": asdict(account)})
     os._exit(0)
+
+
+def _answer(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
 
 
 def _salvage(source: Path, copy: Path) -> Account:
     with open_leniently(source) as session:
         try:
             file = h5py.File(copy, "w", libver=LIBVER)
-            account = Salvage(session, file).make()
+            salvage = Salvage(session, file)
+            account = salvage.make()
             file.close()
         except (OSError, RuntimeError) as error:
             # What h5py says itself takes three lines, and the number of the fault is in its text.
@@ -370,15 +383,6 @@ def _end_with_input(copy: Path) -> None:
     with contextlib.suppress(OSError):  # whoever asked may have removed it already
         copy.unlink(missing_ok=True)
     os._exit(1)
-
-
-def _count(kept: int, gaps: NDArray[Any]) -> dict[str, int]:
-    lost = {
-        cause: sum(gaps["frames"][gaps["cause"] == code].tolist())
-        for code, cause in enumerate(GAP_CAUSES)
-    }
-    dropped = lost["recorder"] + lost["damaged"]
-    return dict(zip(COUNTS, (kept + dropped, kept, dropped, lost["camera"]), strict=True))
 
 
 def _filled(stored: StoredRows, rows: int, absent: float) -> NDArray[Any]:

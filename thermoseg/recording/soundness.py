@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.labels import NUM_CLASSES
 from thermoseg.recording.layout import GAP_CAUSES
 
 MAX_WALL_TIME: Final = 1e10
@@ -74,6 +75,8 @@ def longest_rise(values: NDArray[Any], *, strictly: bool = True) -> NDArray[np.b
         length = find(ends, value)
         if length:
             previous[row] = last_rows[length - 1]
+        if strictly and ends[length : length + 1] == [value]:
+            continue  # of two that are equal, the first belongs here
         ends[length : length + 1] = [value]
         last_rows[length : length + 1] = [row]
     chosen = np.zeros(len(values), bool)
@@ -99,7 +102,7 @@ def possible_frames(
 
 
 def possible_rows(
-    name: str, rows: NDArray[Any], sound: NDArray[np.bool_], pixels: int, *, newer: bool
+    name: str, rows: NDArray[Any], sound: NDArray[np.bool_], *, newer: bool
 ) -> NDArray[np.bool_]:
     """Mark the rows of a compound table whose values can be, among those that are `sound`.
 
@@ -109,15 +112,11 @@ def possible_rows(
         Of the table.
     rows, sound
         (n,).
-    pixels
-        Of a picture; no region has more.
     newer
         Whether a newer program wrote them, which may know causes of gaps that this one does not.
     """
     possible = sound.copy()
-    most = _MOST | {"pixels": pixels}
-    if not newer:
-        most["cause"] = len(GAP_CAUSES) - 1
+    most = _MOST if newer else _MOST | {"cause": len(GAP_CAUSES) - 1}
     for field in rows.dtype.names or ():
         values = rows[field]
         if values.dtype.kind not in "iuf" or field == _UNCHECKED:
@@ -138,6 +137,11 @@ def possible_wall_times(wall_times: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.isnan(wall_times) | ((wall_times >= 0) & (wall_times <= MAX_WALL_TIME))
 
 
+def are_regions(labels: NDArray[np.uint8], *, newer: bool) -> bool:
+    """Tell whether every label is a region; a newer program, `newer`, may have more of them."""
+    return newer or int(labels.max(initial=0)) < NUM_CLASSES
+
+
 def say_rows(name: str, wrong: NDArray[np.bool_], fault: str, remedy: str) -> str:
     """Say how many rows of a table are at fault, and the first of them.
 
@@ -151,5 +155,4 @@ def say_rows(name: str, wrong: NDArray[np.bool_], fault: str, remedy: str) -> st
         What became of them.
     """
     number = int(wrong.sum())
-    rows = "row" if number == 1 else "rows"
-    return f"{name}: {number} of {len(wrong)} {rows} {fault} (first: {np.argmax(wrong)}); {remedy}"
+    return f"{name}: {number} of {len(wrong)} rows {fault} (first: {np.argmax(wrong)}); {remedy}"

@@ -46,8 +46,14 @@ def copy_strangers(
     known_attributes: Set[str],
     known_datasets: Set[str],
     losses: list[str],
-) -> None:
-    """Copy attributes of the file and datasets that are not known; say which cannot be."""
+) -> list[h5py.Dataset]:
+    """Copy attributes of the file and datasets that are not known; say which cannot be.
+
+    Returns
+    -------
+    The new datasets, to be held until they are flushed.
+    """
+    copies: list[h5py.Dataset] = []
     names = sorted(set(source.file.attrs) - known_attributes)
     for name in names[:MAX_STRANGERS]:
         _copy_attribute(source.file, copy, name, losses)
@@ -56,11 +62,12 @@ def copy_strangers(
     for number, (name, dataset) in enumerate(unknown_datasets(source.file, known_datasets, losses)):
         if number == MAX_STRANGERS:
             losses.append("further unknown datasets are too many to copy")
-            return
+            break
         try:
-            _copy_dataset(dataset, copy, name, source.size_bytes, losses)
+            copies.append(_copy_dataset(dataset, copy, name, source.size_bytes, losses))
         except _Refused as refusal:
             losses.append(f"unknown dataset {name} {refusal}")
+    return copies
 
 
 def unknown_datasets(
@@ -115,7 +122,7 @@ def _copy_attribute(source: h5py.File, copy: h5py.File, name: str, losses: list[
 
 def _copy_dataset(
     dataset: h5py.Dataset, copy: h5py.File, name: str, size_bytes: int, losses: list[str]
-) -> None:
+) -> h5py.Dataset:
     try:
         elsewhere = why_not_read(dataset)
         shape, chunks, dtype = dataset.shape, dataset.chunks, dataset.dtype
@@ -128,8 +135,7 @@ def _copy_dataset(
     if not _is_plain(dtype) or shape is None or not 0 < len(shape) <= 3:
         raise _Refused("is of no kind that is copied")
     if chunks is None:
-        _copy_whole(dataset, copy, name)
-        return
+        return _copy_whole(dataset, copy, name)
     per_chunk = chunks[0]
     rows_bytes = per_chunk * int(np.prod(shape[1:])) * dtype.itemsize
     fits = chunks[1:] == shape[1:] and max(shape[1:], default=1) <= MAX_SIDE_PX
@@ -159,16 +165,17 @@ def _copy_dataset(
         target[-len(rows) :] = rows
     if lost:
         losses.append(f"{lost} rows of unknown dataset {name} were damaged")
+    return target
 
 
-def _copy_whole(dataset: h5py.Dataset, copy: h5py.File, name: str) -> None:
+def _copy_whole(dataset: h5py.Dataset, copy: h5py.File, name: str) -> h5py.Dataset:
     if int(np.prod(dataset.shape)) * dataset.dtype.itemsize > MAX_WHOLE_BYTES:
         raise _Refused("is not stored in chunks and is too large to copy")
     try:
         values = dataset[...]
     except HDF5_ERRORS as error:
         raise _Refused(f"is damaged ({error})") from error
-    copy[name] = values
+    return copy.create_dataset(name, data=values)
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:

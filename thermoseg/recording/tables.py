@@ -40,6 +40,8 @@ HDF5_ERRORS: Final = (
 
 MAX_TEXT_BYTES: Final = 4096
 """A text field that is longer comes from a damaged or hostile file."""
+MAY_BE_UNKNOWN: Final = frozenset((*CLOCKS, "frames/wall_time"))
+"""Tables in which NaN says that nobody knows, and not that nobody has written the row."""
 _BLOSC2: Final = 32026
 """Registered number of the filter at The HDF Group."""
 _FILTERS: Final = {
@@ -200,7 +202,7 @@ def read_stored(
                 values[chunk] = read_rows(table, chunk, dtype)
             except HDF5_ERRORS:
                 damaged[chunk] = True
-    written = is_written(values) | (name in CLOCKS)
+    written = is_written(values) | (name in MAY_BE_UNKNOWN)
     end = int(np.flatnonzero(np.r_[True, written | damaged])[-1])
     sound = (written & ~damaged)[:end]
     lost = int(damaged.sum())

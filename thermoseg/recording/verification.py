@@ -12,13 +12,12 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
-from thermoseg.labels import NUM_CLASSES
 from thermoseg.recording.layout import PICTURES, tables_of
 from thermoseg.recording.opening import OpenSession, naming, open_leniently
 from thermoseg.recording.reader import Recording
+from thermoseg.recording.soundness import are_regions
 from thermoseg.recording.strangers import unknown_datasets
 from thermoseg.recording.tables import HDF5_ERRORS, why_not_read
 
@@ -116,7 +115,7 @@ class _Examination:
             picture = session.picture(name, row)
             if picture is None:
                 lost.append(row)
-            elif name == "labels/labels" and not self._are_regions(picture):
+            elif name == "labels/labels" and not are_regions(picture, newer=session.newer):
                 strange.append(row)
         if not session.finished:
             # What a crash leaves at the end was never whole.
@@ -138,9 +137,6 @@ class _Examination:
     def _numbers_of(self, name: str) -> tuple[str, np.dtype[Any]]:
         numbers = "frames/index" if name == "frames/counts" else "labels/frame_index"
         return numbers, tables_of(())[numbers]
-
-    def _are_regions(self, labels: NDArray[np.uint8]) -> bool:
-        return self._session.newer or int(labels.max(initial=0)) < NUM_CLASSES
 
     def _read_strangers(self, known: set[str]) -> None:
         losses: list[str] = []
