@@ -80,7 +80,7 @@ class Session:
         self._tally = Tally()
         self._events = EventLog()
         self._feed = CameraFeed(camera, self._tally, self.note_event, self._stopping, address)
-        self._recording = SessionRecording(address, self._identify_model)
+        self._recording = SessionRecording(address, self._identify_model, self.note_event)
         self._sinks = FanOut(sinks, self.note_event)
         self._frames: Latest[Frame] = Latest()
         self._arrivals: Latest[Arrival] = Latest()

@@ -44,7 +44,12 @@ class RecordingState(Enum):
 class SessionRecording:
     """At most one recording at a time; methods may be called from any thread."""
 
-    def __init__(self, address: str, model: Callable[[], ModelIdentity | None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        model: Callable[[], ModelIdentity | None],
+        tell: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         """Record nothing yet.
 
         Parameters
@@ -53,9 +58,12 @@ class SessionRecording:
             Of the camera, as the user gave it.
         model
             Which network segments when a recording starts; both are written into it.
+        tell
+            Told what a user must know of a recording that has started; may call `note`.
         """
         self._address = address
         self._model = model
+        self._tell = tell
         self._changed = threading.Condition()
         self._state = RecordingState.OFF
         self._info: CameraInfo | None = None
@@ -230,15 +238,20 @@ class SessionRecording:
                     _write(recorder, event)
                 self._early.clear()
                 self._taking = self._newest = recorder
-                return recorder
-        self._undo(recorder)
-        return None
+        if self._taking is not recorder:
+            self._undo(recorder)
+            return None
+        if recorder.remark:
+            self._tell(recorder.remark)
+        return recorder
 
     def _undo(self, recorder: Recorder) -> None:
-        """Stop a recorder that was just started."""
+        """Stop a recorder that was just started, and leave no file without a frame."""
         self._taking = None
         try:
-            recorder.stop()
+            summary = recorder.stop()
+            if not summary.recorded and not summary.failed:
+                summary.path.unlink(missing_ok=True)
         finally:
             self._set_state(RecordingState.OFF)
 

@@ -8,9 +8,10 @@ import pytest
 
 from thermoseg.errors import RecordingError
 from thermoseg.recording import place
-from thermoseg.recording.place import DiskLimits, move_compared, staging_folder
+from thermoseg.recording.place import DiskLimits, move_compared
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
+from thermoseg.recording.staging import staging_folder
 
 NO_LIMITS = DiskLimits(0, 0, 0, 0)
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import platformdirs
 import psutil
 
 from thermoseg.errors import RecordingError
 from thermoseg.recording.layout import SUFFIX, SessionNames
+from thermoseg.recording.staging import staging_folder
 from thermoseg.whole_file import creating
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -72,11 +72,6 @@ def choose_place(wanted: Path, limits: DiskLimits) -> Path:
             f"make room for at least {limits.refuse_bytes / 1e6:.0f} MB"
         )
     return place
-
-
-def staging_folder() -> Path:
-    """Return the folder on this computer where recordings for network shares are made."""
-    return platformdirs.user_data_path("thermoseg") / "recordings"
 
 
 def move_compared(source: Path, target: Path) -> None:

@@ -298,7 +298,8 @@ class Recorder:
             recorded = int(control["flushed" if failed else "written"])
             status = RecorderStatus(
                 recorded=recorded,
-                dropped=self._offered - recorded if failed or self._stopping else self._dropped,
+                # While it is being finished, what waits is still on its way into the file.
+                dropped=self._offered - recorded if failed or self._writer.ended else self._dropped,
                 seconds=self._last_s - self._first_s,
                 bytes_on_disk=int(control["file_bytes"]),
                 free_bytes=int(control["free_bytes"]),

@@ -76,6 +76,11 @@ class WriterProcess:
         return self._process.pid
 
     @property
+    def ended(self) -> bool:
+        """Whether the process has ended, so that nothing more comes into the file."""
+        return self._process.poll() is not None
+
+    @property
     def control(self) -> NDArray[Any]:
         """The counters shared with the writer, a structure of no dimension, see `ring`."""
         return self.memory.control
