@@ -89,7 +89,9 @@ def test_the_decoder_takes_48_channels_of_detail_and_256_of_depth(name: str) -> 
     ("name", "stride"), [("deeplabv3plus_resnet101", 8), ("deeplabv3plus_xception65", 16)]
 )
 def test_backbones_keep_their_output_stride(name: str, stride: int) -> None:
-    backbone = build(name, width=4).backbone.eval()
+    backbone = build(name, width=4).backbone
+    assert isinstance(backbone, nn.Module)
+    backbone.eval()
 
     with torch.inference_mode():
         low, deep = backbone(torch.zeros(1, 1, 64, 96))
@@ -175,7 +177,8 @@ def test_every_weight_receives_a_gradient(name: str) -> None:
     network = build(name, num_classes=6, width=4)
     labels = torch.randint(0, 6, (2, 64, 64))
 
-    nn.functional.cross_entropy(network(torch.randn(2, 1, 64, 64)), labels).backward()
+    loss = nn.functional.cross_entropy(network(torch.randn(2, 1, 64, 64)), labels)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's
 
     without = [name for name, p in network.named_parameters() if p.grad is None]
     assert not without
