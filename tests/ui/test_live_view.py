@@ -1,7 +1,5 @@
 """The picture shows temperatures by colour, regions over it, and never °C that are none."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPointF
@@ -121,7 +119,7 @@ def test_a_pixel_is_described(session: FakeSession, row: int, column: int, text:
     assert describe_pixel(frame, labels, row, column) == text
 
 
-def test_relative_counts_are_never_called_degrees(make_session: Callable[..., FakeSession]) -> None:
+def test_relative_counts_are_never_called_degrees(make_session: type[FakeSession]) -> None:
     frame = make_session(radiometric=False).show(0)
 
     assert describe_pixel(frame, None, 5, 5) == "303 relative counts   x 5  y 5"
