@@ -9,6 +9,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -50,20 +51,19 @@ def live_ms(height: int, width: int) -> tuple[float, float]:
         phantom = Phantom(Sitter(seed=seed))
         camera = ThermalCamera(Sensor(seed=seed, shutter_every_s=0), height, width)
         scene = phantom.picture(0.0, height, width).celsius
-        ticks, tocks = count(1), count(1)
-        pictures.append(
-            median_ms(
-                lambda see=phantom.picture, tick=ticks: see(next(tick) / RATE_HZ, height, width)
-            )
-        )
-        exposures.append(
-            median_ms(
-                lambda expose=camera.expose, tock=tocks, scene=scene: expose(
-                    scene, next(tock) / RATE_HZ
-                )
-            )
-        )
+        pictures.append(picture_ms(phantom, height, width))
+        exposures.append(exposure_ms(camera, scene))
     return statistics.median(pictures), statistics.median(exposures)
+
+
+def picture_ms(phantom: Phantom, height: int, width: int) -> float:
+    tick = count(1)
+    return median_ms(lambda: phantom.picture(next(tick) / RATE_HZ, height, width))
+
+
+def exposure_ms(camera: ThermalCamera, scene: NDArray[np.float32]) -> float:
+    tick = count(1)
+    return median_ms(lambda: camera.expose(scene, next(tick) / RATE_HZ))
 
 
 def training_ms(height: int, width: int) -> tuple[float, float]:

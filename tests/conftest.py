@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import pytest
@@ -22,8 +23,14 @@ LASTING_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor")
 """Beginnings of the names of threads that belong to test tools and live until the end."""
 
 
+class WaitFor(Protocol):
+    """What the fixture `wait_for` gives."""
+
+    def __call__(self, condition: Callable[[], object], timeout_s: float = ...) -> None: ...
+
+
 @pytest.fixture
-def wait_for() -> Callable[..., None]:
+def wait_for() -> WaitFor:
     """Wait until a condition holds; fails the test if it does not within `timeout_s`."""
 
     def wait(condition: Callable[[], object], timeout_s: float = 30.0) -> None:

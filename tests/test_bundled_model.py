@@ -1,14 +1,17 @@
 """The model that comes with the program: what its file says, and what it finds."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from thermoseg.cameras import make_camera
 from thermoseg.frames import Frame
 from thermoseg.inference.choose import choose_segmenter
+from thermoseg.inference.segmenter import Segmenter
 from thermoseg.labels import FACE_REGIONS, Region
 from thermoseg.models import describe_model, find_model
 from thermoseg.phantom.head import Phantom, Sitter
@@ -21,11 +24,11 @@ LARGEST_BYTES = 10 * 2**20
 
 
 @pytest.fixture(scope="module")
-def live():
+def live() -> Segmenter:
     return choose_segmenter(NAME, threads=1)
 
 
-def read_frames(address: str, count: int):
+def read_frames(address: str, count: int) -> list[Frame]:
     camera = make_camera(address)
     camera.open()
     try:
@@ -34,7 +37,7 @@ def read_frames(address: str, count: int):
         camera.close()
 
 
-def overlap(found: np.ndarray, truth: np.ndarray, region: Region) -> float:
+def overlap(found: NDArray[np.uint8], truth: NDArray[np.uint8], region: Region) -> float:
     a, b = found == region, truth == region
     return np.count_nonzero(a & b) / np.count_nonzero(a | b)
 
@@ -61,7 +64,7 @@ def test_its_file_is_small_and_says_how_it_was_made() -> None:
     ],
     ids=["frontal", "turned", "tilted"],
 )
-def test_it_finds_the_regions_of_the_phantom(live, pose: Pose, least: float) -> None:
+def test_it_finds_the_regions_of_the_phantom(live: Segmenter, pose: Pose, least: float) -> None:
     means = []
     for seed in (3, 8, 21):
         address = (
@@ -78,7 +81,7 @@ def test_it_finds_the_regions_of_the_phantom(live, pose: Pose, least: float) -> 
     assert np.mean(means) >= least
 
 
-def test_its_masks_show_the_breath_of_the_phantom(live) -> None:
+def test_its_masks_show_the_breath_of_the_phantom(live: Segmenter) -> None:
     rate_hz, breaths_per_minute = 10, 15
     frames = read_frames(
         f"simulated:?width=640&height=512&rate_hz={rate_hz}&realtime=false&frames=81"
@@ -97,7 +100,7 @@ def test_its_masks_show_the_breath_of_the_phantom(live) -> None:
     assert np.corrcoef(trace, breath)[0, 1] >= 0.9
 
 
-def test_an_empty_room_holds_no_face(live) -> None:
+def test_an_empty_room_holds_no_face(live: Segmenter) -> None:
     rng = np.random.default_rng(4)
     room = (22 + 0.05 * rng.standard_normal((240, 320))).astype(np.float32)
     room += np.linspace(0, 1, 320, dtype=np.float32)
@@ -108,7 +111,7 @@ def test_an_empty_room_holds_no_face(live) -> None:
     assert np.count_nonzero(live.segment(frame).labels) == 0
 
 
-def test_its_masks_sit_on_a_real_face(test_data) -> None:
+def test_its_masks_sit_on_a_real_face(test_data: Path) -> None:
     folder = test_data / "faces" / "tfw"
     face = json.loads((folder / "example_annotations.json").read_text())["tiles"][0]
     points = sorted(face["points_xy"], key=lambda point: point[1])

@@ -52,12 +52,12 @@ def test_planck_agrees_with_a_flir_one_of_other_constants(raw: int, celsius: flo
     scene = ObjectParameters(emissivity=0.95)
     camera = PlanckRadiometry(16528.178, 1427.5, 1.0, -1307.0, 0.012258549, scene)
 
-    assert camera.to_celsius(np.uint16([raw]))[0] == pytest.approx(celsius, abs=5e-4)
+    assert camera.to_celsius(np.array([raw], np.uint16))[0] == pytest.approx(celsius, abs=5e-4)
 
 
 def test_frames_convert_to_the_same_numbers_as_single_values() -> None:
     camera = thermimage(emissivity=0.95, distance_m=1)
-    frame = np.uint16([[17171, 18272, 24931]])
+    frame = np.array([[17171, 18272, 24931]], np.uint16)
 
     celsius = camera.to_celsius(frame)
 
@@ -105,7 +105,7 @@ def test_air_lets_through_what_is_published() -> None:
 
 
 def test_a_count_below_what_the_path_alone_gives_is_no_temperature() -> None:
-    assert np.isnan(thermimage().to_celsius(np.uint16([0, 7000]))).all()
+    assert np.isnan(thermimage().to_celsius(np.array([0, 7000], np.uint16))).all()
 
 
 def test_humidity_in_per_cent_is_never_taken_for_a_ratio() -> None:
@@ -154,7 +154,7 @@ def test_centikelvin_converts_to_the_nearest_float32() -> None:
 
 
 def test_a_missing_pixel_is_not_a_number() -> None:
-    celsius = LinearRadiometry(0.04, missing=0).to_celsius(np.uint16([0, 7000]))
+    celsius = LinearRadiometry(0.04, missing=0).to_celsius(np.array([0, 7000], np.uint16))
 
     assert np.isnan(celsius[0])
     assert celsius[1] == pytest.approx(6.85, abs=1e-5)
@@ -164,7 +164,9 @@ def test_relative_counts_stay_counts() -> None:
     relative = RelativeCounts("8 bits only")
 
     assert not relative.radiometric
-    np.testing.assert_array_equal(relative.to_celsius(np.uint16([3, 250])), np.float32([3, 250]))
+    np.testing.assert_array_equal(
+        relative.to_celsius(np.array([3, 250], np.uint16)), np.array([3, 250], np.float32)
+    )
 
 
 @pytest.mark.parametrize(

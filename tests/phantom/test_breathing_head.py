@@ -22,7 +22,8 @@ def inside(corners: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.b
     """Pixels of a picture whose centres lie in the convex hull of `corners`, (n, 2) x, y."""
     sides = ConvexHull(corners.astype(np.float64)).equations
     y, x = np.mgrid[: shape[0], : shape[1]]
-    return np.all([a * x + b * y + c <= 0 for a, b, c in sides], axis=0)
+    within: NDArray[np.bool_] = np.all([a * x + b * y + c <= 0 for a, b, c in sides], axis=0)
+    return within
 
 
 def nostril_area(picture: PhantomPicture) -> NDArray[np.bool_]:
@@ -32,14 +33,16 @@ def nostril_area(picture: PhantomPicture) -> NDArray[np.bool_]:
     y, x = np.mgrid[: picture.celsius.shape[0], : picture.celsius.shape[1]]
     axis = base - root
     along = ((x - root[0]) * axis[0] + (y - root[1]) * axis[1]) / (axis @ axis)
-    return inside(points[27:36], picture.celsius.shape) & (along > 2 / 3)
+    low: NDArray[np.bool_] = along > 2 / 3
+    return inside(points[27:36], picture.celsius.shape) & low
 
 
 def disc(
     picture: PhantomPicture, centre: NDArray[np.float32], radius: float
 ) -> NDArray[np.float32]:
     y, x = np.mgrid[: picture.celsius.shape[0], : picture.celsius.shape[1]]
-    return picture.celsius[np.hypot(x - centre[0], y - centre[1]) <= radius]
+    near: NDArray[np.bool_] = np.hypot(x - centre[0], y - centre[1]) <= radius
+    return picture.celsius[near]
 
 
 def eyes(picture: PhantomPicture) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
@@ -137,7 +140,7 @@ def test_the_middle_of_a_nostril_swings_by_the_whole_depth() -> None:
 def test_the_breath_has_the_rate_that_was_asked_for() -> None:
     body = Physiology(breaths_per_minute=20, breath_depth_k=1.0)
     times_s = np.arange(0, 30, 0.05)
-    offsets = np.array([body.breath(t)[1] for t in times_s])
+    offsets = np.array([body.breath(t)[1] for t in times_s.tolist()])
     rises = np.flatnonzero((offsets[:-1] < 0) & (offsets[1:] >= 0))
 
     assert np.diff(times_s[rises]) == pytest.approx(3.0, abs=0.051)
@@ -159,7 +162,7 @@ def test_an_apnoea_flattens_the_nostrils_and_then_the_breath_goes_on() -> None:
 
     def swing(start_s: float) -> float:
         """Peak to peak over 4 s, the length of a breath."""
-        pictures = [phantom.picture(start_s + t, 96, 120) for t in np.arange(0, 4, 0.5)]
+        pictures = [phantom.picture(start_s + t, 96, 120) for t in np.arange(0, 4, 0.5).tolist()]
         return float(np.ptp([picture.celsius[area].mean() for picture in pictures]))
 
     breathing, held, again = swing(0.0), swing(14.0), swing(20.0)
@@ -206,7 +209,7 @@ def test_a_blink_brings_the_lids_together_and_moves_nothing_else() -> None:
     body = Physiology(15, 0.0, pore_onsets_s=(), blink_every_s=4, motion=0)
     phantom = Phantom(Sitter(seed=1, physiology=body))
     times_s = np.arange(4, 8, 0.01)
-    shut = np.array([body.lids(t) for t in times_s])
+    shut = np.array([body.lids(t) for t in times_s.tolist()])
     middle_s = float(times_s[shut.argmax()])
     opened = phantom.picture(middle_s - 0.2, 512, 640)
     closed = phantom.picture(middle_s, 512, 640)
@@ -230,7 +233,7 @@ def test_a_blink_changes_the_picture_around_the_eyes_only() -> None:
     body = Physiology(15, 0.0, pore_onsets_s=(), blink_every_s=4, motion=0)
     phantom = Phantom(Sitter(seed=1, physiology=body))
     times_s = np.arange(4, 8, 0.01)
-    middle_s = float(times_s[np.argmax([body.lids(t) for t in times_s])])
+    middle_s = float(times_s[np.argmax([body.lids(t) for t in times_s.tolist()])])
     opened = phantom.picture(middle_s - 0.2, HEIGHT, WIDTH)
     closed = phantom.picture(middle_s, HEIGHT, WIDTH)
     right, left, distance = eyes(opened)
@@ -245,7 +248,7 @@ def test_a_blink_changes_the_picture_around_the_eyes_only() -> None:
 def test_a_restless_head_moves_more_than_one_at_rest() -> None:
     def wandering(motion: float) -> float:
         body = Physiology(motion=motion)
-        poses = [body.sway(t, Pose()) for t in np.arange(0, 60, 0.5)]
+        poses = [body.sway(t, Pose()) for t in np.arange(0, 60, 0.5).tolist()]
         return float(np.ptp([pose.yaw_deg for pose in poses]))
 
     assert wandering(0) == 0

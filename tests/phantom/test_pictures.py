@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from thermoseg.phantom.people import Climate, Person
 from thermoseg.phantom.pictures import Picture, PictureStream, compose, draw_pose
-from thermoseg.phantom.training import draw_picture
+from thermoseg.phantom.training import Scene, draw_picture
 
 HEIGHT, WIDTH = 96, 120
 
@@ -36,7 +37,7 @@ def test_streams_of_children_of_one_seed_differ() -> None:
 
 
 def test_single_pictures_repeat_with_their_generator() -> None:
-    def pictures(seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def pictures(seed: int) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
         rng = np.random.default_rng(seed)
         return [draw_picture(rng, HEIGHT, WIDTH) for _ in range(3)]
 
@@ -134,8 +135,8 @@ def test_climates_reach_from_frost_to_rooms_warmer_than_skin() -> None:
 
 
 @pytest.mark.parametrize("scene", ["laboratory", "wild"])
-def test_scenes_repeat_and_show_every_region(scene: str) -> None:
-    def pictures() -> list[tuple[np.ndarray, np.ndarray]]:
+def test_scenes_repeat_and_show_every_region(scene: Scene) -> None:
+    def pictures() -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
         return [
             draw_picture(np.random.default_rng((8, i)), HEIGHT, WIDTH, None, scene)
             for i in range(8)
@@ -151,7 +152,7 @@ def test_scenes_repeat_and_show_every_region(scene: str) -> None:
 
 
 def test_only_in_the_laboratory_is_every_face_warmer_than_what_is_behind() -> None:
-    def contrast(scene: str, i: int) -> float:
+    def contrast(scene: Scene, i: int) -> float:
         celsius, labels = draw_picture(np.random.default_rng((9, i)), HEIGHT, WIDTH, None, scene)
         return float(celsius[labels > 0].mean() - np.median(celsius[labels == 0]))
 

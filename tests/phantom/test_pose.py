@@ -23,9 +23,10 @@ def person() -> Person:
 def seen_from(person: Person, pose: Pose) -> NDArray[np.float64]:
     """(68, 2) landmarks from the middle between the eyes, in eye distances of the frontal view."""
     points = person.landmarks(pose, HEIGHT, WIDTH).astype(np.float64)
+    middle: NDArray[np.float64] = points[36:48].mean(axis=0)
     front = person.landmarks(Pose(), HEIGHT, WIDTH)
-    unit = np.linalg.norm(front[42:48].mean(axis=0) - front[36:42].mean(axis=0))
-    return (points - points[36:48].mean(axis=0)) / unit
+    unit = float(np.linalg.norm(front[42:48].mean(axis=0) - front[36:42].mean(axis=0)))
+    return (points - middle) / unit
 
 
 @pytest.mark.parametrize("yaw", [15, 40, 60])
@@ -91,8 +92,8 @@ def test_position_and_size_are_fractions_of_the_picture(person: Person) -> None:
 @pytest.mark.parametrize("shift", [0.0, 0.31, 0.62, 0.93])
 def test_the_middle_of_what_is_drawn_is_where_projection_says(shift: float) -> None:
     """A square plate facing the camera: the rasteriser's and our pixels have one origin."""
-    corners = np.float32([[-0.5, 0.2, 0], [0.5, 0.2, 0], [-0.5, 1.2, 0], [0.5, 1.2, 0]])
-    uv = np.float32([[0, 0], [1, 0], [0, 1], [1, 1]])
+    corners = np.array([[-0.5, 0.2, 0], [0.5, 0.2, 0], [-0.5, 1.2, 0], [0.5, 1.2, 0]], np.float32)
+    uv = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
     plate = Part(
         corners.reshape(2, 2, 3), uv.reshape(2, 2, 2), np.full((8, 8), 30.0, np.float32), True
     )
@@ -100,7 +101,7 @@ def test_the_middle_of_what_is_drawn_is_where_projection_says(shift: float) -> N
     _, _, seen = Stage([plate]).draw(pose, 120, 160, body_share=0.0)
     rows, columns = np.nonzero(seen)
     outline = project(corners, pose, 120, 160)
-    x0, y0, x1, y1 = *outline.min(axis=0), *outline.max(axis=0)
+    (x0, y0), (x1, y1) = outline.min(axis=0), outline.max(axis=0)
 
     assert seen[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].all()
     # A pixel is drawn if its centre lies inside.

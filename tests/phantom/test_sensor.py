@@ -16,7 +16,8 @@ FINE = replace(Sensor.noiseless(), radiometry=LinearRadiometry(0.001, -20.0))
 
 def scene(shift: float = 0.0) -> NDArray[np.float32]:
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    return (24 + shift + 0.1 * rows + 0.05 * columns).astype(np.float32)
+    celsius: NDArray[np.float32] = (24 + shift + 0.1 * rows + 0.05 * columns).astype(np.float32)
+    return celsius
 
 
 def film(sensor: Sensor, frames: int, rate_hz: float = 30) -> NDArray[np.float64]:
@@ -40,7 +41,7 @@ def test_a_noiseless_camera_is_exact_to_half_a_count() -> None:
 
 def test_temperatures_beyond_the_range_stop_at_its_ends() -> None:
     camera = ThermalCamera(Sensor.noiseless(), 1, 2)
-    exposure = camera.expose(np.float32([[-300.0, 500.0]]), 0.0)
+    exposure = camera.expose(np.array([[-300.0, 500.0]], np.float32), 0.0)
 
     assert exposure.counts.tolist() == [[0, 65535]]
 

@@ -1,36 +1,63 @@
 """Frames made from their index, and recordings of them."""
 
-import importlib.util
 import shutil
-import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import ModuleType
+from typing import Protocol
 
 import pytest
 
+from tests.conftest import WaitFor
+from tests.recording import made_frames
+from tests.recording.made_frames import (
+    KILLED_SIZE,
+    MODEL,
+    SOUND_FRAMES,
+    made_frame,
+    made_info,
+    made_result,
+)
+from thermoseg.frames import CameraInfo
+from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.recorder import Recorder
 
-MADE_FRAMES = Path(__file__).with_name("made_frames.py")
-FULL_DISK = Path(__file__).with_name("full_disk.py")
+
+class MakeRecorder(Protocol):
+    """What the fixture `make_recorder` gives."""
+
+    def __call__(
+        self,
+        name: str = ...,
+        info: CameraInfo | None = ...,
+        model: ModelIdentity | None = ...,
+        limits: DiskLimits | None = ...,
+    ) -> Recorder: ...
+
+
+class Record(Protocol):
+    """What the fixture `recorded` gives."""
+
+    def __call__(
+        self, frames: int = ..., name: str = ..., info: CameraInfo | None = ...
+    ) -> Path: ...
 
 
 @pytest.fixture(scope="session")
-def made():
+def made() -> ModuleType:
     """The module `made_frames`."""
-    spec = importlib.util.spec_from_file_location("made_frames", MADE_FRAMES)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["made_frames"] = module
-    spec.loader.exec_module(module)
-    return module
+    return made_frames
 
 
 @pytest.fixture
-def wait_for():
+def wait_for() -> WaitFor:
     """Wait longer than usual and look seldom: on a busy machine a new process starts slowly."""
 
-    def wait(condition, timeout_s=100.0):
+    def wait(condition: Callable[[], object], timeout_s: float = 100.0) -> None:
         pause, deadline = threading.Event(), time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:
@@ -41,14 +68,19 @@ def wait_for():
 
 
 @pytest.fixture
-def make_recorder(made, tmp_path):
+def make_recorder(tmp_path: Path) -> Iterator[MakeRecorder]:
     """Make recorders of `tmp_path/NAME.h5`; those left running are stopped after the test."""
-    recorders = []
+    recorders: list[Recorder] = []
 
-    def make(name="session", info=None, model=made.MODEL, limits=None):
+    def make(
+        name: str = "session",
+        info: CameraInfo | None = None,
+        model: ModelIdentity | None = MODEL,
+        limits: DiskLimits | None = None,
+    ) -> Recorder:
         limits = limits or DiskLimits(0, 0, 0, 0)
         path = tmp_path / f"{name}.h5"
-        recorder = Recorder(path, info or made.made_info(), "made:?seed=1", model, limits)
+        recorder = Recorder(path, info or made_info(), "made:?seed=1", model, limits)
         recorder.start()
         recorders.append(recorder)
         return recorder
@@ -59,45 +91,49 @@ def make_recorder(made, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def sound_session(made, tmp_path_factory):
-    """A finished session of `made.SOUND_FRAMES` frames that nobody changes."""
-    info = made.made_info(*made.KILLED_SIZE)
+def sound_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished session of `SOUND_FRAMES` made frames that nobody changes."""
+    info = made_info(*KILLED_SIZE)
     path = tmp_path_factory.mktemp("sound") / "session.h5"
-    recorder = Recorder(path, info, "made:?seed=1", made.MODEL, DiskLimits(0, 0, 0, 0))
+    recorder = Recorder(path, info, "made:?seed=1", MODEL, DiskLimits(0, 0, 0, 0))
     recorder.start()
     pause = threading.Event()
-    for index in range(made.SOUND_FRAMES):
-        frame = made.made_frame(index, info)
+    for index in range(SOUND_FRAMES):
+        frame = made_frame(index, info)
         recorder.offer(frame)
-        recorder.offer_result(made.made_result(frame, info))
+        recorder.offer_result(made_result(frame, info))
         while recorder.status().recorded < index - 20:
             pause.wait(0.005)
     recorder.note_event("begin", 0.5)
-    assert recorder.stop().recorded == made.SOUND_FRAMES
+    assert recorder.stop().recorded == SOUND_FRAMES
     return path
 
 
 @pytest.fixture
-def session(sound_session, tmp_path):
+def session(sound_session: Path, tmp_path: Path) -> Path:
     """A copy of the sound session, to be damaged."""
     return Path(shutil.copy(sound_session, tmp_path / "session.h5"))
 
 
 @pytest.fixture
-def recorded(made, make_recorder, wait_for):
+def recorded(make_recorder: MakeRecorder, wait_for: WaitFor) -> Record:
     """Record `frames` made frames and return the file."""
 
-    def record(frames=12, name="session", info=None):
-        info = info or made.made_info()
+    def record(frames: int = 12, name: str = "session", info: CameraInfo | None = None) -> Path:
+        info = info or made_info()
         recorder = make_recorder(name, info)
         for index in range(frames):
-            frame = made.made_frame(index, info)
+            frame = made_frame(index, info)
             recorder.offer(frame)
-            recorder.offer_result(made.made_result(frame, info))
+            recorder.offer_result(made_result(frame, info))
             if index % 50 == 49:
-                wait_for(lambda all_of_them=index: recorder.status().recorded > all_of_them)
+                wait_for(partial(has_recorded, recorder, index + 1))
         summary = recorder.stop()
         assert summary.recorded == frames, summary
         return summary.path
 
     return record
+
+
+def has_recorded(recorder: Recorder, frames: int) -> bool:
+    return recorder.status().recorded >= frames

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-from made_frames import MODEL, made_counts, made_frame, made_info
-
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.recording.made_frames import MODEL, made_counts, made_frame, made_info
+from thermoseg.frames import CameraInfo
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.recovery import recover
 
 
-def main(folder, stop_bytes, elsewhere):
+def main(folder: Path, stop_bytes: int, elsewhere: Path) -> None:
     info = made_info(240, 320, live=False)
     limits = DiskLimits(refuse_bytes=stop_bytes, stop_bytes=stop_bytes, warn_bytes=0, warn_s=0)
     recorder = Recorder(folder / "full.h5", info, "made:", MODEL, limits)
@@ -39,7 +39,7 @@ def main(folder, stop_bytes, elsewhere):
     sys.stdout.write(json.dumps(tellings))
 
 
-def wrong(recording, info):
+def wrong(recording: Recording, info: CameraInfo) -> int:
     frames = (recording.frame(i) for i in range(len(recording)))
     return sum(not np.array_equal(f.counts, made_counts(f.index, info)) for f in frames)
 

@@ -14,11 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity, Segmentation
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.recording.recorder import Recorder
+from thermoseg.recording.writer_process import WriterProcess
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
 
@@ -31,12 +33,12 @@ SOUND_FRAMES = 600
 MODEL = ModelIdentity("face-compact", "ab" * 32, "openvino CPU")
 
 
-def made_info(height=120, width=160, live=True):
+def made_info(height: int = 120, width: int = 160, live: bool = True) -> CameraInfo:
     radiometry = LinearRadiometry(0.01)
     return CameraInfo("Made", "0042", width, height, RATE_HZ, radiometry, live)
 
 
-def made_counts(index, info):
+def made_counts(index: int, info: CameraInfo) -> NDArray[np.uint16]:
     """Noise over the whole range, with both extremes; every fourth picture is all alike."""
     shape = (info.height, info.width)
     if index % 4 == 3:
@@ -46,36 +48,46 @@ def made_counts(index, info):
     return counts
 
 
-def made_frame(index, info, flags=FrameFlag.NONE):
+def made_frame(index: int, info: CameraInfo, flags: FrameFlag = FrameFlag.NONE) -> Frame:
     counts = made_counts(index, info)
     time_s = index / RATE_HZ
     return Frame.from_counts(counts, info.radiometry, index, time_s, EPOCH + time_s, flags)
 
 
-def made_labels(index, info):
+def made_labels(index: int, info: CameraInfo) -> NDArray[np.uint8]:
     return (made_counts(index, info) % 6).astype(np.uint8)
 
 
-def made_result(frame, info, reason="", region="nostrils"):
+def made_result(
+    frame: Frame, info: CameraInfo, reason: str = "", region: str = "nostrils"
+) -> Result:
     confidence = np.ones((info.height, info.width), np.float32)
     segmentation = Segmentation(made_labels(frame.index, info), confidence, frame.index)
-    absent = RoiSample("mouth", frame.time_s, 0, *[float("nan")] * 4, False, "lost")
+    nan = float("nan")
+    absent = RoiSample("mouth", frame.time_s, 0, nan, nan, nan, nan, False, "lost")
     sample = RoiSample(
         region, frame.time_s, frame.index, 34.5, 33.0, 35.25, 0.5, not reason, reason
     )
     return Result(frame, segmentation, (sample, absent), 0.01)
 
 
-def tell(*words):
+def running_writer(recorder: Recorder) -> WriterProcess:
+    """Return the process that writes what `recorder`, started, is offered."""
+    assert recorder._writer is not None
+    return recorder._writer
+
+
+def tell(*words: object) -> None:
     sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()
 
 
-def main(path, fork):
+def main(path: str, fork: bool) -> None:
     info = made_info(*KILLED_SIZE)
     recorder = Recorder(Path(path), info, "made:", MODEL)
     recorder.start()
-    tell("writer", recorder._writer.pid)
+    writer = running_writer(recorder)
+    tell("writer", writer.pid)
     if fork and os.fork() == 0:
         os.close(1)
         threading.Event().wait(30)
@@ -90,7 +102,7 @@ def main(path, fork):
             recorder.note_event(f"event {index}", frame.time_s)
         status = recorder.status()
         tell(index, status.recorded + status.dropped, time.monotonic())
-        if not safe and status.recorded > 15 and recorder._writer.control["flushed"] > 0:
+        if not safe and status.recorded > 15 and writer.control["flushed"] > 0:
             safe = True
             tell("safe")
         if status.failed:

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-from made_frames import MODEL, made_info
-
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.recording.made_frames import MODEL, made_info
 from thermoseg.frames import Frame
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.recorder import Recorder
@@ -31,7 +30,7 @@ os.fsync = slow
 """
 
 
-def main(path, latency_s, seconds):
+def main(path: Path, latency_s: float, seconds: float) -> None:
     place = path.parent / "site"
     place.mkdir()
     (place / "sitecustomize.py").write_text(SLOW_FSYNC.format(latency_s=latency_s))
@@ -42,7 +41,8 @@ def main(path, latency_s, seconds):
     pictures = [(30000 + 5 * rng.standard_normal((512, 640))).astype(np.uint16) for _ in range(4)]
     recorder = Recorder(path, info, "made:", MODEL, DiskLimits(0, 0, 0, 0))
     recorder.start()
-    began_s, clock, at_risk_s, warned = time.monotonic(), threading.Event(), [], False
+    began_s, clock, warned = time.monotonic(), threading.Event(), False
+    at_risk_s: list[float] = []
     for index in range(int(seconds * RATE_HZ)):
         clock.wait(max(0.0, began_s + index / RATE_HZ - time.monotonic()))
         counts = pictures[index % len(pictures)]

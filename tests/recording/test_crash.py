@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import psutil
 import pytest
 
+from tests.conftest import WaitFor
+from tests.recording import made_frames as made
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recovery import recover
 from thermoseg.recording.unfinished import find_unfinished
@@ -31,7 +35,7 @@ VICTIMS = ("writer", "program", "everything")
 class Child:
     """The program `made_frames.py` at work; what it tells is collected in a file."""
 
-    def __init__(self, path, *options):
+    def __init__(self, path: Path, *options: str) -> None:
         self.path, self._told = path, path.with_suffix(".told")
         program = Path(__file__).with_name("made_frames.py")
         with self._told.open("wb") as told:
@@ -39,29 +43,35 @@ class Child:
                 [sys.executable, str(program), str(path), *options], stdout=told
             )
 
-    def lines(self):
+    def lines(self) -> list[str]:
         return self._told.read_text().splitlines()
 
-    def writer(self):
+    def writer(self) -> psutil.Process:
         return psutil.Process(int(self.lines()[0].split()[1]))
 
-    def offered(self):
+    def offered(self) -> list[tuple[int, int, float]]:
         """Return index, number written or dropped by then, and time of each frame offered."""
         rows = [line.split() for line in self.lines()[1:-1] if line[:1].isdigit()]
         return [(int(row[0]), int(row[1]), float(row[2])) for row in rows]
 
-    def keeps_up(self):
+    def keeps_up(self) -> bool:
         """Whether program and writer had the time they need, which a busy machine may deny."""
         last = self.offered()[-LOOK_BACK_FRAMES:]
         in_time = time.monotonic() - last[0][2] < 1.5 * LOST_S
         return in_time and all(index - settled < BACKLOG_FRAMES for index, settled, _ in last)
 
 
-@pytest.fixture
-def child(tmp_path):
-    children = []
+class StartChild(Protocol):
+    """What the fixture `child` gives."""
 
-    def start(*options, name="session"):
+    def __call__(self, *options: str, name: str = ...) -> Child: ...
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[StartChild]:
+    children: list[Child] = []
+
+    def start(*options: str, name: str = "session") -> Child:
         children.append(Child(tmp_path / f"{name}.h5", *options))
         return children[-1]
 
@@ -71,7 +81,7 @@ def child(tmp_path):
         started.process.wait()
 
 
-def kill(child, victim, wait_for, frames_after_safe):
+def kill(child: Child, victim: str, wait_for: WaitFor, frames_after_safe: int) -> int:
     """Kill at a moment given in frames; returns the index of the last frame offered before."""
     wait_for(lambda: "safe" in child.lines())
     first = len(child.offered())
@@ -88,7 +98,7 @@ def kill(child, victim, wait_for, frames_after_safe):
     return max(index for index, _, offered in child.offered() if offered < killed)
 
 
-def check_survivors(path, last_offered, made):
+def check_survivors(path: Path, last_offered: int) -> float:
     """Compare everything readable with its generator; returns the seconds lost."""
     info = made.made_info(*made.KILLED_SIZE)
     with Recording(path) as recording:
@@ -110,7 +120,7 @@ def check_survivors(path, last_offered, made):
     return (last_offered - int(indices[-1])) / made.RATE_HZ
 
 
-def kill_and_recover(child, victim, wait_for, made, seed):
+def kill_and_recover(child: StartChild, victim: str, wait_for: WaitFor, seed: int) -> float:
     moment = random.Random(seed).randrange(60)
     started = child(name=f"{victim}{seed}")
     last = kill(started, victim, wait_for, moment)
@@ -121,15 +131,15 @@ def kill_and_recover(child, victim, wait_for, made, seed):
             assert recording.complete
             assert "ended unexpectedly" in recording.ended
         assert find_unfinished(path.parent) == []
-        lost_s = check_survivors(path, last, made)
+        lost_s = check_survivors(path, last)
     else:
         assert path in find_unfinished(path.parent)
         before = path.read_bytes()
         with Recording(path) as recording:
             assert not recording.complete
-        lost_s = check_survivors(path, last, made)
+        lost_s = check_survivors(path, last)
         recovered = recover(path).path
-        assert check_survivors(recovered, last, made) == lost_s
+        assert check_survivors(recovered, last) == lost_s
         with Recording(recovered) as recording:
             assert recording.complete
         assert path.read_bytes() == before
@@ -143,20 +153,29 @@ def kill_and_recover(child, victim, wait_for, made, seed):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_a_kill_costs_at_most_a_second(child, victim, wait_for, made, seed):
-    assert kill_and_recover(child, victim, wait_for, made, seed) <= LOST_S
+def test_a_kill_costs_at_most_a_second(
+    child: StartChild, victim: str, wait_for: WaitFor, seed: int
+) -> None:
+    assert kill_and_recover(child, victim, wait_for, seed) <= LOST_S
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_twenty_kills_cost_at_most_a_second_each(child, victim, wait_for, made, record_property):
-    lost_s = [kill_and_recover(child, victim, wait_for, made, 100 + seed) for seed in range(20)]
+def test_twenty_kills_cost_at_most_a_second_each(
+    child: StartChild,
+    victim: str,
+    wait_for: WaitFor,
+    record_property: Callable[[str, object], None],
+) -> None:
+    lost_s = [kill_and_recover(child, victim, wait_for, 100 + seed) for seed in range(20)]
     record_property("lost_s", sorted(lost_s))
     assert max(lost_s) <= LOST_S, lost_s
 
 
-def test_the_writer_ends_though_another_process_holds_its_pipe(child, wait_for, made):
+def test_the_writer_ends_though_another_process_holds_its_pipe(
+    child: StartChild, wait_for: WaitFor
+) -> None:
     started = child("--fork")
     wait_for(lambda: "safe" in started.lines())
     writer = started.writer()
@@ -170,7 +189,9 @@ def test_the_writer_ends_though_another_process_holds_its_pipe(child, wait_for, 
         assert recording.complete
 
 
-def test_a_killed_program_leaves_no_shared_memory_and_no_complaint(child, wait_for, tmp_path):
+def test_a_killed_program_leaves_no_shared_memory_and_no_complaint(
+    child: StartChild, wait_for: WaitFor, tmp_path: Path
+) -> None:
     before = sorted(Path("/dev/shm").glob("*"))
     started = child()
     kill(started, "everything", wait_for, 0)
@@ -178,7 +199,9 @@ def test_a_killed_program_leaves_no_shared_memory_and_no_complaint(child, wait_f
 
 
 @pytest.mark.parametrize("stop_bytes", [0, 20_000_000], ids=["to the last byte", "with a reserve"])
-def test_a_full_disk_ends_the_recording_with_a_sentence_and_a_readable_file(tmp_path, stop_bytes):
+def test_a_full_disk_ends_the_recording_with_a_sentence_and_a_readable_file(
+    tmp_path: Path, stop_bytes: int
+) -> None:
     small, elsewhere = tmp_path / "small", tmp_path / "elsewhere"
     small.mkdir()
     elsewhere.mkdir()

@@ -1,13 +1,15 @@
 """Where a recording may go; one for a network share is made here and moved."""
 
 import os
+import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import pytest
 
+from tests.recording import made_frames as made
 from thermoseg.errors import RecordingError
-from thermoseg.recording import place
 from thermoseg.recording.place import DiskLimits, move_compared
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
@@ -17,7 +19,7 @@ NO_LIMITS = DiskLimits(0, 0, 0, 0)
 
 
 @pytest.fixture(params=["nfs4", "cifs", "fuse.sshfs", "SMB3"])
-def share(request, tmp_path, monkeypatch):
+def share(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on what the system calls a network share; the user's data lie elsewhere."""
     folder = tmp_path / "share"
     folder.mkdir()
@@ -27,7 +29,7 @@ def share(request, tmp_path, monkeypatch):
     return folder
 
 
-def record(made, path, frames=5):
+def record(path: Path, frames: int = 5) -> Recorder:
     recorder = Recorder(path, made.made_info(), "made:", None, NO_LIMITS)
     recorder.start()
     for index in range(frames):
@@ -35,12 +37,12 @@ def record(made, path, frames=5):
     return recorder
 
 
-def names_in(folder):
+def names_in(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def test_a_recording_for_a_share_is_made_here_and_moved(made, share):
-    recorder = record(made, share / "a.h5")
+def test_a_recording_for_a_share_is_made_here_and_moved(share: Path) -> None:
+    recorder = record(share / "a.h5")
     assert "is on a network share, so the recording is made in" in recorder.remark
     recorder.wait_on_disk()
     assert names_in(share) == []
@@ -54,8 +56,8 @@ def test_a_recording_for_a_share_is_made_here_and_moved(made, share):
 
 
 @pytest.mark.parametrize("share", ["nfs4"], indirect=True)
-def test_a_share_that_is_gone_at_the_end_costs_nothing(made, share):
-    recorder = record(made, share / "a.h5")
+def test_a_share_that_is_gone_at_the_end_costs_nothing(share: Path) -> None:
+    recorder = record(share / "a.h5")
     share.rmdir()
 
     summary = recorder.stop()
@@ -67,8 +69,8 @@ def test_a_share_that_is_gone_at_the_end_costs_nothing(made, share):
 
 
 @pytest.mark.parametrize("share", ["nfs4"], indirect=True)
-def test_a_name_that_was_taken_meanwhile_is_not_overwritten(made, share):
-    recorder = record(made, share / "a.h5")
+def test_a_name_that_was_taken_meanwhile_is_not_overwritten(share: Path) -> None:
+    recorder = record(share / "a.h5")
     (share / "a.h5").write_bytes(b"somebody's")
 
     summary = recorder.stop()
@@ -78,29 +80,31 @@ def test_a_name_that_was_taken_meanwhile_is_not_overwritten(made, share):
 
 
 @pytest.mark.parametrize("share", ["nfs4"], indirect=True)
-def test_two_recordings_of_one_name_for_a_share_do_not_meet_here(made, share):
-    first, second = record(made, share / "a.h5"), record(made, share / "a.h5")
+def test_two_recordings_of_one_name_for_a_share_do_not_meet_here(share: Path) -> None:
+    first, second = record(share / "a.h5"), record(share / "a.h5")
     assert first.stop().failed == ""
     left = second.stop()
     assert "File exists" in left.failed
     assert left.path.exists()
 
 
-def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(tmp_path, monkeypatch):
+def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, target = tmp_path / "here.h5", tmp_path / "there.h5"
     source.write_bytes(b"all of it")
 
-    def copy_badly(read, written, _length):
+    def copy_badly(read: BinaryIO, written: BinaryIO, _length: int) -> None:
         written.write(read.read()[:-1] + b"?")
 
-    monkeypatch.setattr(place.shutil, "copyfileobj", copy_badly)
+    monkeypatch.setattr(shutil, "copyfileobj", copy_badly)
     with pytest.raises(RecordingError, match=r"what arrived at .* differs; it is still in"):
         move_compared(source, target)
     assert names_in(tmp_path) == ["here.h5"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_a_share_that_may_not_be_written_is_refused_at_once(made, share):
+def test_a_share_that_may_not_be_written_is_refused_at_once(share: Path) -> None:
     share.chmod(0o500)
     with pytest.raises(RecordingError, match="may not be written"):
         Recorder(Path(share / "a.h5"), made.made_info(), "made:", None, NO_LIMITS).start()

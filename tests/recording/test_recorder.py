@@ -2,18 +2,25 @@
 
 import logging
 import os
+import queue
 import signal
 import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import psutil
 import pytest
 
+from tests.conftest import WaitFor
+from tests.recording import made_frames as made
+from tests.recording.conftest import MakeRecorder, Record
+from tests.recording.made_frames import running_writer
 from thermoseg.errors import RecordingError
 from thermoseg.frames import FrameFlag
 from thermoseg.recording import recorder as recorder_module
@@ -21,17 +28,18 @@ from thermoseg.recording import session_writer, writer, writer_process
 from thermoseg.recording.header import describe_session
 from thermoseg.recording.job import WriterJob
 from thermoseg.recording.layout import REGIONS, create_datasets
+from thermoseg.recording.marker import claim_marker
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.ring import MESSAGE, Kind, SharedMemory
 
 
-def writer_of(recorder):
-    return psutil.Process(recorder._writer.pid)
+def writer_of(recorder: Recorder) -> psutil.Process:
+    return psutil.Process(running_writer(recorder).pid)
 
 
-def test_frames_come_back_bit_for_bit(made, recorded):
+def test_frames_come_back_bit_for_bit(recorded: Record) -> None:
     info = made.made_info()
     with Recording(recorded(24)) as recording:
         for index in range(24):
@@ -46,7 +54,7 @@ def test_frames_come_back_bit_for_bit(made, recorded):
     assert extremes == [(65535, 65535), (0, 0)]
 
 
-def test_camera_model_and_flags_come_back(made, make_recorder):
+def test_camera_model_and_flags_come_back(make_recorder: MakeRecorder) -> None:
     info = made.made_info()
     recorder = make_recorder()
     shutter = FrameFlag.SHUTTER | FrameFlag.DUPLICATE
@@ -67,7 +75,7 @@ def test_camera_model_and_flags_come_back(made, make_recorder):
         assert recording.frame(1).flags == shutter
 
 
-def test_labels_and_samples_belong_to_their_frames(made, make_recorder):
+def test_labels_and_samples_belong_to_their_frames(make_recorder: MakeRecorder) -> None:
     info = made.made_info()
     recorder = make_recorder()
     frames = [made.made_frame(index, info) for index in range(6)]
@@ -93,7 +101,9 @@ def test_labels_and_samples_belong_to_their_frames(made, make_recorder):
             recording.samples("ear")
 
 
-def test_a_region_that_no_file_knows_is_left_out_with_a_warning(made, make_recorder, caplog):
+def test_a_region_that_no_file_knows_is_left_out_with_a_warning(
+    make_recorder: MakeRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
     info = made.made_info()
     recorder = make_recorder()
     frame = made.made_frame(0, info)
@@ -103,11 +113,13 @@ def test_a_region_that_no_file_knows_is_left_out_with_a_warning(made, make_recor
     assert "regions" in caplog.text
 
 
-def test_the_writer_knows_the_flag_for_gaps():
-    assert session_writer._GAP_BEFORE == FrameFlag.GAP_BEFORE
+def test_the_writer_knows_the_flag_for_gaps() -> None:
+    assert FrameFlag(session_writer._GAP_BEFORE) is FrameFlag.GAP_BEFORE
 
 
-def test_events_are_on_disk_at_once_and_in_the_file_at_the_end(made, make_recorder, wait_for):
+def test_events_are_on_disk_at_once_and_in_the_file_at_the_end(
+    make_recorder: MakeRecorder, wait_for: WaitFor
+) -> None:
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, made.made_info()))
     recorder.note_event("Reiz „hell“\n", 1.25)
@@ -121,12 +133,14 @@ def test_events_are_on_disk_at_once_and_in_the_file_at_the_end(made, make_record
     assert abs(event.wall_time - time.time()) < 60
 
 
-def test_a_finished_recording_is_one_file(recorded):
+def test_a_finished_recording_is_one_file(recorded: Record) -> None:
     path = recorded(3)
     assert [file.name for file in path.parent.iterdir()] == ["session.h5"]
 
 
-def test_what_a_stalled_writer_cannot_take_is_counted(made, make_recorder, caplog, wait_for):
+def test_what_a_stalled_writer_cannot_take_is_counted(
+    make_recorder: MakeRecorder, caplog: pytest.LogCaptureFixture, wait_for: WaitFor
+) -> None:
     info = made.made_info()
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, info))
@@ -153,7 +167,9 @@ def test_what_a_stalled_writer_cannot_take_is_counted(made, make_recorder, caplo
         assert all(np.array_equal(f.counts, made.made_counts(f.index, info)) for f in kept)
 
 
-def test_frames_dropped_at_the_very_end_leave_a_gap_too(made, make_recorder, wait_for):
+def test_frames_dropped_at_the_very_end_leave_a_gap_too(
+    make_recorder: MakeRecorder, wait_for: WaitFor
+) -> None:
     info = made.made_info()
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, info))
@@ -169,7 +185,7 @@ def test_frames_dropped_at_the_very_end_leave_a_gap_too(made, make_recorder, wai
         assert gap.index_after == -1
 
 
-def test_frames_that_the_camera_lost_are_counted_as_missed(made, make_recorder):
+def test_frames_that_the_camera_lost_are_counted_as_missed(make_recorder: MakeRecorder) -> None:
     info = made.made_info()
     recorder = make_recorder()
     for index in (10, 11, 15, 16):
@@ -183,7 +199,7 @@ def test_frames_that_the_camera_lost_are_counted_as_missed(made, make_recorder):
         assert recording.counts.missed == 3
 
 
-def test_a_camera_that_counts_anew_has_missed_nothing(made, make_recorder):
+def test_a_camera_that_counts_anew_has_missed_nothing(make_recorder: MakeRecorder) -> None:
     info = made.made_info()
     recorder = make_recorder()
     for index in (900, 901, 0, 1):
@@ -192,7 +208,9 @@ def test_a_camera_that_counts_anew_has_missed_nothing(made, make_recorder):
     assert (summary.recorded, summary.missed) == (4, 0)
 
 
-def test_offering_a_frame_copies_it_into_shared_memory_and_nowhere_else(made, make_recorder):
+def test_offering_a_frame_copies_it_into_shared_memory_and_nowhere_else(
+    make_recorder: MakeRecorder,
+) -> None:
     """Another copy on the way would take its 655 kB from this process."""
     info = made.made_info(512, 640)
     recorder = make_recorder(info=info)
@@ -209,12 +227,14 @@ def test_offering_a_frame_copies_it_into_shared_memory_and_nowhere_else(made, ma
     assert taken < 100_000
 
 
-def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder, monkeypatch):
+def test_a_file_is_read_no_faster_than_it_is_written(
+    make_recorder: MakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With more frames than wait in memory, and more patience than a busy machine needs."""
     monkeypatch.setattr(recorder_module, "FILE_WAIT_S", 60.0)
     info = made.made_info(live=False)
     recorder = make_recorder(info=info)
-    frames = 2 * len(recorder._writer.memory.frames.slots)
+    frames = 2 * len(running_writer(recorder).memory.frames.slots)
     for index in range(frames):
         recorder.offer(made.made_frame(index, info))
     summary = recorder.stop()
@@ -222,13 +242,13 @@ def test_a_file_is_read_no_faster_than_it_is_written(made, make_recorder, monkey
 
 
 def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
-    made, make_recorder, wait_for, caplog
-):
+    make_recorder: MakeRecorder, wait_for: WaitFor, caplog: pytest.LogCaptureFixture
+) -> None:
     info = made.made_info()
     recorder = make_recorder()
     for index in range(10):
         recorder.offer(made.made_frame(index, info))
-    wait_for(lambda: recorder._writer.memory.control["flushed"] == 10)
+    wait_for(lambda: running_writer(recorder).memory.control["flushed"] == 10)
     process = writer_of(recorder)
     process.kill()
     wait_for(lambda: recorder.status().failed)  # its last thread may outlive it for a moment
@@ -245,7 +265,9 @@ def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
         assert (len(recording), recording.complete) == (10, False)
 
 
-def test_pictures_of_another_size_end_the_recording_with_a_sentence(made, make_recorder):
+def test_pictures_of_another_size_end_the_recording_with_a_sentence(
+    make_recorder: MakeRecorder,
+) -> None:
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, made.made_info()))
     recorder.offer(made.made_frame(1, made.made_info(60, 80)))
@@ -259,13 +281,13 @@ def test_pictures_of_another_size_end_the_recording_with_a_sentence(made, make_r
 
 
 def test_ctrl_c_does_not_reach_the_writer_and_sigterm_ends_it_cleanly(
-    made, make_recorder, wait_for
-):
+    make_recorder: MakeRecorder, wait_for: WaitFor
+) -> None:
     info = made.made_info()
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, info))
     wait_for(lambda: recorder.status().recorded == 1)
-    assert os.getpgid(recorder._writer.pid) != os.getpgid(0)
+    assert os.getpgid(running_writer(recorder).pid) != os.getpgid(0)
     writer_of(recorder).send_signal(signal.SIGINT)
     recorder.offer(made.made_frame(1, info))
     wait_for(lambda: recorder.status().recorded == 2)
@@ -277,7 +299,7 @@ def test_ctrl_c_does_not_reach_the_writer_and_sigterm_ends_it_cleanly(
         assert (recording.complete, len(recording)) == (True, 2)
 
 
-def test_the_writer_needs_neither_torch_nor_qt_nor_pydantic():
+def test_the_writer_needs_neither_torch_nor_qt_nor_pydantic() -> None:
     code = (
         "import sys, thermoseg.recording.writer\n"
         "print(sorted({'torch', 'PyQt6', 'cv2', 'pydantic', 'scipy'} & set(sys.modules)))"
@@ -286,7 +308,9 @@ def test_the_writer_needs_neither_torch_nor_qt_nor_pydantic():
     assert done.stdout == "[]\n"
 
 
-def test_nothing_is_left_behind(made, recorded, make_recorder, wait_for):
+def test_nothing_is_left_behind(
+    recorded: Record, make_recorder: MakeRecorder, wait_for: WaitFor
+) -> None:
     recorded(2, "warm-up")
     shared, descriptors = sorted(Path("/dev/shm").glob("*")), psutil.Process().num_fds()
     recorder = make_recorder("killed")
@@ -300,7 +324,7 @@ def test_nothing_is_left_behind(made, recorded, make_recorder, wait_for):
 
 
 @pytest.fixture
-def job(made, tmp_path):
+def job(tmp_path: Path) -> Iterator[tuple[WriterJob, SharedMemory]]:
     """A job of the writer in this process, and its memory."""
     geometry = writer_process._geometry(made.made_info(), len(REGIONS))
     memory = SharedMemory.create(geometry)
@@ -312,8 +336,11 @@ def job(made, tmp_path):
         os.close(memory.token)
 
 
-def test_every_flush_reaches_the_disk(job, monkeypatch, wait_for):
-    memory, synced = job[1], []
+def test_every_flush_reaches_the_disk(
+    job: tuple[WriterJob, SharedMemory], monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    memory = job[1]
+    synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor))
     session = session_writer.SessionWriter(*job)
     wait_for(lambda: session.tend(0.0) or memory.control["on_disk"])
@@ -324,13 +351,15 @@ def test_every_flush_reaches_the_disk(job, monkeypatch, wait_for):
     assert session_writer.FLUSH_INTERVAL_S <= 0.5
 
 
-def test_the_file_gets_its_name_when_it_is_whole(monkeypatch, job):
+def test_the_file_gets_its_name_when_it_is_whole(
+    monkeypatch: pytest.MonkeyPatch, job: tuple[WriterJob, SharedMemory]
+) -> None:
     path = Path(job[0].path)
     seen = []
 
-    def create(file, *shape):
+    def create(file: h5py.File, height: int, width: int, regions: Sequence[str]) -> None:
         seen.append(path.exists())
-        create_datasets(file, *shape)
+        create_datasets(file, height, width, regions)
 
     monkeypatch.setattr(session_writer, "create_datasets", create)
     session = session_writer.SessionWriter(*job)
@@ -344,7 +373,9 @@ def test_the_file_gets_its_name_when_it_is_whole(monkeypatch, job):
     assert seen == [False]
 
 
-def test_what_lies_at_the_temporary_name_of_somebody_is_left_alone(made, make_recorder, tmp_path):
+def test_what_lies_at_the_temporary_name_of_somebody_is_left_alone(
+    make_recorder: MakeRecorder, tmp_path: Path
+) -> None:
     """The file is made under a name of its own, with the permissions of any other file."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
@@ -360,7 +391,7 @@ def test_what_lies_at_the_temporary_name_of_somebody_is_left_alone(made, make_re
     assert path.stat().st_mode == ordinary.stat().st_mode
 
 
-def test_a_file_that_is_there_is_not_overwritten(job):
+def test_a_file_that_is_there_is_not_overwritten(job: tuple[WriterJob, SharedMemory]) -> None:
     path = Path(job[0].path)
     path.write_bytes(b"somebody's")
     with pytest.raises(FileExistsError):
@@ -368,7 +399,9 @@ def test_a_file_that_is_there_is_not_overwritten(job):
     assert path.read_bytes() == b"somebody's"
 
 
-def test_the_first_frame_is_safe_at_once(monkeypatch, made, job):
+def test_the_first_frame_is_safe_at_once(
+    monkeypatch: pytest.MonkeyPatch, job: tuple[WriterJob, SharedMemory]
+) -> None:
     """What waits while the writer starts is not lost with it half a second later."""
     monkeypatch.setattr(session_writer, "FLUSH_INTERVAL_S", 3600.0)
     memory = job[1]
@@ -376,64 +409,68 @@ def test_the_first_frame_is_safe_at_once(monkeypatch, made, job):
     slot = memory.frames.claim()
     memory.frames.slots[slot]["index"] = 7
     messages = [MESSAGE.pack(Kind.FRAME, slot), MESSAGE.pack(Kind.STOP, 0)]
-    flushed = []
+    flushed: list[int] = []
 
-    class Inbox:
-        def get(self, timeout):
+    class Inbox(queue.SimpleQueue[bytes]):
+        def get(self, block: bool = True, timeout: float | None = None) -> bytes:
             flushed.append(int(memory.control["flushed"]))
             return messages.pop(0)
 
-    assert writer._write(*job, Inbox(), session) == ""
+    assert writer._write(job[0], memory, Inbox(), session) == ""
     assert flushed == [0, 1]
 
 
 class TestRefusals:
-    def recorder(self, made, path, limits=None):
+    def recorder(self, path: Path, limits: DiskLimits | None = None) -> Recorder:
         return Recorder(path, made.made_info(), "made:", None, limits)
 
-    def test_an_existing_file_is_never_overwritten(self, made, recorded):
+    def test_an_existing_file_is_never_overwritten(self, recorded: Record) -> None:
         path = recorded(2)
         before = path.read_bytes()
         with pytest.raises(RecordingError, match="exists already and is not overwritten"):
-            self.recorder(made, path).start()
+            self.recorder(path).start()
         assert path.read_bytes() == before
         assert not path.with_name("session.h5.RECORDING").exists()
 
-    def test_two_recorders_cannot_share_a_file(self, made, make_recorder):
+    def test_two_recorders_cannot_share_a_file(self, make_recorder: MakeRecorder) -> None:
         recorder = make_recorder()
         with pytest.raises(RecordingError, match=r"exists already|being recorded already"):
-            self.recorder(made, recorder.path).start()
+            self.recorder(recorder.path).start()
 
-    def test_a_marker_that_a_crash_left_before_the_file_is_no_obstacle(self, made, tmp_path):
+    def test_a_marker_that_a_crash_left_before_the_file_is_no_obstacle(
+        self, tmp_path: Path
+    ) -> None:
         path = tmp_path / "session.h5"
         path.with_name("session.h5.RECORDING").write_text('{"pid": 999999999, "started": 0}')
-        recorder = self.recorder(made, path, DiskLimits(0, 0, 0, 0))
+        recorder = self.recorder(path, DiskLimits(0, 0, 0, 0))
         recorder.start()
         assert recorder.stop().failed == ""
 
-    def test_a_name_of_another_kind(self, made, tmp_path):
+    def test_a_name_of_another_kind(self, tmp_path: Path) -> None:
         with pytest.raises(RecordingError, match=r"does not end in \.h5"):
-            self.recorder(made, tmp_path / "session.mp4").start()
+            self.recorder(tmp_path / "session.mp4").start()
 
-    def test_a_folder_that_cannot_be_made(self, made, tmp_path):
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(RecordingError, match="cannot be made"):
-            self.recorder(made, tmp_path / "file" / "session.h5").start()
+            self.recorder(tmp_path / "file" / "session.h5").start()
 
-    def test_a_disk_that_is_nearly_full(self, made, tmp_path):
+    def test_a_disk_that_is_nearly_full(self, tmp_path: Path) -> None:
         limits = DiskLimits(refuse_bytes=10**18)
         with pytest.raises(RecordingError, match="make room for"):
-            self.recorder(made, tmp_path / "session.h5", limits).start()
+            self.recorder(tmp_path / "session.h5", limits).start()
 
-    def test_using_it_before_start(self, made, tmp_path):
-        recorder = self.recorder(made, tmp_path / "session.h5")
+    def test_using_it_before_start(self, tmp_path: Path) -> None:
+        recorder = self.recorder(tmp_path / "session.h5")
         with pytest.raises(RecordingError, match="call start first"):
             recorder.offer(made.made_frame(0, made.made_info()))
         assert recorder.status().recorded == 0
 
 
-def test_a_place_that_cannot_be_written_is_named(make_recorder, monkeypatch):
-    def refuse(path):
+def test_a_place_that_cannot_be_written_is_named(
+    make_recorder: MakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patched:
@@ -443,10 +480,12 @@ def test_a_place_that_cannot_be_written_is_named(make_recorder, monkeypatch):
 
 
 @pytest.mark.parametrize("at", ["the memory", "the process", "the job"])
-def test_a_start_that_fails_half_way_is_undone(made, tmp_path, monkeypatch, at):
+def test_a_start_that_fails_half_way_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
     descriptors = psutil.Process().num_fds()
 
-    def fail(*_arguments, **_options):
+    def fail(*_arguments: object, **_options: object) -> None:
         raise OSError(24, "Too many open files")
 
     recorder = Recorder(tmp_path / "a.h5", made.made_info(), "made:", None, DiskLimits(0, 0, 0, 0))
@@ -468,14 +507,13 @@ def test_a_start_that_fails_half_way_is_undone(made, tmp_path, monkeypatch, at):
 
 
 def test_a_file_that_the_writer_cannot_make_is_told_of_and_leaves_nothing(
-    made, make_recorder, wait_for, tmp_path, monkeypatch
-):
+    make_recorder: MakeRecorder, wait_for: WaitFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As when the folder goes between the claim and the file: the writer is another process."""
     (tmp_path / "gone").mkdir()
-    claim = recorder_module.claim_marker
 
-    def claim_and_lose(path):
-        claim(path)
+    def claim_and_lose(path: Path) -> None:
+        claim_marker(path)
         path.with_suffix(".events.jsonl").touch()
 
     monkeypatch.setattr(recorder_module, "claim_marker", claim_and_lose)
@@ -486,7 +524,7 @@ def test_a_file_that_the_writer_cannot_make_is_told_of_and_leaves_nothing(
     assert [path.name for path in (tmp_path / "gone").iterdir()] == ["session.events.jsonl"]
 
 
-def test_a_recording_is_said_to_run_once_its_file_is_there(made, make_recorder):
+def test_a_recording_is_said_to_run_once_its_file_is_there(make_recorder: MakeRecorder) -> None:
     recorder = make_recorder()
     assert not recorder.status().on_disk or recorder.path.exists()
     recorder.wait_on_disk()
@@ -494,7 +532,9 @@ def test_a_recording_is_said_to_run_once_its_file_is_there(made, make_recorder):
         assert not recording.complete
 
 
-def test_a_disk_that_fills_up_is_warned_of_once(made, make_recorder, wait_for, caplog):
+def test_a_disk_that_fills_up_is_warned_of_once(
+    make_recorder: MakeRecorder, wait_for: WaitFor, caplog: pytest.LogCaptureFixture
+) -> None:
     recorder = make_recorder(limits=DiskLimits(0, 0, warn_bytes=10**18))
     recorder.offer(made.made_frame(0, made.made_info()))
     wait_for(lambda: recorder.status().warning)
@@ -502,7 +542,9 @@ def test_a_disk_that_fills_up_is_warned_of_once(made, make_recorder, wait_for, c
     assert caplog.text.count("make space") == 1
 
 
-def test_a_disk_below_its_limit_ends_the_recording_cleanly(made, make_recorder, wait_for):
+def test_a_disk_below_its_limit_ends_the_recording_cleanly(
+    make_recorder: MakeRecorder, wait_for: WaitFor
+) -> None:
     recorder = make_recorder(limits=DiskLimits(0, stop_bytes=10**18, warn_bytes=0, warn_s=0))
     recorder.offer(made.made_frame(0, made.made_info()))
     wait_for(lambda: recorder.status().failed)

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from PyQt6.QtGui import QStandardItemModel
+from PyQt6.QtWidgets import QAbstractItemView, QLineEdit
+from pytestqt.qtbot import QtBot
 
 from thermoseg.cameras import CameraListing
 from ui.camera_panel import CameraPanel
@@ -15,7 +18,7 @@ GIGE = CameraListing("gige:", "gige", problem="apt install aravis")
 
 
 @pytest.fixture
-def panel(qtbot) -> CameraPanel:
+def panel(qtbot: QtBot) -> CameraPanel:
     panel = CameraPanel()
     qtbot.addWidget(panel)
     panel.set_theme(DARK, 1.0)
@@ -29,15 +32,39 @@ def texts(panel: CameraPanel) -> Callable[[], list[str]]:
     return lambda: [source.itemText(row) for row in range(source.count())]
 
 
-def test_cameras_are_shown_with_what_is_known_and_what_they_lack(panel, texts) -> None:
+def is_enabled(panel: CameraPanel, row: int) -> bool:
+    rows = panel._source.model()
+    assert isinstance(rows, QStandardItemModel)
+    item = rows.item(row)
+    assert item is not None
+    return item.isEnabled()
+
+
+def line_of(panel: CameraPanel) -> QLineEdit:
+    line = panel._source.lineEdit()
+    assert line is not None
+    return line
+
+
+def list_of(panel: CameraPanel) -> QAbstractItemView:
+    opened = panel._source.view()
+    assert opened is not None
+    return opened
+
+
+def test_cameras_are_shown_with_what_is_known_and_what_they_lack(
+    panel: CameraPanel, texts: Callable[[], list[str]]
+) -> None:
     panel.show_cameras([BOSON, GIGE, LEPTON])
 
     assert texts() == ["FLIR Boson", "gige — apt install aravis", "Lepton 3.5 1"]
-    assert [panel._source.model().item(row).isEnabled() for row in range(3)] == [True, False, True]
+    assert [is_enabled(panel, row) for row in range(3)] == [True, False, True]
     assert panel.address == "", "nobody has chosen yet"
 
 
-def test_a_camera_that_comes_leaves_the_choice_alone(panel, texts) -> None:
+def test_a_camera_that_comes_leaves_the_choice_alone(
+    panel: CameraPanel, texts: Callable[[], list[str]]
+) -> None:
     panel.show_cameras([LEPTON])
     panel.set_address("lepton:1")
     panel.show_cameras([BOSON, LEPTON])
@@ -47,7 +74,9 @@ def test_a_camera_that_comes_leaves_the_choice_alone(panel, texts) -> None:
     assert panel._source.currentText() == "Lepton 3.5 1"
 
 
-def test_a_camera_that_goes_and_comes_back_is_chosen_again(panel, texts) -> None:
+def test_a_camera_that_goes_and_comes_back_is_chosen_again(
+    panel: CameraPanel, texts: Callable[[], list[str]]
+) -> None:
     panel.show_cameras([BOSON, LEPTON])
     panel.set_address("lepton:1")
     panel.show_cameras([BOSON])
@@ -59,64 +88,77 @@ def test_a_camera_that_goes_and_comes_back_is_chosen_again(panel, texts) -> None
     assert panel.address == "lepton:1"
 
 
-def test_what_is_being_typed_is_left_alone(panel) -> None:
+def test_what_is_being_typed_is_left_alone(panel: CameraPanel) -> None:
     panel._source.setEditText("simulated:?rate_")
-    panel._source.lineEdit().setCursorPosition(4)
+    line_of(panel).setCursorPosition(4)
     panel.show_cameras([BOSON])
     panel.show_cameras([BOSON, LEPTON])
 
     assert panel._source.currentText() == "simulated:?rate_"
-    assert panel._source.lineEdit().cursorPosition() == 4
+    assert line_of(panel).cursorPosition() == 4
     assert panel.address == "simulated:?rate_"
 
 
-def test_a_list_that_is_open_stays_open(qtbot, panel, texts) -> None:
+def test_a_list_that_is_open_stays_open(
+    qtbot: QtBot, panel: CameraPanel, texts: Callable[[], list[str]]
+) -> None:
     panel.show_cameras([LEPTON])
     panel._source.showPopup()
-    qtbot.waitUntil(panel._source.view().isVisible)
+    qtbot.waitUntil(list_of(panel).isVisible)
     panel.show_cameras([BOSON, LEPTON])
 
-    assert panel._source.view().isVisible()
+    assert list_of(panel).isVisible()
     assert texts() == ["FLIR Boson", "Lepton 3.5 1"]
     panel._source.hidePopup()
 
 
-def test_of_two_cameras_that_look_alike_the_chosen_one_is_opened(panel) -> None:
+def test_of_two_cameras_that_look_alike_the_chosen_one_is_opened(panel: CameraPanel) -> None:
     panel.show_cameras([LEPTON, TWIN])
     panel._source.setCurrentIndex(1)
 
     assert panel.address == "lepton:usb-2"
 
 
-def test_a_problem_that_is_solved_frees_the_camera(panel, texts) -> None:
+def test_a_problem_that_is_solved_frees_the_camera(
+    panel: CameraPanel, texts: Callable[[], list[str]]
+) -> None:
     panel.show_cameras([GIGE])
     panel.show_cameras([CameraListing("gige:", "A615")])
 
     assert texts() == ["A615"]
-    assert panel._source.model().item(0).isEnabled()
+    assert is_enabled(panel, 0)
 
 
-def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot, panel) -> None:
+def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot: QtBot, panel: CameraPanel) -> None:
     assert not panel._actions.isVisible()
     panel.show_actions(["Flat-field correction", "Automatic shutter"])
     assert panel._actions.isVisible()
     with qtbot.waitSignal(panel.action_requested) as asked:
-        panel._actions.menu().actions()[1].trigger()
+        menu = panel._actions.menu()
+        assert menu is not None
+        menu.actions()[1].trigger()
     assert asked.args == ["Automatic shutter"]
     panel.show_actions([])
 
     assert not panel._actions.isVisible()
 
 
-def test_what_a_camera_lacks_is_read_in_the_open_list_however_long(qtbot, panel) -> None:
+def test_what_a_camera_lacks_is_read_in_the_open_list_however_long(
+    qtbot: QtBot, panel: CameraPanel
+) -> None:
     problem = "it lacks a library; install it and all that it wants, " * 8
     panel.resize(500, 50)
     panel.show_cameras([CameraListing("gone:", "gone", problem=problem)])
     box = panel._source
     box.showPopup()
-    qtbot.waitUntil(box.view().isVisible)
-    line = box.view().visualRect(box.model().index(0, 0))
+    opened = list_of(panel)
+    qtbot.waitUntil(opened.isVisible)
+    rows = box.model()
+    assert rows is not None
+    line = opened.visualRect(rows.index(0, 0))
 
     assert line.height() > 3 * box.fontMetrics().height()
-    assert box.view().viewport().height() >= line.height()
+    viewport = opened.viewport()
+    assert viewport is not None
+    assert viewport.height() >= line.height()
     box.hidePopup()

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from PyQt6.QtWidgets import QMessageBox, QWidget
+from pytestqt.qtbot import QtBot
 
 from thermoseg.errors import CameraError
 from ui.error_dialog import ErrorDialog, describe_error
@@ -52,29 +53,33 @@ thread.wait()
 
 
 @pytest.fixture
-def errors(qtbot) -> ErrorDialog:
+def errors(qtbot: QtBot) -> ErrorDialog:
     window = QWidget()
     qtbot.addWidget(window)
     window.show()
-    errors = ErrorDialog(window)
-    window.errors = errors
-    return errors
+    return ErrorDialog(window)
 
 
-def test_many_errors_are_one_dialog(qtbot, errors) -> None:
+def boxes_of(errors: ErrorDialog) -> list[QMessageBox]:
+    window = errors.parent()
+    assert window is not None
+    return window.findChildren(QMessageBox)
+
+
+def test_many_errors_are_one_dialog(qtbot: QtBot, errors: ErrorDialog) -> None:
     for number in range(30):
         errors.report(CameraError(f"fault {number}; plug it in"))
     qtbot.waitUntil(lambda: errors.count == 30)
 
-    boxes = errors.parent().findChildren(QMessageBox)
+    boxes = boxes_of(errors)
     assert [box.text() for box in boxes] == ["Fault 0; plug it in."]
     assert "29 more" in boxes[0].informativeText()
 
 
-def test_after_closing_the_next_error_is_shown(qtbot, errors) -> None:
+def test_after_closing_the_next_error_is_shown(qtbot: QtBot, errors: ErrorDialog) -> None:
     errors.report(CameraError("first"))
     qtbot.waitUntil(lambda: errors.text == "First.")
-    errors.parent().findChild(QMessageBox).accept()
+    boxes_of(errors)[0].accept()
     errors.report(CameraError("second"))
     qtbot.waitUntil(lambda: errors.text == "Second.")
 

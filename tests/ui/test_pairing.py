@@ -2,29 +2,35 @@
 
 import pytest
 
+from tests.ui.conftest import FakeSession
+from thermoseg.frames import Frame
 from ui.pairing import Pairing
 
 
 @pytest.fixture
-def frames(session):
+def frames(session: FakeSession) -> list[Frame]:
     return [session.show(index) for index in range(120)]
 
 
-def test_without_a_mask_the_newest_frame_is_shown(frames) -> None:
+def test_without_a_mask_the_newest_frame_is_shown(frames: list[Frame]) -> None:
     shown = Pairing().choose(frames[5], None)
 
     assert shown.frame is frames[5]
     assert shown.result is None
 
 
-def test_a_mask_that_keeps_up_is_shown_on_its_own_frame(session, frames) -> None:
+def test_a_mask_that_keeps_up_is_shown_on_its_own_frame(
+    session: FakeSession, frames: list[Frame]
+) -> None:
     shown = Pairing().choose(frames[12], session.segment(frames[10]))
 
     assert shown.frame is frames[10]
     assert shown.behind_s == 0
 
 
-def test_a_slow_mask_lies_over_the_newest_frame_and_says_so(session, frames) -> None:
+def test_a_slow_mask_lies_over_the_newest_frame_and_says_so(
+    session: FakeSession, frames: list[Frame]
+) -> None:
     shown = Pairing().choose(frames[16], session.segment(frames[10]))
 
     assert shown.frame is frames[16]
@@ -32,14 +38,16 @@ def test_a_slow_mask_lies_over_the_newest_frame_and_says_so(session, frames) -> 
     assert shown.behind_s == pytest.approx(0.2)
 
 
-def test_an_outdated_mask_is_left_out(session, frames) -> None:
+def test_an_outdated_mask_is_left_out(session: FakeSession, frames: list[Frame]) -> None:
     shown = Pairing().choose(frames[60], session.segment(frames[10]))
 
     assert shown.result is None
     assert shown.behind_s == pytest.approx(50 / 30)
 
 
-def test_the_picture_never_steps_back_while_masks_are_sometimes_late(session, frames) -> None:
+def test_the_picture_never_steps_back_while_masks_are_sometimes_late(
+    session: FakeSession, frames: list[Frame]
+) -> None:
     pairing, shown = Pairing(), []
     for newest in range(20, 45):
         behind = 4 if newest % 5 == 0 else 2
@@ -49,7 +57,9 @@ def test_the_picture_never_steps_back_while_masks_are_sometimes_late(session, fr
     assert indices == sorted(indices)
 
 
-def test_masks_that_keep_up_again_are_paired_again(session, frames) -> None:
+def test_masks_that_keep_up_again_are_paired_again(
+    session: FakeSession, frames: list[Frame]
+) -> None:
     pairing = Pairing()
     pairing.choose(frames[16], session.segment(frames[10]))
 
@@ -57,7 +67,7 @@ def test_masks_that_keep_up_again_are_paired_again(session, frames) -> None:
     assert pairing.choose(frames[50], session.segment(frames[49])).frame is frames[49]
 
 
-def test_a_clock_that_starts_anew_is_no_delay(session, frames) -> None:
+def test_a_clock_that_starts_anew_is_no_delay(session: FakeSession, frames: list[Frame]) -> None:
     pairing = Pairing()
     pairing.choose(frames[100], session.segment(frames[90]))
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 from PyQt6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
 
 from thermoseg.labels import FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
@@ -12,7 +13,7 @@ from ui.theme import DARK
 
 
 @pytest.fixture
-def legend(qtbot) -> RegionLegend:
+def legend(qtbot: QtBot) -> RegionLegend:
     legend = RegionLegend()
     qtbot.addWidget(legend)
     legend.set_theme(DARK, 1.0)
@@ -39,7 +40,7 @@ def words(legend: RegionLegend) -> list[str]:
     return [label.text() for label in legend.findChildren(QLabel)]
 
 
-def test_a_reason_that_all_share_is_told_once_and_whole(legend) -> None:
+def test_a_reason_that_all_share_is_told_once_and_whole(legend: RegionLegend) -> None:
     legend.show_samples({r.label: sample(r, math.nan, "no temperatures") for r in FACE_REGIONS})
 
     assert [text for text in words(legend) if "temperatures" in text] == [
@@ -48,7 +49,7 @@ def test_a_reason_that_all_share_is_told_once_and_whole(legend) -> None:
     assert words(legend).count("—") == len(FACE_REGIONS)
 
 
-def test_a_reason_of_its_own_stands_beside_its_region(legend) -> None:
+def test_a_reason_of_its_own_stands_beside_its_region(legend: RegionLegend) -> None:
     samples = {r.label: sample(r, 34.0 + r.value) for r in FACE_REGIONS}
     legend.show_samples(samples | {"nose": sample(Region.NOSE, math.nan, "lost")})
 
@@ -57,7 +58,7 @@ def test_a_reason_of_its_own_stands_beside_its_region(legend) -> None:
     assert "Regions, mean °C" in words(legend)
 
 
-def test_nothing_known_is_no_reason(legend) -> None:
+def test_nothing_known_is_no_reason(legend: RegionLegend) -> None:
     legend.clear()
 
     assert "Regions, mean °C" in words(legend)
