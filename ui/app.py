@@ -154,6 +154,8 @@ def _closing_on_interruption(app: "QApplication", window: "MainWindow") -> Itera
     from thermoseg.interruption import on_interruption
 
     def close(number: signal.Signals) -> None:
+        # Else Qt would quit with code 0, as after the last window, sometimes after the line below.
+        app.setQuitOnLastWindowClosed(False)
         window.close()
         app.exit(SIGNALLED + number)
 
