@@ -23,7 +23,7 @@ from thermoseg.labels import NUM_CLASSES
 from thermoseg.phantom.head import Phantom, Sitter
 from trainer.config import ObjectiveConfig, TrainingConfig, load_config
 from trainer.datasets import BatchStream, open_sources, training_side
-from trainer.losses import Regions, rmi_loss
+from trainer.losses import RegionMutualInformation, rmi_loss
 from trainer.objective import Objective
 from trainer.own_network import build_network
 from trainer.samcl import SamClLoss
@@ -46,8 +46,6 @@ STEPS: Final = 6
 """In a round: of 48 pictures, eight are new and show somebody new, so rounds are alike."""
 
 EVERYTHING: Final = TiAugConfig(
-    height=SIZE[0],
-    width=SIZE[1],
     horizontal_flip=1.0,
     vertical_flip=1.0,
     occlude=1.0,
@@ -85,7 +83,7 @@ def faces() -> list[Picture]:
 
 def measure_tiaug(pictures: list[Picture], rounds: int = TIAUG_ROUNDS) -> tuple[float, float]:
     """Time TiAug and its steps one by one, with the same draws: milliseconds for a picture."""
-    tiaug = TiAug(EVERYTHING)
+    tiaug = TiAug(EVERYTHING, SIZE)
     drawn = [tiaug.draw(np.random.default_rng(seed)) for seed in range(rounds * len(pictures))]
 
     def ours(turn: int) -> None:
@@ -117,7 +115,7 @@ def measure_losses(
         rmi_by_definition(logits, labels).backward()
 
     def with_sam_cl(_: int) -> None:
-        regions = Regions(logits, labels)
+        regions = RegionMutualInformation(logits, labels)
         (rmi_loss(logits, labels, regions) + 0.5 * sam_cl(logits, labels, regions)).backward()
 
     bodies = {"rmi": rmi, "definition": by_definition, "sam_cl": with_sam_cl}

@@ -320,8 +320,7 @@ def plot_histograms(path: Path, contrasts: Contrasts) -> None:
 
 def _transforms(data: TiAugData) -> tuple[TiAug, TiAug]:
     """Return what only brings a picture to size, and TiAug at the same size."""
-    size = {"height": data.stream.height, "width": data.stream.width}
-    return upright(data.stream), TiAug(data.tiaug.model_copy(update=size))
+    return upright(data.stream), TiAug(data.tiaug, (data.stream.height, data.stream.width))
 
 
 def _shares(

@@ -30,7 +30,6 @@ from thermoseg.networks import NETWORKS
 from trainer.benchmark_report import Result, write_report
 from trainer.checkpoint import has_checkpoint, load_checkpoint
 from trainer.config import (
-    ABOUT,
     Section,
     SourceConfig,
     TrainingConfig,
@@ -40,11 +39,13 @@ from trainer.config import (
     check_tree,
     read_toml,
 )
-from trainer.datasets import to_tensors, validation_sets
-from trainer.metrics import Confusion
+from trainer.datasets import validation_sets
+from trainer.evaluation import choose_device, evaluate
+from trainer.interruption import stop_on_signal
 from trainer.own_network import build_network, is_own
 from trainer.parallel import choose_accelerator
 from trainer.published import LOSS_WEIGHTS, TABLES, Row
+from trainer.run_folder import ABOUT, write_whole
 from trainer.sources import Picture
 
 PHANTOM: Final = "phantom"
@@ -303,7 +304,7 @@ class Benchmark:
         """Do what is left to do; SIGTERM and SIGINT stop it so that it can go on later."""
         failed: dict[str, str] = {}
         minutes: list[float] = []
-        with _signals(self._ask_to_stop):
+        with stop_on_signal(self._ask_to_stop):
             for index, run in enumerate(self._runs):
                 if self._stopping:
                     break
@@ -471,7 +472,7 @@ class Benchmark:
                 for one in results
             ],
         }
-        _write_whole(run.folder / "scores.json", json.dumps(noted))
+        write_whole(run.folder / "scores.json", json.dumps(noted))
         return results
 
     def _pictures_of(self, judged: JudgedSet, config: TrainingConfig) -> list[Picture]:
@@ -502,36 +503,17 @@ def score(
     """Count pixels (truth, prediction) of a network with given weights over all pictures."""
     network = build_network(config.network, (config.stream.height, config.stream.width))
     network.load_state_dict(weights)
-    cuda = torch.cuda.is_available() and config.run.accelerator != "cpu"
-    device = torch.device("cuda" if cuda else "cpu")
-    network.to(device).eval()
     threads = torch.get_num_threads()
     torch.set_num_threads(config.run.threads or threads)
-    confusion = Confusion()
     try:
-        with torch.inference_mode():
-            for first in range(0, len(pictures), config.run.batch):
-                images, labels = to_tensors(list(pictures[first : first + config.run.batch]))
-                predicted = network(images.to(device)).argmax(1).to("cpu", torch.uint8)
-                confusion.add(labels.numpy(), predicted.numpy())
+        return evaluate(network, pictures, config.run.batch, choose_device(config.run)).counts
     finally:
         torch.set_num_threads(threads)
-    return confusion.counts
 
 
 def _write_recipe(run: TableRun) -> None:
     tree = run.config.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    _write_whole(run.folder / "recipe.toml", tomli_w.dumps(tree))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is whole or not there."""
-    fresh = path.with_name(f"{path.name}.tmp")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be written ({error.strerror}); free space") from error
+    write_whole(run.folder / "recipe.toml", tomli_w.dumps(tree))
 
 
 @contextmanager
@@ -570,17 +552,3 @@ def _reason(status: int, log: Path) -> str:
         killer = signal.Signals(-status).name
         return f"killed by {killer} after “{last}”; run the same command again (log: {log})"
     return f"{last} (log: {log})"
-
-
-@contextmanager
-def _signals(ask_to_stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGTERM and SIGINT end the benchmark after the present run has saved."""
-    before = {
-        number: signal.signal(number, lambda *_: ask_to_stop())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

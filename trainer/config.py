@@ -6,29 +6,31 @@ Imports no torch, so that a window can build a form from these models at once.
 import json
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from thermoseg.errors import ConfigError
+from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.preprocess import Normalisation
-from trainer.contrast import ContrastConfig
+from trainer.degradation import DegradationConfig
 from trainer.tiaug import Probability, TiAugConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Checked = TypeVar("Checked", bound=BaseModel)
 
-ABOUT: Final = "run.json"
-"""Settings of a run and where it comes from, in its folder."""
 DEEPEST_PX: Final = 32
 """Side of what a network makes one place of, where batch normalisation needs two values."""
 MOST_BYTES: Final = 1_000_000
 """Of a TOML file; a recipe has some thousand."""
 MOST_SHOWN: Final = 80
 """Characters of a wrong value in a message."""
+MOVED: Final = {"tiaug.height": "stream.height", "tiaug.width": "stream.width"}
+"""Keys that had no effect of their own and are gone, and those that have it."""
 LENGTHS: Final = {("run", "iterations"), ("run", "minutes")}
 """Keys of which a run has one."""
 
@@ -271,6 +273,11 @@ class RunConfig(Section):
     """The run ends after so many validations in a row without a better mean IoU."""
     tensorboard: bool = True
     """Write TensorBoard's event files beside `metrics.jsonl`."""
+    read_every: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Steps whose losses are fetched and looked at together; None: each on a CPU, where it costs
+    nothing, and ten on a GPU, which has to be waited for."""
+    compile: bool = False
+    """Compile the network (torch.compile); where that fails the run goes on without it."""
     init_from: Path | None = None
     """Model file or checkpoint whose weights are the start; of a narrower network, widened."""
 
@@ -303,7 +310,7 @@ class TrainingConfig(Section):
     stream: StreamConfig = StreamConfig()
     tiaug: TiAugConfig | None = None
     """Absent for none."""
-    contrast: ContrastConfig | None = None
+    contrast: DegradationConfig | None = None
     """Absent for none."""
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
@@ -381,6 +388,48 @@ def check_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
     return check_tree(TrainingConfig, tree, origin)
 
 
+def check_kept_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
+    """Check the configuration of a run or checkpoint, which an older version may have written.
+
+    Parameters
+    ----------
+    tree
+        As read from JSON; left untouched.
+    origin
+        What messages call it.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or has a value it may not have.
+    """
+    kept = dict(tree)
+    for key in MOVED:
+        section, _, name = key.partition(".")
+        if isinstance(kept.get(section), dict):
+            kept[section] = {k: value for k, value in kept[section].items() if k != name}
+    return check_config(kept, origin)
+
+
+@contextmanager
+def under_key(key: str) -> Iterator[None]:
+    """Say which setting is at fault in whatever goes wrong inside.
+
+    Raises
+    ------
+    ConfigError
+        Instead of an error with a remedy or a `ValueError`, with `key` before its message.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except ThermoSegError as error:  # which says itself what to do
+        raise ConfigError(f"{key}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}; correct it") from error
+
+
 def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Checked:
     """Make a `model` of a tree of dictionaries.
 
@@ -432,6 +481,8 @@ def _complaint(fault: ErrorDetails) -> str:
     """Say in words what pydantic found, with the key."""
     key = _key(fault["loc"])
     match fault["type"]:
+        case "extra_forbidden" if key in MOVED:
+            return f"{key}: is no setting any more; set {MOVED[key]} instead"
         case "extra_forbidden":
             return f"{key}: is not a setting; remove it or correct its name"
         case "missing":

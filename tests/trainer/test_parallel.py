@@ -14,7 +14,7 @@ from thermoseg.errors import ConfigError
 from trainer.checkpoint import load_checkpoint
 from trainer.cli import main
 from trainer.config import RunConfig
-from trainer.parallel import SharedBatchNorm, open_fabric, share_batch_norm
+from trainer.parallel import SyncBatchNorm, open_fabric, synchronise_batch_norm
 
 RECIPE = """
 seed = 3
@@ -74,11 +74,12 @@ GRADIENTS = """
 import sys, torch
 from tests.trainer.test_parallel import a_batch, a_loss, a_network
 from trainer.config import RunConfig
-from trainer.parallel import average, close_fabric, gather_batch, open_fabric, share_batch_norm
+from trainer.parallel import average, close_fabric, gather_batch, open_fabric
+from trainer.parallel import synchronise_batch_norm
 
 fabric = open_fabric(RunConfig(iterations=1, accelerator="cpu"))
 torch.manual_seed(0)
-network = share_batch_norm(a_network())
+network = synchronise_batch_norm(a_network(), fabric.device)
 part = a_batch()[fabric.global_rank * 2 :][:2]
 a_loss(gather_batch(network(part))).backward()
 gradients = [weight.grad for weight in network.parameters()]
@@ -196,10 +197,10 @@ def test_normalisation_is_replaced_in_place_and_keeps_its_state() -> None:
     network(torch.randn(2, 1, 5, 5))
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
-    shared = share_batch_norm(network)
+    shared = synchronise_batch_norm(network, torch.device("cpu"))
 
     norm = shared.get_submodule("1.0")
-    assert isinstance(norm, SharedBatchNorm)
+    assert isinstance(norm, SyncBatchNorm)
     assert norm.momentum == 0.3
     assert shared.state_dict().keys() == before.keys()
     for name, value in shared.state_dict().items():

@@ -93,6 +93,7 @@ def test_the_bundled_recipes_weigh_their_losses_as_they_say(
         (MINIMAL + 'batch = "four"', "run.batch"),
         (MINIMAL + "batch = 4.5", "run.batch"),
         (MINIMAL + "[tiaug]\nscale = [2.0, 0.5]", "tiaug.scale"),
+        (MINIMAL + "[tiaug]\nheight = 96", "any more; set stream.height instead"),
         (MINIMAL + "[optimiser]\nlearning_rate = nan", "optimiser.learning_rate"),
         (MINIMAL + "[objective]\ncross_entropy = 0.0", "at least one a weight"),
         (MINIMAL + "[validation]\nseed = 1", "run.toml: validation.seed must differ"),
