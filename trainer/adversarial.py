@@ -125,7 +125,7 @@ class SegAn(nn.Module):
 class SegGan(nn.Module):
     """SegGAN: a picture painted from the predicted masks must look like the picture itself.
 
-    A generative network that has learnt how pictures follow from true masks judges by that whether
+    A generative network that has learnt how pictures follow from true masks tells by that whether
     predicted masks belong to a picture (Zhang et al., BigMM 2018, abstract; it is what Table 1
     cites, and not Luc et al., 2016, where a discriminator tells true masks from predicted ones).
     The generator G, here a U-Net, makes |G(Y) - x| + 0.01·softplus(-D(G(Y), Y)) small for pictures

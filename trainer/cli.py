@@ -1,4 +1,4 @@
-"""`thermoseg-train`: train a network, judge it, and make a model file of it."""
+"""`thermoseg-train`: train a network, evaluate it, and make a model file of it."""
 
 import argparse
 import json
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="print the overlap per region")
     evaluate.add_argument("model", type=Path, help="model file, checkpoint, or folder of a run")
-    evaluate.add_argument("--config", type=Path, help="judge on this file's sources instead")
+    evaluate.add_argument("--config", type=Path, help="evaluate on this file's sources instead")
     evaluate.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     evaluate.set_defaults(run=_evaluate)
 

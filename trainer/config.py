@@ -86,12 +86,12 @@ class FolderConfig(Section):
     """Regular expression whose one group finds the person in a picture's path within the folder,
     such as "^(s[0-9]+)_"; None where every picture shows somebody else."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    """Share of the people (or pictures, without `subject`) that the run is judged on and does not
-    learn from; always the same ones, chosen by a hash of their names."""
+    """Share of the people (or pictures, without `subject`) that the run is validated on and never
+    learns from; always the same ones, chosen by a hash of their names."""
     validation_subjects: tuple[str, ...] = ()
     """Exactly these people instead of a share."""
     validation_path: Path | None = None
-    """Another folder to be judged on instead of a share, its labels beside its pictures."""
+    """Another folder to be validated on instead of a share, its labels beside its pictures."""
     weight: Positive = 1.0
     """Share of the pictures that come from here, against the other sources."""
 
@@ -127,7 +127,7 @@ class ThermalFaceDbConfig(Section):
         *("007", "009", "011", "012", "013", "017", "021", "023"),
         *("052", "061", "068", "069", "075", "085", "090", "091"),
     )
-    """Whom the run is judged on; the default is the split of Joshi et al., BMVC 2022."""
+    """Whom the run is validated on; the default is the split of Joshi et al., BMVC 2022."""
     weight: Positive = 1.0
     """Share of the pictures that come from here, against the other sources."""
 
@@ -181,7 +181,7 @@ class ObjectiveConfig(Section):
     seg_an: Weight = 0.0
     seg_gan: Weight = 0.0
     seg_gan_from: Annotated[float, Field(ge=0, lt=1)] = 0.4
-    """Share of the run in which SegGAN's painter learns and does not judge yet; the network learns
+    """Share of the run in which SegGAN's painter learns and has no say yet; the network learns
     from the other losses meanwhile, so give it one, or a trained start and 0 here."""
     cross_entropy: Weight = Field(default_factory=_cross_entropy_beside)
     """Where it is not given: 0 if any other loss of the labels has a weight, so that what is named
@@ -233,7 +233,7 @@ class OptimiserConfig(Section):
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """Share of the run in which the learning rate rises."""
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Learning rate at the end, share of the highest."""
+    """Learning rate at the end, as a fraction of the highest."""
     clip: Weight = 1.0
     """Largest norm of the gradient; 0 leaves it alone."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
@@ -289,13 +289,13 @@ class RunConfig(Section):
 
 
 class ValidationConfig(Section):
-    """What the network is judged on while it learns."""
+    """What the network is validated on while it learns."""
 
     pictures: Annotated[int, Field(ge=2, le=100_000)] = 64
     """How many are drawn with a seed of their own: half as they are, from sources without end,
     and half augmented, from what all sources keep from training."""
     most: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """A data set or folder is judged on all that it keeps from training, up to so many."""
+    """A data set or folder is validated on all that it keeps from training, up to so many."""
     seed: Annotated[int, Field(ge=0)] = 1_000_003
     look_at: tuple[Path, ...] = ()
     """Pictures without labels (files or folders) whose predictions are painted each time."""
@@ -318,10 +318,10 @@ class TrainingConfig(Section):
     validation: ValidationConfig = ValidationConfig()
 
     @model_validator(mode="after")
-    def _judged_on_others(self) -> "TrainingConfig":
+    def _validated_on_others(self) -> "TrainingConfig":
         if self.seed == self.validation.seed:
             raise ValueError(
-                "validation.seed must differ from seed, or a run is judged on what it learnt"
+                "validation.seed must differ from seed, or a run is validated on what it learnt"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""Pictures with their labels on top, many on one sheet: what eyes judge a model by."""
+"""Pictures with their labels on top, many on one sheet: what eyes can check of a model."""
 
 from math import ceil
 from pathlib import Path

@@ -113,13 +113,13 @@ def draw_anchors(
     """
     group, known = _groups(labels, classes)
     present = torch.bincount(group[known], minlength=len(labels) * classes) > 0
-    share = min(per_class, most // max(int(present.sum()), 1))
+    quota = min(per_class, most // max(int(present.sum()), 1))
     easy = (labels == predicted).flatten()
     half_group = 2 * group + easy
     counts = torch.bincount(half_group[known], minlength=2 * len(present)).view(-1, 2)
     hard_count, easy_count = counts.unbind(1)
-    keep_hard = hard_count.minimum((share - easy_count).clamp_min(share // 2))
-    keep_easy = easy_count.minimum(share - keep_hard)
+    keep_hard = hard_count.minimum((quota - easy_count).clamp_min(quota // 2))
+    keep_easy = easy_count.minimum(quota - keep_hard)
     keep = torch.stack((keep_hard, keep_easy), dim=1).flatten()
     places = known.nonzero()[:, 0]
     chosen = _random_ranks(half_group[places]) < keep[half_group[places]]

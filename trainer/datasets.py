@@ -73,7 +73,7 @@ class PhantomSource:
 
 
 class Mixture:
-    """Several sources, each with its share."""
+    """Several sources, each with its weight."""
 
     def __init__(self, sources: Sequence[Side], weights: Sequence[float]) -> None:
         self._sources = tuple(sources)
@@ -225,7 +225,7 @@ def _of_one_sitter(number: int) -> range:
 def validation_sets(
     config: TrainingConfig, sources: Sequence[OpenSource] | None = None
 ) -> dict[str, list[Picture]]:
-    """Make the fixed pictures a run is judged on; none of them is trained on.
+    """Make the fixed pictures a run is validated on; none of them is trained on.
 
     Parameters
     ----------

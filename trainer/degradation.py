@@ -34,7 +34,7 @@ class DegradationConfig(BaseModel):
     drift: Probability = 0.35
     """Probability of a slow change of temperature across the picture, vignette included."""
     drift_strength: Annotated[float, Field(ge=0, le=1)] = 0.35
-    """Greatest drift, share of the picture's span."""
+    """Greatest drift, fraction of the picture's span."""
     patches: Probability = 0.25
     """Probability of rectangles with a contrast and level of their own."""
     coarse: Probability = 0.30
@@ -44,11 +44,11 @@ class DegradationConfig(BaseModel):
     stripes: Probability = 0.25
     """Probability of row and column stripes."""
     stripes_strength: Annotated[float, Field(ge=0, le=1)] = 0.06
-    """Greatest standard deviation of the stripes, share of the span."""
+    """Greatest standard deviation of the stripes, fraction of the span."""
     grain: Probability = 0.40
     """Probability of white noise beyond that of a good camera."""
     grain_strength: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Greatest standard deviation of the noise, share of the span."""
+    """Greatest standard deviation of the noise, fraction of the span."""
     halo: Probability = 0.25
     """Probability of sharpening as by digital detail enhancement."""
     halo_strength: Annotated[float, Field(ge=0, le=10)] = 2.5

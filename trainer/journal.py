@@ -24,7 +24,7 @@ from trainer.run_folder import EVENTS, METRICS
 log = logging.getLogger(__name__)
 
 SILENCE_S: Final = 1.1
-"""After which the last heartbeat is said again; a little more than a run's own second."""
+"""After which the last heartbeat is said again; a little more than a run takes between two."""
 
 
 class Journal:

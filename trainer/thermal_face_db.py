@@ -74,7 +74,7 @@ class _Index(BaseModel):
 
 
 class ThermalFaceDb:
-    """The database, prepared; training draws from the subjects that are not judged on."""
+    """The database, prepared; training draws from the subjects that are not validated on."""
 
     def __init__(self, config: ThermalFaceDbConfig) -> None:
         """Open the cache, or check the raw folder and prepare it.
@@ -92,15 +92,15 @@ class ThermalFaceDb:
         if index is None:
             index = _prepare(config.path, raw, faults, checksum, self._cache)
         self._checksum = checksum
-        judged = set(config.validation_subjects)
-        absent = sorted(judged - set(index.subjects))
+        held_out = set(config.validation_subjects)
+        absent = sorted(held_out - set(index.subjects))
         if absent:
             raise ConfigError(
                 f"{config.path}: has no picture of the validation subjects {', '.join(absent)}; "
                 f"complete the folder or correct validation_subjects"
             )
         self.members: tuple[Member, ...] = tuple(
-            Member(str(config.path / name), "thermal_face_db", subject, b"", subject in judged)
+            Member(str(config.path / name), "thermal_face_db", subject, b"", subject in held_out)
             for name, subject in zip(index.names, index.subjects, strict=True)
         )
         numbers = range(len(self.members))

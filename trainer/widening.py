@@ -84,8 +84,8 @@ def _spread(weight: Tensor, like: Tensor, name: str, generator: torch.Generator)
     if weight.ndim < 2:
         return spread
     copies = like.shape[1] // weight.shape[1]
-    shares = 1 + UNEVENNESS * torch.randn((*weight.shape[:2], copies), generator=generator)
-    shares = (shares / shares.sum(2, keepdim=True)).flatten(1)
-    shares = shares.repeat_interleave(like.shape[0] // weight.shape[0], dim=0)
+    weights = 1 + UNEVENNESS * torch.randn((*weight.shape[:2], copies), generator=generator)
+    weights = (weights / weights.sum(2, keepdim=True)).flatten(1)
+    weights = weights.repeat_interleave(like.shape[0] // weight.shape[0], dim=0)
     spread = spread.repeat_interleave(copies, dim=1)
-    return spread * shares.view(*shares.shape, *[1] * (weight.ndim - 2))
+    return spread * weights.view(*weights.shape, *[1] * (weight.ndim - 2))

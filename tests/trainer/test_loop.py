@@ -18,11 +18,11 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from thermoseg.errors import ConfigError, FormatError, TrainingError
 from trainer.checkpoint import load_checkpoint
-from trainer.config import OptimiserConfig, TrainingConfig, check_config
+from trainer.config import TrainingConfig, check_config
+from trainer.evaluation import evaluate
 from trainer.journal import Heartbeat
 from trainer.loop import Training
 from trainer.metrics import Scores
-from trainer.optimiser import schedule_factor
 from trainer.progress import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
@@ -99,6 +99,40 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     assert expected.keys() == resumed.keys()
     for name, value in expected.items():
         assert torch.equal(value, resumed[name]), name
+
+
+def test_a_run_of_an_older_version_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    config = a_config(iterations=4)
+    Training(config, tmp_path / "whole", nobody).fit()
+    stopped_after(Training(config, tmp_path / "parts", nobody), 2).fit()
+    old = load_checkpoint(tmp_path / "parts")
+    old["chance"] = old.pop("rng_state")
+    for group in old["optimiser"]["param_groups"]:
+        del group["fused"]
+    torch.save(old, tmp_path / "parts" / "last.ckpt")
+
+    again = Training(config, tmp_path / "parts", nobody)
+    again.resume()
+    again.fit()
+
+    expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    for name, value in expected.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_without_an_average_the_present_weights_are_kept_and_validated(tmp_path: Path) -> None:
+    tree = json.loads(a_config(iterations=3).model_dump_json())
+    tree["optimiser"]["ema"] = 0.0
+    training = Training(check_config(tree, "test"), tmp_path, nobody)
+
+    outcome = training.fit()
+
+    state = load_checkpoint(tmp_path)
+    for name, value in state["network"].items():
+        assert torch.equal(value, state["averaged"][name]), name
+    network = training._parts.network.module.eval()
+    plain = training._validation.sets["plain"]
+    assert outcome.scores["plain"] == evaluate(network, plain, 2, torch.device("cpu")).scores()
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
@@ -468,16 +502,3 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
     averaged = load_checkpoint(start)["averaged"]
     for name, value in second._parts.network.state_dict().items():
         assert torch.equal(value, averaged[name])
-
-
-@pytest.mark.parametrize(
-    ("schedule", "at_half"),
-    [("cosine", 0.5), ("one_cycle", 0.5), ("poly", 0.5**0.9), ("constant", 1.0)],
-)
-def test_the_learning_rate_rises_and_falls(schedule: Any, at_half: float) -> None:
-    config = OptimiserConfig(schedule=schedule, warm_up=0.1)
-
-    assert schedule_factor(config, 0.0) < 0.02
-    assert schedule_factor(config, 0.1) == pytest.approx(1.0)
-    assert schedule_factor(config, 0.55) == pytest.approx(at_half)
-    assert schedule_factor(config, 1.0) == (1.0 if schedule == "constant" else 0.0)

@@ -206,7 +206,7 @@ def test_what_was_refused_may_be_corrected_and_begun_again(
     (run / "notes.txt").write_text("mine")
     train = ["train", recipe, "--out", str(run)]
     with monkeypatch.context() as crowded:
-        crowded.setattr("trainer.loop.free_bytes", lambda _: 1)
+        crowded.setattr("trainer.memory.free_bytes", lambda _: 1)
         assert main(train) == 1
     assert "run.batch: 2 pictures" in capsys.readouterr().err
     assert [path.name for path in run.iterdir()] == ["notes.txt"]
