@@ -76,10 +76,10 @@ class DegradationConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class DegradationParams:
-    """What `Degradation.draw` chose; None and empty mean that a step is left out."""
+    """The random parameters of a picture; None and empty mean that a step is left out."""
 
     seed: int
-    """Of everything that has the picture's size: noise, stripes, fields, places."""
+    """Seeds everything that has the picture's size: noise, stripes, fields, places."""
     drift: float
     patches: int
     coarse: float

@@ -1,4 +1,4 @@
-"""What a run tells of itself while it goes on: `metrics.jsonl`, and the same for TensorBoard.
+"""The journal of a run: `metrics.jsonl`, and the same for TensorBoard.
 
 The format is described in docs/training-runs.md; whoever follows a run reads nothing else.
 """

@@ -20,7 +20,7 @@ from trainer.sources import Picture
 
 GROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 GROUP_USE: Final = Path("/sys/fs/cgroup/memory.current")
-"""What Linux allows a container, bytes, and what it uses of that."""
+"""Files with the memory that Linux allows a container, bytes, and how much of it is used."""
 
 OUT_OF_MEMORY: Final = ("can't allocate memory", "not enough memory", "out of memory")
 """Parts of what PyTorch says then, on CPUs and on GPUs."""

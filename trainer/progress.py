@@ -29,7 +29,7 @@ class Progress:
 
     iteration: int
     fraction: float
-    """Of the run, 0-1."""
+    """How much of the run is done, 0-1."""
     losses: dict[str, float]
     """Smoothed, by name; "total" is what is minimised."""
     learning_rate: float
@@ -69,7 +69,7 @@ class Outcome:
     finished: bool
     """False when it was asked to stop before its end; it can be resumed."""
     scores: dict[str, Scores]
-    """Of the last validation; empty if there was none."""
+    """Scores of the last validation by set; empty if there was none."""
     best_score: float = math.nan
     """Highest mean IoU so far, of the weights in `best.ckpt`."""
     early: bool = False
@@ -85,7 +85,7 @@ class RunState:
     trained_s: float = 0.0
     """Seconds trained, over all times that it was resumed."""
     fraction: float = 0.0
-    """Of the run, 0-1."""
+    """How much of the run is done, 0-1."""
     best_score: float = math.nan
     """Highest mean IoU of a validation so far."""
     stale_validations: int = 0
@@ -93,7 +93,7 @@ class RunState:
     validated_at: int = -1
     """Iteration of the last validation; -1 for none."""
     overlap: dict[str, float] = field(default_factory=dict)
-    """Of the first set in the last validation."""
+    """Overlaps of the first set in the last validation."""
     scores: dict[str, Scores] = field(default_factory=dict)
     """By set, of the last validation since the run was started or resumed."""
 

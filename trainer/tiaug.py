@@ -53,7 +53,7 @@ FACELESS_SHARE: Final = 0.15
 """Share of the picture taken as face area when it shows no face, so that objects have a size."""
 
 THINNEST_AREA: Final = 0.2
-"""Of an outline with a mean radius of 1 (a disc has π): thinner ones are not blown up to size."""
+"""Least area of an outline with mean radius 1 (a disc has π) that is scaled to the full size."""
 
 SUBPIXEL_BITS: Final = 4
 """Fractional bits of polygon corners; OpenCV then draws to a sixteenth of a pixel."""
@@ -138,7 +138,7 @@ class TiAugConfig(BaseModel):
         tuple[Annotated[float, Field(ge=-5, le=5)], Annotated[float, Field(ge=-5, le=5)]],
         AfterValidator(_ascending),
     ] = (-1.0, 2.0)
-    """Of an object: 0 is the picture's minimum, 1 its maximum; the paper goes one span beyond."""
+    """How warm an object is: 0 is the picture's minimum, 1 its maximum; the paper exceeds both."""
     position: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
     """Where the centre of an object may lie, share of height and width."""
 
@@ -192,7 +192,7 @@ class Occluder:
     corners: tuple[tuple[float, float], ...]
     """(angle in radians, distance in mean radii) of each corner; two make a thick line."""
     thickness: float
-    """Of the line, share of its length; unused with more than two corners."""
+    """Thickness of the line as a fraction of its length; unused with more than two corners."""
     touches_previous: bool
     """The centre lies on the previous object's first corner instead of at (row, column)."""
 
