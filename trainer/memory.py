@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -94,7 +94,9 @@ def refuse_too_large_a_batch(
         total: Tensor = objective(logits.float(), labels.to(device))[0]
         return total
 
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    # Compiling for a single picture would take as long as for the batches to come.
+    eager = torch.compiler.set_stance("force_eager") if config.run.compile else nullcontext()
+    with eager, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         each = max(kept_bytes(forward, network), 1)
     network.train()
     objective.train()

@@ -137,7 +137,7 @@ class AuxiliaryNetwork(nn.Module):
         # Behind it a one-hot pixel can only be one of `classes` vectors (`table`), whose product
         # with the 3×3 kernel is a kernel on the one-hot labels themselves (`both`): two layers in
         # one convolution.  Ignored pixels are all zero, hence one class more, which is bias alone.
-        # Sums over a batch are float64, or E[xxᵀ] - mmᵀ would cancel to rounding noise.
+        # E[xxᵀ] - mmᵀ is taken in float64, or it would cancel to rounding noise.
         block = cast("nn.Sequential", self.blocks[0])
         mix, norm = cast("nn.Conv2d", block[0]), cast("nn.BatchNorm2d", block[1])
         halve = cast("nn.Conv2d", block[3])
