@@ -91,7 +91,7 @@ def test_a_heartbeat_is_said_again_as_it_was_amended_at_the_newest_iteration(
     assert told == [(1, "training", 0.5), (4, None, None), (4, "validating", 0.5)]
 
 
-def test_the_heart_beats_while_nothing_else_is_said_and_then_no_more(
+def test_heartbeats_come_while_nothing_else_is_said_and_then_no_more(
     tmp_path: Path, wait_for: Callable[..., None]
 ) -> None:
     with Journal(tmp_path, tensorboard=False) as journal:
@@ -108,7 +108,7 @@ def test_the_heart_beats_while_nothing_else_is_said_and_then_no_more(
     assert len(lines_of(tmp_path)) == len(said) + 1
 
 
-def test_a_heart_that_cannot_write_says_so_and_rests(
+def test_heartbeats_that_cannot_be_written_end_with_a_warning(
     tmp_path: Path,
     wait_for: Callable[..., None],
     caplog: pytest.LogCaptureFixture,

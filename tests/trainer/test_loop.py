@@ -307,7 +307,7 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_the_heart_beats_however_often_is_validated(
+def test_heartbeats_come_however_often_is_validated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = itertools.count(step=0.05)
@@ -325,7 +325,7 @@ def test_the_heart_beats_however_often_is_validated(
     assert curves["iou/plain/mean"] == list(range(1, 21))
 
 
-def test_the_heart_beats_while_a_batch_takes_long_and_knows_the_last_overlap(
+def test_heartbeats_come_while_a_batch_takes_long_and_know_the_last_overlap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., None]
 ) -> None:
     monkeypatch.setattr("trainer.loop.Heartbeat", partial(Heartbeat, silence_s=0.01))
