@@ -229,3 +229,23 @@ def test_a_stop_is_granted_after_the_iteration_however_seldom_losses_are_read(
     assert load_checkpoint(tmp_path)["iteration"] == 3
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["ended"] == "stopped"
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True)])
+def test_batches_for_a_gpu_lie_in_pinned_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, pinned: bool
+) -> None:
+    asked: list[bool] = []
+
+    def open_loader(*_: Any, pin_memory: bool) -> list[Any]:
+        asked.append(pin_memory)
+        raise TrainingError("seen; go on")
+
+    monkeypatch.setattr("trainer.loop.open_loader", open_loader)
+    training = Training(a_config(), tmp_path, nobody)
+    training._device = torch.device(device)
+
+    with training._journal, pytest.raises(TrainingError, match="seen"):
+        training._fit()
+
+    assert asked == [pinned]
