@@ -14,7 +14,12 @@ from rich.table import Table
 
 from benchmarks.bench_rois import median_ms
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.radiometry import LinearRadiometry, ObjectParameters, PlanckRadiometry
+from thermoseg.radiometry import (
+    LinearRadiometry,
+    ObjectParameters,
+    PlanckRadiometry,
+    Radiometry,
+)
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
@@ -27,7 +32,7 @@ FRAMES: Final = 24
 def measure_radiometry() -> dict[str, tuple[float, float]]:
     """Milliseconds of each formula and of a multiplication, for one frame."""
     counts = np.random.default_rng(1).integers(17_000, 19_000, (HEIGHT, WIDTH)).astype(np.uint16)
-    formulas = {
+    formulas: dict[str, Radiometry] = {
         "linear counts to °C": LinearRadiometry(0.04),
         "Planck's law with air and reflection": PlanckRadiometry(
             r1=21106.77,

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.plain_training import augment_stepwise, rmi_by_definition
 from benchmarks.reference import RMI_MS, TIAUG_MS
@@ -23,8 +22,9 @@ from thermoseg.labels import NUM_CLASSES
 from thermoseg.phantom.head import Phantom, Sitter
 from trainer.config import ObjectiveConfig, TrainingConfig, load_config
 from trainer.datasets import BatchStream, open_sources, training_side
-from trainer.losses import Regions, rmi_loss
+from trainer.losses import RegionMutualInformation, rmi_loss
 from trainer.objective import Objective
+from trainer.optimiser import MovingAverage, build_optimiser
 from trainer.own_network import build_network
 from trainer.samcl import SamClLoss
 from trainer.sources import Picture, Side
@@ -46,8 +46,6 @@ STEPS: Final = 6
 """In a round: of 48 pictures, eight are new and show somebody new, so rounds are alike."""
 
 EVERYTHING: Final = TiAugConfig(
-    height=SIZE[0],
-    width=SIZE[1],
     horizontal_flip=1.0,
     vertical_flip=1.0,
     occlude=1.0,
@@ -85,7 +83,7 @@ def faces() -> list[Picture]:
 
 def measure_tiaug(pictures: list[Picture], rounds: int = TIAUG_ROUNDS) -> tuple[float, float]:
     """Time TiAug and its steps one by one, with the same draws: milliseconds for a picture."""
-    tiaug = TiAug(EVERYTHING)
+    tiaug = TiAug(EVERYTHING, SIZE)
     drawn = [tiaug.draw(np.random.default_rng(seed)) for seed in range(rounds * len(pictures))]
 
     def ours(turn: int) -> None:
@@ -117,7 +115,7 @@ def measure_losses(
         rmi_by_definition(logits, labels).backward()
 
     def with_sam_cl(_: int) -> None:
-        regions = Regions(logits, labels)
+        regions = RegionMutualInformation(logits, labels)
         (rmi_loss(logits, labels, regions) + 0.5 * sam_cl(logits, labels, regions)).backward()
 
     bodies = {"rmi": rmi, "definition": by_definition, "sam_cl": with_sam_cl}
@@ -163,11 +161,9 @@ class Learner:
         network = build_network(config.network, (config.stream.height, config.stream.width))
         self._network = network.to(memory_format=torch.channels_last)
         self._objective = Objective(config.objective, NUM_CLASSES, network)
-        self._averaged = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(config.optimiser.ema), use_buffers=True
-        )
+        self._average = MovingAverage(network, config.optimiser.ema)
         self._weights = [*self._network.parameters(), *self._objective.parameters()]
-        self._optimiser = torch.optim.AdamW(self._weights, config.optimiser.learning_rate)
+        self._optimiser = build_optimiser(config.optimiser, [self._network, self._objective])
         self._number = 0
 
     def step(self) -> None:
@@ -187,7 +183,7 @@ class Learner:
             torch.nn.utils.clip_grad_norm_(self._weights, self._clip)
             self._optimiser.step()
             self._optimiser.zero_grad(set_to_none=True)
-            self._averaged.update_parameters(self._network)
+            self._average.update(self._network, self._number)
 
 
 def measure_steps(

@@ -42,6 +42,7 @@ def test_every_import_contract_is_kept() -> None:
         ("drivers.simulated", TORCH + QT),
         ("trainer.config", TORCH + QT),
         ("trainer.tiaug", TORCH + QT),
+        ("trainer.cli", TORCH + QT),
         ("ui.app", TORCH),
     ],
 )

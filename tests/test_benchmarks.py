@@ -35,7 +35,7 @@ def test_rmi_is_compared_with_the_same_loss(*, ignored: bool) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_tiaug_is_compared_with_the_same_geometry(seed: int) -> None:
     picture = Phantom(Sitter()).picture(0.0, 128, 160)
-    tiaug = TiAug(TiAugConfig(height=128, width=160, **SILENT))
+    tiaug = TiAug(TiAugConfig(**SILENT), (128, 160))
     drawn = tiaug.draw(np.random.default_rng(seed))
 
     celsius, labels = tiaug.apply(picture.celsius, picture.labels, drawn)
@@ -49,7 +49,7 @@ def test_tiaug_is_compared_with_the_same_geometry(seed: int) -> None:
 
 def test_tiaug_is_compared_with_as_many_objects_and_as_much_noise() -> None:
     picture = Phantom(Sitter()).picture(0.0, 128, 160)
-    tiaug = TiAug(TiAugConfig(height=128, width=160, occlude=1.0, vertices=(12, 30)))
+    tiaug = TiAug(TiAugConfig(occlude=1.0, vertices=(12, 30)), (128, 160))
     for seed in range(6):
         drawn = replace(tiaug.draw(np.random.default_rng(seed)), netd_k=0.0, blur_sigma_px=0.0)
         bare = replace(drawn, occluders=())

@@ -125,7 +125,7 @@ class SegAn(nn.Module):
 class SegGan(nn.Module):
     """SegGAN: a picture painted from the predicted masks must look like the picture itself.
 
-    A generative network that has learnt how pictures follow from true masks judges by that whether
+    A generative network that has learnt how pictures follow from true masks tells by that whether
     predicted masks belong to a picture (Zhang et al., BigMM 2018, abstract; it is what Table 1
     cites, and not Luc et al., 2016, where a discriminator tells true masks from predicted ones).
     The generator G, here a U-Net, makes |G(Y) - x| + 0.01·softplus(-D(G(Y), Y)) small for pictures
@@ -151,11 +151,11 @@ class SegGan(nn.Module):
         painted = self.generator(truth)
         real = self.discriminator(torch.cat((images, truth), dim=1))
         fake = self.discriminator(torch.cat((painted.detach(), truth), dim=1))
-        judged = _frozen(self.discriminator, torch.cat((painted, truth), dim=1))
+        scores = _frozen(self.discriminator, torch.cat((painted, truth), dim=1))
         telling = (
             functional.softplus(-real.float()).mean() + functional.softplus(fake.float()).mean()
         )
-        fooling = _softplus(-judged)
+        fooling = _softplus(-scores)
         return functional.l1_loss(painted.float(), images.float()) + FOOLING * fooling + telling
 
     def network_loss(self, images: Tensor, masks: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG002
@@ -248,8 +248,8 @@ class Critics(nn.Module):
         labels
             (n, h, w), integer; ignored pixels are masked out of everything.
         progress
-            Share of the run that is over.  Before `config.seg_gan_from` of it SegGAN's part is
-            told and counts nothing in the sum.
+            Fraction of the run that is over, 0-1.  Before `config.seg_gan_from` SegGAN's part is
+            reported and counts nothing in the sum.
         """
         with torch.autocast(images.device.type, enabled=False):
             pictures, masks, truth = _masks(images, logits, labels, self.num_classes)
@@ -270,8 +270,8 @@ class Critics(nn.Module):
         logits: Tensor,
         labels: Tensor,
         average: Callable[[list[Tensor]], None] | None = None,
-    ) -> dict[str, float]:
-        """Change the critics' weights once; return by name what they make small.
+    ) -> dict[str, Tensor]:
+        """Change the critics' weights once; return by name what they make small, detached.
 
         Arguments are those of `network_loss`, and nothing reaches the network; `average`, if
         given, makes the gradients the mean of those of all processes, in place.
@@ -290,7 +290,7 @@ class Critics(nn.Module):
         self._optimiser.step()
         for rival in self._named().values():
             rival.restrain()
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        return {name: loss.detach() for name, loss in losses.items()}
 
     def get_extra_state(self) -> dict[str, Any]:
         """Return the optimiser's state, for checkpoints."""

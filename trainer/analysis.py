@@ -58,9 +58,9 @@ class Contrasts:
     """(n,) the same of the augmented pictures."""
     edges_c: NDArray[np.float64]
     """(bins + 1,) of the histograms, °C."""
-    shares_before: NDArray[np.float64]
-    """(bins,) share of all pixels at each temperature; what lies outside is in the end bins."""
-    shares_after: NDArray[np.float64]
+    frequencies_before: NDArray[np.float64]
+    """(bins,) fraction of all pixels at each temperature; what lies outside is in the end bins."""
+    frequencies_after: NDArray[np.float64]
     """(bins,) the same of the augmented pictures."""
 
 
@@ -209,8 +209,8 @@ def compare(pairs: Sequence[tuple[Picture, Picture]]) -> Contrasts:
         np.array([face_contrast(*one) for one, _ in pairs]),
         np.array([face_contrast(*one) for _, one in pairs]),
         edges_c,
-        _shares(before, edges_c),
-        _shares(after, edges_c),
+        _frequencies(before, edges_c),
+        _frequencies(after, edges_c),
     )
 
 
@@ -249,8 +249,8 @@ def save_analysis(folder: Path, contrasts: Contrasts) -> None:
             zip(
                 contrasts.edges_c[:-1].tolist(),
                 contrasts.edges_c[1:].tolist(),
-                contrasts.shares_before.tolist(),
-                contrasts.shares_after.tolist(),
+                contrasts.frequencies_before.tolist(),
+                contrasts.frequencies_after.tolist(),
                 strict=True,
             ),
         )
@@ -309,8 +309,11 @@ def plot_contrasts(path: Path, contrasts: Contrasts) -> None:
 def plot_histograms(path: Path, contrasts: Contrasts) -> None:
     """Draw the temperature histograms of Figure 3."""
     figure, axes = _figure(4.6, 3.0)
-    for shares, label in ((contrasts.shares_before, "original"), (contrasts.shares_after, "TiAug")):
-        axes.stairs(100 * shares, contrasts.edges_c, fill=True, alpha=0.5, label=label)
+    for frequencies, label in (
+        (contrasts.frequencies_before, "original"),
+        (contrasts.frequencies_after, "TiAug"),
+    ):
+        axes.stairs(100 * frequencies, contrasts.edges_c, fill=True, alpha=0.5, label=label)
     axes.set_xlabel("temperature, °C", fontsize=8)
     axes.set_ylabel("pixels, %", fontsize=8)
     axes.tick_params(labelsize=8)
@@ -320,11 +323,10 @@ def plot_histograms(path: Path, contrasts: Contrasts) -> None:
 
 def _transforms(data: TiAugData) -> tuple[TiAug, TiAug]:
     """Return what only brings a picture to size, and TiAug at the same size."""
-    size = {"height": data.stream.height, "width": data.stream.width}
-    return upright(data.stream), TiAug(data.tiaug.model_copy(update=size))
+    return upright(data.stream), TiAug(data.tiaug, (data.stream.height, data.stream.width))
 
 
-def _shares(
+def _frequencies(
     pictures: Sequence[NDArray[np.float32]], edges_c: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     counts = np.zeros(len(edges_c) - 1)

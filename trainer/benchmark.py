@@ -26,25 +26,27 @@ import torch
 from pydantic import Field
 
 from thermoseg.errors import ConfigError, ThermoSegError, TrainingError
+from thermoseg.interruption import on_interruption
 from thermoseg.networks import NETWORKS
 from trainer.benchmark_report import Result, write_report
 from trainer.checkpoint import has_checkpoint, load_checkpoint
 from trainer.config import (
-    ABOUT,
     Section,
     SourceConfig,
     TrainingConfig,
     ValidationConfig,
     apply_setting,
     check_config,
+    check_kept_config,
     check_tree,
     read_toml,
 )
-from trainer.datasets import to_tensors, validation_sets
-from trainer.metrics import Confusion
+from trainer.datasets import validation_sets
+from trainer.evaluation import choose_device, evaluate
 from trainer.own_network import build_network, is_own
 from trainer.parallel import choose_accelerator
 from trainer.published import LOSS_WEIGHTS, TABLES, Row
+from trainer.run_folder import ABOUT, write_text
 from trainer.sources import Picture
 
 PHANTOM: Final = "phantom"
@@ -55,27 +57,27 @@ WITHOUT_TIAUG: Final = {"occlude": 0.0, "noise": 0.0}
 """What a row without TiAug leaves out; the geometry is the same for all (paper, §4.1.2)."""
 STOPPED_EARLY: Final = 3
 """Exit status of a run that saved and stopped because it was asked to."""
-MOST_JUDGED: Final = 100_000
+MOST_EVALUATED: Final = 100_000
 """Pictures of a data set; more than any has."""
 NAME: Final = r"^[a-z0-9_]+$"
 
 
-class JudgedSet(Section):
+class EvaluationSet(Section):
     """Pictures that no row learns from."""
 
     name: Annotated[str, Field(pattern=NAME)]
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     """Of a data set, what it keeps from training."""
     pictures: Annotated[int, Field(ge=1, le=100_000)] = 200
-    """How many, of a source without end; a data set is judged on all."""
+    """How many, of a source without end; a data set is evaluated on all."""
     seed: Annotated[int, Field(ge=0)] = 5_000_011
 
 
 class DataConfig(Section):
-    """What rows learn from and are judged on."""
+    """What rows learn from and are evaluated on."""
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
-    judged: Annotated[tuple[JudgedSet, ...], Field(min_length=1)]
+    judged: Annotated[tuple[EvaluationSet, ...], Field(min_length=1)]
     """The first is the headline."""
 
 
@@ -215,7 +217,7 @@ def plan_runs(
             config = _recipe(table, data, row, seed, settings)
             recipe = folder / "recipe.toml"
             kept = _is_begun(folder) and recipe.exists()
-            if kept and check_config(read_toml(recipe), str(recipe)) != config:
+            if kept and check_kept_config(read_toml(recipe), str(recipe)) != config:
                 raise ConfigError(
                     f"{recipe}: was begun with other settings; choose another --out, or remove "
                     f"{folder} to begin it anew"
@@ -265,13 +267,13 @@ def _recipe(
 
 
 class Benchmark:
-    """Trains, judges and reports runs one after another, until they are done or it is stopped."""
+    """Trains, evaluates and reports runs in turn, until they are done or it is stopped."""
 
     def __init__(
         self,
         number: int,
         runs: Sequence[TableRun],
-        judged: Sequence[JudgedSet],
+        sets: Sequence[EvaluationSet],
         out: Path,
         report: Callable[[str], None],
     ) -> None:
@@ -283,8 +285,8 @@ class Benchmark:
             Of the table.
         runs
             Of `plan_runs`.
-        judged
-            What each row is judged on at its end; the first is the headline.
+        sets
+            What each row is evaluated on at its end; the first is the headline.
         out
             Where the table is written.
         report
@@ -292,7 +294,7 @@ class Benchmark:
         """
         self._number = number
         self._runs = list(runs)
-        self._judged = tuple(judged)
+        self._sets = tuple(sets)
         self._out = out
         self._report = report
         self._stopping = False
@@ -300,10 +302,10 @@ class Benchmark:
         self._pictures: dict[str, list[Picture]] = {}
 
     def run(self) -> Ending:
-        """Do what is left to do; SIGTERM and SIGINT stop it so that it can go on later."""
+        """Do what is left to do; a signal stops it so that it can go on later."""
         failed: dict[str, str] = {}
         minutes: list[float] = []
-        with _signals(self._ask_to_stop):
+        with on_interruption(lambda _number: self._ask_to_stop()):
             for index, run in enumerate(self._runs):
                 if self._stopping:
                     break
@@ -335,7 +337,7 @@ class Benchmark:
                 results += known
                 done.append(run.name)
         rows = list(dict.fromkeys(run.row for run in self._runs))
-        names = [one.name for one in self._judged]
+        names = [one.name for one in self._sets]
         write_report(self._out, self._number, rows, results, names)
         return done
 
@@ -346,7 +348,7 @@ class Benchmark:
         return f"; about {statistics.fmean(minutes) * todo:.0f} min left"
 
     def _make(self, run: TableRun, place: str) -> list[Result] | None:
-        """Train and judge; None if it was stopped before the end or somebody else is at it.
+        """Train and evaluate; None if it was stopped before the end or somebody else is at it.
 
         Raises
         ------
@@ -371,7 +373,7 @@ class Benchmark:
             if not self._train(run, place, held):
                 self._report(f"{place}: stopped; the same command goes on with it")
                 return None
-            return self._judge(run)
+            return self._evaluate(run)
 
     def _train(self, run: TableRun, place: str, held: int) -> bool:
         """Train to the end; return False if it was asked to stop before."""
@@ -419,17 +421,17 @@ class Benchmark:
             self._child.terminate()
 
     def _scores(self, run: TableRun) -> list[Result] | None:
-        """Read what is known of a finished run; None if it is not, or was judged on other sets."""
+        """Read the scores of a finished run; None if it is not finished."""
         try:
             known = json.loads((run.folder / "scores.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise TrainingError(
-                f"{run.folder}/scores.json: is damaged ({error}); remove it to judge the run anew"
+                f"{run.folder}/scores.json: is damaged ({error}); remove it to have it made anew"
             ) from error
-        if known["judged"] != self._judged_tree():
-            return self._judge(run)
+        if known["judged"] != self._sets_tree():
+            return self._evaluate(run)
         return [
             Result(
                 run.row,
@@ -443,10 +445,10 @@ class Benchmark:
             for one in known["scores"]
         ]
 
-    def _judged_tree(self) -> list[dict[str, Any]]:
-        return [one.model_dump(mode="json") for one in self._judged]
+    def _sets_tree(self) -> list[dict[str, Any]]:
+        return [one.model_dump(mode="json") for one in self._sets]
 
-    def _judge(self, run: TableRun) -> list[Result]:
+    def _evaluate(self, run: TableRun) -> list[Result]:
         """Compare the final and the averaged weights with the truth of every set, and note it."""
         state = load_checkpoint(run.folder)
         weights = {"final": state["network"]}
@@ -455,41 +457,41 @@ class Benchmark:
         iterations, minutes = int(state["iteration"]), float(state["progress"]["trained_s"]) / 60
         results = []
         # The headline comes last of all: averaged weights, first set.
-        for judged in reversed(self._judged):
-            pictures = self._pictures_of(judged, run.config)
+        for one_set in reversed(self._sets):
+            pictures = self._pictures_of(one_set, run.config)
             for name, values in weights.items():
                 counts = score(run.config, values, pictures)
                 results.append(
-                    Result(run.row, run.seed, judged.name, name, counts, iterations, minutes)
+                    Result(run.row, run.seed, one_set.name, name, counts, iterations, minutes)
                 )
         noted = {
-            "judged": self._judged_tree(),
+            "judged": self._sets_tree(),
             "iterations": iterations,
             "minutes": minutes,
             "scores": [
-                {"set": one.judged, "weights": one.weights, "counts": one.counts.tolist()}
+                {"set": one.set_name, "weights": one.weights, "counts": one.counts.tolist()}
                 for one in results
             ],
         }
-        _write_whole(run.folder / "scores.json", json.dumps(noted))
+        write_text(run.folder / "scores.json", json.dumps(noted))
         return results
 
-    def _pictures_of(self, judged: JudgedSet, config: TrainingConfig) -> list[Picture]:
-        key = f"{judged.name} {config.stream.model_dump_json()}"
+    def _pictures_of(self, one_set: EvaluationSet, config: TrainingConfig) -> list[Picture]:
+        key = f"{one_set.name} {config.stream.model_dump_json()}"
         if key not in self._pictures:
-            self._pictures[key] = judged_pictures(judged, config)
+            self._pictures[key] = evaluation_pictures(one_set, config)
         return self._pictures[key]
 
 
-def judged_pictures(judged: JudgedSet, config: TrainingConfig) -> list[Picture]:
+def evaluation_pictures(one_set: EvaluationSet, config: TrainingConfig) -> list[Picture]:
     """Make the pictures of a set, plain, at the size and in the normalisation of `config`."""
     like = config.model_copy(
         update={
-            "sources": judged.sources,
+            "sources": one_set.sources,
             "tiaug": None,
             "contrast": None,
             "validation": ValidationConfig(
-                pictures=2 * judged.pictures, most=MOST_JUDGED, seed=judged.seed
+                pictures=2 * one_set.pictures, most=MOST_EVALUATED, seed=one_set.seed
             ),
         }
     )
@@ -502,36 +504,17 @@ def score(
     """Count pixels (truth, prediction) of a network with given weights over all pictures."""
     network = build_network(config.network, (config.stream.height, config.stream.width))
     network.load_state_dict(weights)
-    cuda = torch.cuda.is_available() and config.run.accelerator != "cpu"
-    device = torch.device("cuda" if cuda else "cpu")
-    network.to(device).eval()
     threads = torch.get_num_threads()
     torch.set_num_threads(config.run.threads or threads)
-    confusion = Confusion()
     try:
-        with torch.inference_mode():
-            for first in range(0, len(pictures), config.run.batch):
-                images, labels = to_tensors(list(pictures[first : first + config.run.batch]))
-                predicted = network(images.to(device)).argmax(1).to("cpu", torch.uint8)
-                confusion.add(labels.numpy(), predicted.numpy())
+        return evaluate(network, pictures, config.run.batch, choose_device(config.run)).counts
     finally:
         torch.set_num_threads(threads)
-    return confusion.counts
 
 
 def _write_recipe(run: TableRun) -> None:
     tree = run.config.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    _write_whole(run.folder / "recipe.toml", tomli_w.dumps(tree))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is whole or not there."""
-    fresh = path.with_name(f"{path.name}.tmp")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be written ({error.strerror}); free space") from error
+    write_text(run.folder / "recipe.toml", tomli_w.dumps(tree))
 
 
 @contextmanager
@@ -570,17 +553,3 @@ def _reason(status: int, log: Path) -> str:
         killer = signal.Signals(-status).name
         return f"killed by {killer} after “{last}”; run the same command again (log: {log})"
     return f"{last} (log: {log})"
-
-
-@contextmanager
-def _signals(ask_to_stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGTERM and SIGINT end the benchmark after the present run has saved."""
-    before = {
-        number: signal.signal(number, lambda *_: ask_to_stop())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

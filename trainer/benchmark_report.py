@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from thermoseg.errors import TrainingError
 from thermoseg.labels import Region
+from thermoseg.whole_file import write_whole
 from trainer.metrics import Confusion
 from trainer.published import Row
 
@@ -43,11 +44,11 @@ NETWORK_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """One run, judged with one kind of weights on one set."""
+    """One run, evaluated with one kind of weights on one set."""
 
     row: Row
     seed: int
-    judged: str
+    set_name: str
     """Name of the set."""
     weights: str
     """"final", or "averaged" over the run's end."""
@@ -75,11 +76,15 @@ class Result:
         }
 
     def __str__(self) -> str:
-        return f"mIoU {self.percents['mean']:.2f} % ({self.judged}, {self.weights} weights)"
+        return f"mIoU {self.percents['mean']:.2f} % ({self.set_name}, {self.weights} weights)"
 
 
 def write_report(
-    folder: Path, number: int, rows: Sequence[Row], results: Sequence[Result], judged: Sequence[str]
+    folder: Path,
+    number: int,
+    rows: Sequence[Row],
+    results: Sequence[Result],
+    set_names: Sequence[str],
 ) -> None:
     """Write `table-N.csv`, `table-N.md` and `table-N.png`; without results, nothing.
 
@@ -93,7 +98,7 @@ def write_report(
         In the order they are shown.
     results
         Of all runs that are finished.
-    judged
+    set_names
         Names of the sets, the headline first.
 
     Raises
@@ -106,10 +111,10 @@ def write_report(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = csv_text(results)
-        (folder / f"table-{number}.csv").write_text(text, encoding="utf-8", newline="")
-        text = markdown_text(number, rows, results, judged)
-        (folder / f"table-{number}.md").write_text(text, encoding="utf-8")
-        plot_table(folder / f"table-{number}.png", rows, results, judged)
+        write_whole(folder / f"table-{number}.csv", text.encode())
+        text = markdown_text(number, rows, results, set_names)
+        write_whole(folder / f"table-{number}.md", text.encode())
+        plot_table(folder / f"table-{number}.png", rows, results, set_names)
     except OSError as error:
         raise TrainingError(
             f"{folder}: the table cannot be written ({error.strerror}); free space or rights"
@@ -123,7 +128,7 @@ def csv_text(results: Sequence[Result]) -> str:
             "network": one.row.network,
             "learning": one.row.learning,
             "seed": one.seed,
-            "set": one.judged,
+            "set": one.set_name,
             "weights": one.weights,
             **{f"{name}_percent": f"{value:.3f}" for name, value in one.percents.items()},
             "published_percent": one.row.published_percent or "",
@@ -140,7 +145,7 @@ def csv_text(results: Sequence[Result]) -> str:
 
 
 def markdown_text(
-    number: int, rows: Sequence[Row], results: Sequence[Result], judged: Sequence[str]
+    number: int, rows: Sequence[Row], results: Sequence[Result], set_names: Sequence[str]
 ) -> str:
     """Return the table for each set and, of Table 2, what each step gained with the same seeds."""
     weights = _shown_weights(results)
@@ -148,12 +153,12 @@ def markdown_text(
         f"Table {number}: mean intersection over union of the five face regions, %; "
         f"mean ± standard deviation over seeds ({weights} weights)."
     ]
-    for name in judged:
-        chosen = [one for one in results if (one.judged, one.weights) == (name, weights)]
+    for name in set_names:
+        chosen = [one for one in results if (one.set_name, one.weights) == (name, weights)]
         if chosen:
             parts += [f"**{name}**", _grid(rows, chosen, published=False)]
     parts += ["**published** (Thermal Face Database)", _grid(rows, results, published=True)]
-    gains = _gains(rows, [one for one in results if one.weights == weights], judged)
+    gains = _gains(rows, [one for one in results if one.weights == weights], set_names)
     # Table 1 has one loss beside the other; only in Table 2 does each add to the one before.
     if gains and number == ABLATION:
         parts += ["Gain of each step over the one before, same seeds, percentage points:", gains]
@@ -161,7 +166,7 @@ def markdown_text(
 
 
 def plot_table(
-    path: Path, rows: Sequence[Row], results: Sequence[Result], judged: Sequence[str]
+    path: Path, rows: Sequence[Row], results: Sequence[Result], set_names: Sequence[str]
 ) -> None:
     """Draw means, spread and every seed, one panel for each set, and the published beside."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -171,11 +176,11 @@ def plot_table(
     weights = _shown_weights(results)
     networks = list(dict.fromkeys(row.network for row in rows))
     columns = list(dict.fromkeys(row.learning for row in rows))
-    figure = Figure(figsize=(4.2 * (len(judged) + 1), 3.6), layout="constrained")
+    figure = Figure(figsize=(4.2 * (len(set_names) + 1), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(judged) + 1, squeeze=False)[0]
+    panels = figure.subplots(1, len(set_names) + 1, squeeze=False)[0]
     width = 0.8 / len(columns)
-    for panel, name in zip(panels, [*judged, "published"], strict=True):
+    for panel, name in zip(panels, [*set_names, "published"], strict=True):
         for index, learning in enumerate(columns):
             for place, network in enumerate(networks):
                 values = _values(results, network, learning, name, weights)
@@ -236,10 +241,10 @@ def _grid(rows: Sequence[Row], results: Sequence[Result], *, published: bool) ->
     return "\n".join(lines)
 
 
-def _gains(rows: Sequence[Row], results: Sequence[Result], judged: Sequence[str]) -> str:
+def _gains(rows: Sequence[Row], results: Sequence[Result], set_names: Sequence[str]) -> str:
     """Compare rows of one network with the row before, seed by seed."""
     lines = []
-    for name in judged:
+    for name in set_names:
         for before, after in pairwise(rows):
             if before.network != after.network:
                 continue
@@ -247,7 +252,7 @@ def _gains(rows: Sequence[Row], results: Sequence[Result], judged: Sequence[str]
                 {
                     one.seed: one.percents["mean"]
                     for one in results
-                    if one.row == row and one.judged == name
+                    if one.row == row and one.set_name == name
                 }
                 for row in (before, after)
             )
@@ -277,13 +282,13 @@ def _mean_spread(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _values(
-    results: Sequence[Result], network: str, learning: str, judged: str, weights: str
+    results: Sequence[Result], network: str, learning: str, set_name: str, weights: str
 ) -> list[float]:
     return [
         one.percents["mean"]
         for one in results
-        if (one.row.network, one.row.learning, one.judged, one.weights)
-        == (network, learning, judged, weights)
+        if (one.row.network, one.row.learning, one.set_name, one.weights)
+        == (network, learning, set_name, weights)
     ]
 
 

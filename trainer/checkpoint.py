@@ -9,17 +9,13 @@ import pickle
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 from thermoseg.errors import TrainingError
 from thermoseg.whole_file import remove_partials, replacing
-
-LAST: Final = "last.ckpt"
-PREVIOUS: Final = "previous.ckpt"
-BEST: Final = "best.ckpt"
-"""Checkpoint of the validation with the highest mean IoU so far."""
+from trainer.run_folder import LAST, PREVIOUS
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None) -> Path:
@@ -54,6 +50,38 @@ def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None
             f"resume from the one before"
         ) from error
     return last
+
+
+def refuse_not_finite(iteration: int, state: dict[str, Any], remedy: str) -> None:
+    """Make sure that all weights of a state are finite numbers.
+
+    Parameters
+    ----------
+    iteration
+        For the message.
+    state
+        With the states of "network", "averaged" and "objective".
+    remedy
+        Ends the message.
+
+    Raises
+    ------
+    TrainingError
+        If any is not.
+    """
+    tensors = {
+        f"{key} of the {part}": value
+        for part in ("network", "averaged", "objective")
+        for key, value in state[part].items()
+        if value.is_floating_point()
+    }
+    # One reading for all of them: each would wait for a GPU.
+    finite = torch.stack([value.isfinite().all() for value in tensors.values()]).tolist()
+    for name, fine in zip(tensors, finite, strict=True):
+        if not fine:
+            raise TrainingError(
+                f"iteration {iteration}: {name} is not finite and not saved; {remedy}"
+            )
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -1,25 +1,38 @@
-"""`thermoseg-train`: train a network, judge it, and make a model file of it."""
+"""`thermoseg-train`: train a network, evaluate it, and make a model file of it."""
 
 import argparse
 import json
 import logging
 import math
 import os
-import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from thermoseg.errors import ThermoSegError, TrainingError
-from trainer.config import ABOUT, TrainingConfig, changed_config, check_config, load_config, shown
+from trainer.config import (
+    TrainingConfig,
+    changed_config,
+    check_kept_config,
+    load_config,
+    shown,
+)
+from trainer.run_folder import (
+    ABOUT,
+    BEST,
+    LAST,
+    begin_run,
+    forget_run,
+    present_paths,
+    read_about,
+)
 
 if TYPE_CHECKING:
-    from trainer.loop import Progress
+    from trainer.progress import Progress
 
 LINE_EVERY_S: Final = 15.0
 """Between progress lines where there is no terminal to rewrite one in."""
@@ -58,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="print the overlap per region")
     evaluate.add_argument("model", type=Path, help="model file, checkpoint, or folder of a run")
-    evaluate.add_argument("--config", type=Path, help="judge on this file's sources instead")
+    evaluate.add_argument("--config", type=Path, help="evaluate on this file's sources instead")
     evaluate.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     evaluate.set_defaults(run=_evaluate)
 
@@ -107,13 +120,13 @@ def _train(options: argparse.Namespace) -> int:
     settings, first = tuple(options.set), _is_first_process()
     undo = ExitStack()
     if options.resume is not None:
-        folder, about = options.resume, _read_about(options.resume)
+        folder, about = options.resume, read_about(options.resume)
         if settings or options.config is not None:
             raise TrainingError(
                 f"{shown(folder)}: a resumed run keeps its settings; leave the file and --set out, "
                 f"or start a new run with run.init_from"
             )
-        config = check_config(about["config"], str(folder / "run.json"))
+        config = check_kept_config(about["config"], str(folder / ABOUT))
     elif options.config is None:
         raise TrainingError("nothing to train; give a TOML file, or --resume with a run's folder")
     else:
@@ -121,8 +134,8 @@ def _train(options: argparse.Namespace) -> int:
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         folder = options.out or Path("runs") / f"{options.config.stem}-{stamp}"
         if first:
-            undo.callback(_forget_run, folder, _present(folder))
-            _begin_run(folder, config, ["train", str(options.config), *_as_flags(settings)])
+            undo.callback(forget_run, folder, present_paths(folder))
+            begin_run(folder, config, ["train", str(options.config), *_as_flags(settings)])
 
     from trainer.checkpoint import has_checkpoint
     from trainer.loop import Training
@@ -146,8 +159,8 @@ def _train(options: argparse.Namespace) -> int:
     if outcome.early:
         report.say(f"nothing became better for run.patience = {config.run.patience} validations")
     report.say(
-        f"finished after {outcome.iteration} iterations; the checkpoint is {folder}/last.ckpt, "
-        f"the best (mean IoU {outcome.best_score:.3f}) {folder}/best.ckpt"
+        f"finished after {outcome.iteration} iterations; the checkpoint is {folder / LAST}, "
+        f"the best (mean IoU {outcome.best_score:.3f}) {folder / BEST}"
     )
     training.close()
     return 0
@@ -220,11 +233,9 @@ class _Reporter:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    import torch
-
     from thermoseg.models import ONNX_SUFFIX, SUFFIX, load_model
-    from trainer.datasets import to_tensors, validation_sets
-    from trainer.metrics import Confusion
+    from trainer.datasets import validation_sets
+    from trainer.evaluation import choose_device, evaluate
 
     model, settings = options.model, tuple(options.set)
     if model.suffix == ONNX_SUFFIX:
@@ -247,17 +258,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     # Other data are seen as the network has learnt to see.
     stream = config.stream.model_copy(update={"normalisations": (normalisation,)})
     config = config.model_copy(update={"stream": stream})
-    has_gpu = torch.cuda.is_available() and config.run.accelerator != "cpu"
-    device = torch.device("cuda" if has_gpu else "cpu")
-    network.to(device).eval()
-    with torch.inference_mode():
-        for name, pictures in validation_sets(config).items():
-            confusion = Confusion()
-            for first in range(0, len(pictures), config.run.batch):
-                images, labels = to_tensors(pictures[first : first + config.run.batch])
-                predicted = network(images.to(device)).argmax(1).to("cpu", torch.uint8)
-                confusion.add(labels.numpy(), predicted.numpy())
-            print(f"{name}: {confusion.scores()}")
+    device = choose_device(config.run)
+    for name, pictures in validation_sets(config).items():
+        print(f"{name}: {evaluate(network, pictures, config.run.batch, device).scores()}")
     return 0
 
 
@@ -280,7 +283,7 @@ def _export(options: argparse.Namespace) -> int:
             f"because they never name code; export it with --out {shown(out.with_suffix('.onnx'))}"
         )
     folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
-    about = _read_about(folder)
+    about = read_about(folder)
     origin = [f"Network {config.network.name}."] if own else []
     try:
         header = ModelHeader(
@@ -389,7 +392,7 @@ def _network_of(path: Path) -> tuple[Any, TrainingConfig, int]:
     from trainer.own_network import build_network
 
     state = load_checkpoint(path)
-    config = check_config(json.loads(state["config"]), str(path))
+    config = check_kept_config(json.loads(state["config"]), str(path))
     network = build_network(config.network, (config.stream.height, config.stream.width))
     try:
         network.load_state_dict(state["averaged"])
@@ -401,89 +404,8 @@ def _network_of(path: Path) -> tuple[Any, TrainingConfig, int]:
     return network, config, int(state["iteration"])
 
 
-def _begin_run(folder: Path, config: TrainingConfig, arguments: list[str]) -> None:
-    """Save what an exported model must say of the run, and all settings."""
-    if (folder / ABOUT).exists():
-        raise TrainingError(
-            f"{shown(folder)}: holds a run already; choose another --out or --resume"
-        )
-    about = {
-        "command": shlex.join(["thermoseg-train", *arguments]),
-        "revision": _revision(),
-        "phantom_version": _phantom_version(config),
-        "config": config.model_dump(mode="json"),
-    }
-    kept = _present(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Whole or not there at all, so that whatever is there can be resumed.
-        fresh = _first_files(folder)[0]
-        fresh.write_text(json.dumps(about, indent=1), encoding="utf-8")
-        fresh.replace(folder / ABOUT)
-    except (OSError, ValueError) as error:
-        _forget_run(folder, kept)
-        said = error.strerror if isinstance(error, OSError) else error
-        raise TrainingError(
-            f"{shown(folder)}: cannot be written ({said}); choose another --out"
-        ) from error
-
-
-def _present(folder: Path) -> set[Path]:
-    """Return which of `folder`, what it lies in and what a run begins with are there already."""
-    return {path for path in (*_first_files(folder), folder, *folder.parents) if path.exists()}
-
-
-def _forget_run(folder: Path, kept: set[Path]) -> None:
-    """Remove what a run that never began has made, and empty folders it has made for it."""
-    for path in (*_first_files(folder), folder, *folder.parents):
-        if path in kept:
-            continue
-        with suppress(OSError):  # not there, or holds what somebody else has put there
-            path.rmdir() if path.is_dir() else path.unlink()
-
-
-def _first_files(folder: Path) -> tuple[Path, ...]:
-    return folder / f"{ABOUT}.tmp", folder / ABOUT, folder / "sheets"
-
-
-def _read_about(folder: Path) -> dict[str, Any]:
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise TrainingError(
-            f"{shown(folder)}: holds no run (run.json cannot be read); give the folder of a run"
-        ) from error
-    if not isinstance(about, dict) or not isinstance(about.get("config"), dict):
-        raise TrainingError(f"{shown(folder)}: its run.json is damaged; start the run anew")
-    return about
-
-
 def _as_flags(settings: tuple[str, ...]) -> list[str]:
     return [part for setting in settings for part in ("--set", setting)]
-
-
-def _phantom_version(config: TrainingConfig) -> str:
-    if not any(source.kind == "phantom" for source in config.sources):
-        return ""
-    from thermoseg.phantom.pictures import PHANTOM_VERSION
-
-    return PHANTOM_VERSION
-
-
-def _revision() -> str:
-    """Name the revision of a checkout that is being trained from, or say that there is none."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whichever git is installed
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return described.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -6,30 +6,32 @@ Imports no torch, so that a window can build a form from these models at once.
 import json
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from thermoseg.errors import ConfigError
+from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.preprocess import Normalisation
 from thermoseg.radiometry import KELVIN
-from trainer.contrast import ContrastConfig
+from trainer.degradation import DegradationConfig
 from trainer.tiaug import Probability, TiAugConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Checked = TypeVar("Checked", bound=BaseModel)
 
-ABOUT: Final = "run.json"
-"""Settings of a run and where it comes from, in its folder."""
 DEEPEST_PX: Final = 32
 """Side of what a network makes one place of, where batch normalisation needs two values."""
 MOST_BYTES: Final = 1_000_000
 """Of a TOML file; a recipe has some thousand."""
 MOST_SHOWN: Final = 80
 """Characters of a wrong value in a message."""
+MOVED: Final = {"tiaug.height": "stream.height", "tiaug.width": "stream.width"}
+"""Keys that had no effect of their own and are gone, and those that have it."""
 LENGTHS: Final = {("run", "iterations"), ("run", "minutes")}
 """Keys of which a run has one."""
 
@@ -85,12 +87,12 @@ class FolderConfig(Section):
     """Regular expression whose one group finds the person in a picture's path within the folder,
     such as "^(s[0-9]+)_"; None where every picture shows somebody else."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    """Share of the people (or pictures, without `subject`) that the run is judged on and does not
-    learn from; always the same ones, chosen by a hash of their names."""
+    """Share of the people (or pictures, without `subject`) that the run is validated on and never
+    learns from; always the same ones, chosen by a hash of their names."""
     validation_subjects: tuple[str, ...] = ()
     """Exactly these people instead of a share."""
     validation_path: Path | None = None
-    """Another folder to be judged on instead of a share, its labels beside its pictures."""
+    """Another folder to be validated on instead of a share, its labels beside its pictures."""
     weight: Positive = 1.0
     """Share of the pictures that come from here, against the other sources."""
 
@@ -126,7 +128,7 @@ class ThermalFaceDbConfig(Section):
         *("007", "009", "011", "012", "013", "017", "021", "023"),
         *("052", "061", "068", "069", "075", "085", "090", "091"),
     )
-    """Whom the run is judged on; the default is the split of Joshi et al., BMVC 2022."""
+    """Whom the run is validated on; the default is the split of Joshi et al., BMVC 2022."""
     weight: Positive = 1.0
     """Share of the pictures that come from here, against the other sources."""
 
@@ -180,7 +182,7 @@ class ObjectiveConfig(Section):
     seg_an: Weight = 0.0
     seg_gan: Weight = 0.0
     seg_gan_from: Annotated[float, Field(ge=0, lt=1)] = 0.4
-    """Share of the run in which SegGAN's painter learns and does not judge yet; the network learns
+    """Share of the run in which SegGAN's painter learns and has no say yet; the network learns
     from the other losses meanwhile, so give it one, or a trained start and 0 here."""
     cross_entropy: Weight = Field(default_factory=_cross_entropy_beside)
     """Where it is not given: 0 if any other loss of the labels has a weight, so that what is named
@@ -232,7 +234,7 @@ class OptimiserConfig(Section):
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """Share of the run in which the learning rate rises."""
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Learning rate at the end, share of the highest."""
+    """Learning rate at the end, as a fraction of the highest."""
     clip: Weight = 1.0
     """Largest norm of the gradient; 0 leaves it alone."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
@@ -272,6 +274,11 @@ class RunConfig(Section):
     """The run ends after so many validations in a row without a better mean IoU."""
     tensorboard: bool = True
     """Write TensorBoard's event files beside `metrics.jsonl`."""
+    read_every: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Steps whose losses are fetched and looked at together; None: each on a CPU, where it costs
+    nothing, and ten on a GPU, which has to be waited for."""
+    compile: bool = False
+    """Compile the network (torch.compile); where that fails the run goes on without it."""
     init_from: Path | None = None
     """Model file or checkpoint whose weights are the start; of a narrower network, widened."""
 
@@ -283,13 +290,13 @@ class RunConfig(Section):
 
 
 class ValidationConfig(Section):
-    """What the network is judged on while it learns."""
+    """What the network is validated on while it learns."""
 
     pictures: Annotated[int, Field(ge=2, le=100_000)] = 64
     """How many are drawn with a seed of their own: half as they are, from sources without end,
     and half augmented, from what all sources keep from training."""
     most: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """A data set or folder is judged on all that it keeps from training, up to so many."""
+    """A data set or folder is validated on all that it keeps from training, up to so many."""
     seed: Annotated[int, Field(ge=0)] = 1_000_003
     look_at: tuple[Path, ...] = ()
     """Pictures without labels (files or folders) whose predictions are painted each time."""
@@ -304,7 +311,7 @@ class TrainingConfig(Section):
     stream: StreamConfig = StreamConfig()
     tiaug: TiAugConfig | None = None
     """Absent for none."""
-    contrast: ContrastConfig | None = None
+    contrast: DegradationConfig | None = None
     """Absent for none."""
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
@@ -312,10 +319,10 @@ class TrainingConfig(Section):
     validation: ValidationConfig = ValidationConfig()
 
     @model_validator(mode="after")
-    def _judged_on_others(self) -> "TrainingConfig":
+    def _validated_on_others(self) -> "TrainingConfig":
         if self.seed == self.validation.seed:
             raise ValueError(
-                "validation.seed must differ from seed, or a run is judged on what it learnt"
+                "validation.seed must differ from seed, or a run is validated on what it learnt"
             )
         return self
 
@@ -382,6 +389,48 @@ def check_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
     return check_tree(TrainingConfig, tree, origin)
 
 
+def check_kept_config(tree: dict[str, Any], origin: str) -> TrainingConfig:
+    """Check the configuration of a run or checkpoint, which an older version may have written.
+
+    Parameters
+    ----------
+    tree
+        As read from JSON; left untouched.
+    origin
+        What messages call it.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or has a value it may not have.
+    """
+    kept = dict(tree)
+    for key in MOVED:
+        section, _, name = key.partition(".")
+        if isinstance(kept.get(section), dict):
+            kept[section] = {k: value for k, value in kept[section].items() if k != name}
+    return check_config(kept, origin)
+
+
+@contextmanager
+def under_key(key: str) -> Iterator[None]:
+    """Say which setting is at fault in whatever goes wrong inside.
+
+    Raises
+    ------
+    ConfigError
+        Instead of an error with a remedy or a `ValueError`, with `key` before its message.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except ThermoSegError as error:  # which says itself what to do
+        raise ConfigError(f"{key}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}; correct it") from error
+
+
 def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Checked:
     """Make a `model` of a tree of dictionaries.
 
@@ -433,6 +482,8 @@ def _complaint(fault: ErrorDetails) -> str:
     """Say in words what pydantic found, with the key."""
     key = _key(fault["loc"])
     match fault["type"]:
+        case "extra_forbidden" if key in MOVED:
+            return f"{key}: is no setting any more; set {MOVED[key]} instead"
         case "extra_forbidden":
             return f"{key}: is not a setting; remove it or correct its name"
         case "missing":

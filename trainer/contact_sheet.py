@@ -1,4 +1,4 @@
-"""Pictures with their labels on top, many on one sheet: what eyes judge a model by."""
+"""Pictures with their labels on top, many on one sheet: what eyes can check of a model."""
 
 from math import ceil
 from pathlib import Path
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from thermoseg.errors import TrainingError
 from thermoseg.labels import colour_table
+from thermoseg.whole_file import write_whole
 
 OPACITY: Final = 0.45
 """Of labels over a picture."""
@@ -66,7 +67,7 @@ def save_sheet(path: Path, tiles: list[NDArray[np.uint8]], columns: int, togethe
     rows = [np.hstack(spaced[row : row + across]) for row in range(0, len(spaced), across)]
     encoded = cv2.imencode(".png", np.vstack(rows)[:-GAP_PX, :-GAP_PX])[1]
     try:
-        path.write_bytes(encoded.tobytes())
+        write_whole(path, encoded.tobytes())
     except OSError as error:
         raise TrainingError(
             f"{path}: cannot be written ({error.strerror}); free disk space or rights"

@@ -14,32 +14,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from thermoseg.errors import ConfigError
+from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.phantom.people import Person
 from thermoseg.phantom.training import draw_person, draw_picture
 from thermoseg.preprocess import normalise
 from trainer.config import PhantomConfig, SourceConfig, StreamConfig, TrainingConfig
-from trainer.contrast import ContrastAug
+from trainer.degradation import Degradation
 from trainer.labelled_folder import LabelledFolder
 from trainer.sources import Picture, PictureSet, Side, Source, refuse_leaks
 from trainer.thermal_face_db import ThermalFaceDb
-from trainer.tiaug import TiAug, TiAugConfig
+from trainer.tiaug import TiAug, without_randomness
 
 WORKER_TIMEOUT_S: Final = 300
 """A worker that gives no batch for so long is taken for dead."""
-
-_UPRIGHT: Final = {
-    "horizontal_flip": 0.0,
-    "vertical_flip": 0.0,
-    "rotate": 0.0,
-    "resize": 0.0,
-    "occlude": 0.0,
-    "noise": 0.0,
-    "blur": 0.0,
-    "hard_border": 0.0,
-}
-"""TiAug settings that only bring a picture to the network's size."""
-
 
 PICTURES_PER_SITTER: Final = 8
 """Phantom pictures of one person in a row: a person costs eight times as much as a picture."""
@@ -86,7 +73,7 @@ class PhantomSource:
 
 
 class Mixture:
-    """Several sources, each with its share."""
+    """Several sources, each with its weight."""
 
     def __init__(self, sources: Sequence[Side], weights: Sequence[float]) -> None:
         self._sources = tuple(sources)
@@ -183,12 +170,10 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
         self._rank, self._world = rank, world
         stream = config.stream
         self._side = side or training_side(open_sources(config.sources, stream))
-        size = {"height": stream.height, "width": stream.width}
+        size = stream.height, stream.width
         self._upright = upright(stream)
-        self._tiaug = (
-            self._upright if config.tiaug is None else TiAug(config.tiaug.model_copy(update=size))
-        )
-        self._contrast = None if config.contrast is None else ContrastAug(config.contrast)
+        self._tiaug = self._upright if config.tiaug is None else TiAug(config.tiaug, size)
+        self._contrast = None if config.contrast is None else Degradation(config.contrast)
         self._rendered: list[dict[int, Picture]] = [{} for _ in range(stream.lanes)]
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
@@ -240,7 +225,7 @@ def _of_one_sitter(number: int) -> range:
 def validation_sets(
     config: TrainingConfig, sources: Sequence[OpenSource] | None = None
 ) -> dict[str, list[Picture]]:
-    """Make the fixed pictures a run is judged on; none of them is trained on.
+    """Make the fixed pictures a run is validated on; none of them is trained on.
 
     Parameters
     ----------
@@ -319,8 +304,7 @@ def _draw_pictures(
 
 def upright(stream: StreamConfig) -> TiAug:
     """Return what only brings a picture to the network's size."""
-    size = {"height": stream.height, "width": stream.width}
-    return TiAug(TiAugConfig.model_validate({**_UPRIGHT, **size}))
+    return TiAug(without_randomness(), (stream.height, stream.width))
 
 
 def to_tensors(pictures: list[Picture]) -> tuple[Tensor, Tensor]:
@@ -342,8 +326,22 @@ class BatchNumbers(Sampler[int]):
             number += 1
 
 
-def open_loader(stream: BatchStream, config: TrainingConfig, first: int) -> DataLoader[Any]:
-    """Open the endless sequence of batches from number `first` on."""
+def open_loader(
+    stream: BatchStream, config: TrainingConfig, first: int, *, pin_memory: bool = False
+) -> DataLoader[Any]:
+    """Open the endless sequence of batches from number `first` on.
+
+    Parameters
+    ----------
+    stream
+        Makes them.
+    config
+        Of the run.
+    first
+        Number of the first batch.
+    pin_memory
+        Whether batches lie in memory that a GPU copies from while the program goes on.
+    """
     workers = config.stream.workers
     return DataLoader(
         stream,
@@ -358,7 +356,19 @@ def open_loader(stream: BatchStream, config: TrainingConfig, first: int) -> Data
         timeout=WORKER_TIMEOUT_S if workers else 0,
         prefetch_factor=3 if workers else None,
         persistent_workers=False,
+        pin_memory=pin_memory,
     )
+
+
+def next_batch(batches: Iterator[Any]) -> tuple[Tensor, Tensor]:
+    """Wait for a batch; an error of a source in another process loses that one's traceback."""
+    try:
+        images, labels = next(batches)
+    except ThermoSegError as error:
+        said = str(error).strip().splitlines()[-1]
+        name = type(error).__name__
+        raise type(error)(said.partition(f"{name}: ")[2] or said) from error
+    return images, labels
 
 
 def _start_worker(_: int) -> None:

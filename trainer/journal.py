@@ -1,4 +1,4 @@
-"""What a run tells of itself while it goes on: `metrics.jsonl`, and the same for TensorBoard.
+"""The journal of a run: `metrics.jsonl`, and the same for TensorBoard.
 
 The format is described in docs/training-runs.md; whoever follows a run reads nothing else.
 """
@@ -19,14 +19,12 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from thermoseg.errors import TrainingError
+from trainer.run_folder import EVENTS, METRICS
 
 log = logging.getLogger(__name__)
 
-METRICS: Final = "metrics.jsonl"
-EVENTS: Final = "tensorboard"
-"""Folder of TensorBoard's event files."""
 SILENCE_S: Final = 1.1
-"""After which the last heartbeat is said again; a little more than a run's own second."""
+"""After which the last heartbeat is said again; a little more than a run takes between two."""
 
 
 class Journal:
@@ -45,7 +43,7 @@ class Journal:
         self._lines: IO[str] | None = None
         self._events: IO[bytes] | None = None
         self._lock = threading.Lock()
-        """Guards the lines and all below, which `Heart` uses from a thread of its own."""
+        """Guards the lines and all below, which `Heartbeat` uses from a thread of its own."""
         self._iteration = 0
         self._beat: dict[str, Any] | None = None
         self._beat_s = 0.0
@@ -174,7 +172,7 @@ class Journal:
         )
 
 
-class Heart:
+class Heartbeat:
     """Lets a journal say its last heartbeat again while an iteration or a batch takes long."""
 
     def __init__(self, journal: Journal, silence_s: float = SILENCE_S) -> None:

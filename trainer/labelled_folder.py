@@ -76,14 +76,16 @@ class LabelledFolder:
         if faceless:
             log.warning("%s", listed(f"{config.path}: no face is labelled in", faceless))
         self._pairs = pairs
-        judged = _choose_unseen(config, pairs, ours)
+        held_out = _choose_unseen(config, pairs, ours)
         self.members: tuple[Member, ...] = tuple(
             Member(str(pair.picture), "folder", pair.subject, content, unseen)
-            for pair, content, unseen in zip(pairs, contents, judged, strict=True)
+            for pair, content, unseen in zip(pairs, contents, held_out, strict=True)
         )
         refuse_leaks(self.members)
-        self.training = PictureSet(self.read, [n for n, unseen in enumerate(judged) if not unseen])
-        kept = [number for number, unseen in enumerate(judged) if unseen]
+        self.training = PictureSet(
+            self.read, [n for n, unseen in enumerate(held_out) if not unseen]
+        )
+        kept = [number for number, unseen in enumerate(held_out) if unseen]
         self.unseen: PictureSet | None = PictureSet(self.read, kept) if kept else None
 
     def __len__(self) -> int:
@@ -199,15 +201,15 @@ def _choose_unseen(config: FolderConfig, pairs: list[_Pair], ours: int) -> list[
             raise ConfigError(
                 f"{config.path}: nobody is called {', '.join(absent)}; correct validation_subjects"
             )
-        judged = set(config.validation_subjects)
+        held_out = set(config.validation_subjects)
     else:
-        judged = _share(sorted(set(units)), config.validation_share)
-    if judged >= set(units):
+        held_out = _share(sorted(set(units)), config.validation_share)
+    if held_out >= set(units):
         raise ConfigError(
             f"{config.path}: nothing is left to train on, all {len(set(units))} are kept for "
             f"validation; add pictures, or give validation_path or validation_share = 0"
         )
-    return [unit in judged for unit in units]
+    return [unit in held_out for unit in units]
 
 
 def _share(units: list[str], share: float) -> set[str]:

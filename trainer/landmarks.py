@@ -126,7 +126,7 @@ def _hulls_of(landmarks: Landmarks) -> list[tuple[Region, list[int]]]:
 
 
 class _Part(BaseModel):
-    """Of a foreign file; what else stands in it is not ours to judge."""
+    """Of a foreign file; what else stands in it is not ours to check."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -17,12 +17,28 @@ RMI_RADIUS: Final = 3
 RMI_POOL: Final = 3
 """Side and stride of the max-pooling before it."""
 RMI_LAMBDA: Final = 0.5
-"""Share of binary cross-entropy; the rest is the region term."""
+"""Weight of binary cross-entropy; the region term has the rest of 1."""
 RMI_DIAGONAL: Final = 1e-3
 """Added to the diagonals of covariances, so that absent classes can be inverted; SAM-CL's setting,
 where the code of Zhao et al. has 5e-4."""
 RMI_LOWEST_PROBABILITY: Final = 1e-6
 """Added to every probability, as in the definition."""
+
+
+def is_free_to_read(tensor: Tensor) -> bool:
+    """Say whether the program may look at `tensor` without waiting for a GPU to compute it."""
+    return tensor.device.type == "cpu"
+
+
+def count_labels(labels: Tensor, classes: int) -> Tensor:
+    """Count (classes,) how often each label occurs, float64; all must be below `classes`.
+
+    `torch.bincount` would make the program wait for a GPU, because it looks for the largest label.
+    """
+    if is_free_to_read(labels):
+        return torch.bincount(labels.flatten(), minlength=classes).double()
+    ones = torch.ones((), dtype=torch.float64, device=labels.device)
+    return ones.new_zeros(classes).index_add(0, labels.flatten(), ones.expand(labels.numel()))
 
 
 def known_labels(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
@@ -62,12 +78,15 @@ def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) 
     _check(logits, labels)
     with torch.autocast(logits.device.type, enabled=False):
         target, valid = known_labels(labels, logits.shape[1])
-        target = torch.where(valid, target, -100)
         total = functional.cross_entropy(
-            logits.float(), target, weight, ignore_index=-100, reduction="sum"
+            logits.float(),
+            torch.where(valid, target, -100),
+            weight,
+            ignore_index=-100,
+            reduction="sum",
         )
-        share = valid.sum() if weight is None else weight[target[valid]].sum()
-        return total / share.clamp_min(1e-6)
+        counted = valid.sum() if weight is None else torch.where(valid, weight[target], 0).sum()
+        return total / counted.clamp_min(1e-6)
 
 
 def bce_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -137,11 +156,15 @@ def dice_loss(logits: Tensor, labels: Tensor, smooth: float = 1.0) -> Tensor:
         predicted = probabilities.sum((0, 2, 3))
         hit = probabilities.gather(1, target[:, None])[:, 0]
         overlap = hit.new_zeros(classes).index_add(0, target.flatten(), hit.flatten())
-        present = torch.bincount(target.flatten(), mask.flatten(), classes).to(hit.dtype)
+        # Ignored pixels are one class more, which is left out again.
+        counts = count_labels(torch.where(valid, target, classes), classes + 1)
+        present = counts[:classes].to(hit.dtype)
         return (1 - (2 * overlap + smooth) / (predicted + present + smooth)).mean()
 
 
-def rmi_loss(logits: Tensor, labels: Tensor, regions: "Regions | None" = None) -> Tensor:
+def rmi_loss(
+    logits: Tensor, labels: Tensor, regions: "RegionMutualInformation | None" = None
+) -> Tensor:
     """λ·BCE + (1-λ)·RMI with λ = 0.5 (Zhao et al., NeurIPS 2019, eq. 17; Joshi et al., BMVC 2022).
 
     Parameters
@@ -159,7 +182,7 @@ def rmi_loss(logits: Tensor, labels: Tensor, regions: "Regions | None" = None) -
         If the shapes do not match, or the picture is smaller than 7×7.
     """
     if regions is None:
-        regions = Regions(logits, labels)
+        regions = RegionMutualInformation(logits, labels)
     region_term = regions.bounds.sum(1).mean()
     return RMI_LAMBDA * bce_loss(logits, labels) + (1 - RMI_LAMBDA) * region_term
 
@@ -206,8 +229,8 @@ class RmiLoss(nn.Module):
         return rmi_loss(logits, labels)
 
 
-class Regions:
-    """Regions of a prediction and of its truth, compared by their mutual information.
+class RegionMutualInformation:
+    """Neighbourhoods of a prediction and of its truth, compared by their mutual information.
 
     The bound of a class in a picture is ½ log det(Σ_Y - Σ_YP (Σ_P)⁻¹ Σ_YPᵀ) / r², where Y and P are
     the 3×3 neighbourhoods of truth and sigmoid probability after max-pooling, as vectors of
@@ -247,14 +270,16 @@ class Regions:
                 truth.scatter_(1, target[:, None], valid[:, None].to(truth.dtype))
                 self._truth = _neighbourhoods(_pool(truth).double())
                 self._of_truth = self._truth @ self._truth.mT
-            if not bool(valid.all()):
+            if not (is_free_to_read(valid) and bool(valid.all())):
                 # Sigmoid of minus infinity is the probability 0 that ignored pixels must have.
                 logits = logits.masked_fill(~valid[:, None], float("-inf"))
             # The sigmoid is monotone: pooling first leaves a ninth of the work.
-            chance = _pool(logits).double().sigmoid() + RMI_LOWEST_PROBABILITY
-            self._chance = _neighbourhoods(chance)
-            of_chance = _covariance(self._chance, self._chance)
-            self._inverse = torch.linalg.inv(of_chance + self._diagonal())
+            probability = _pool(logits).double().sigmoid() + RMI_LOWEST_PROBABILITY
+            self._predicted = _neighbourhoods(probability)
+            of_predicted = _covariance(self._predicted, self._predicted)
+            # `inv` would read from the GPU whether it has succeeded; here that becomes NaN.
+            inverse, failed = torch.linalg.inv_ex(of_predicted + self._diagonal())
+            self._inverse = inverse.masked_fill((failed != 0)[..., None, None], float("nan"))
             self._dtype = logits.dtype
             self.bounds = self._bounds_of(self._truth, self._of_truth)
 
@@ -273,7 +298,12 @@ class Regions:
             return self._bounds_of(self._truth[picture, source], self._of_truth[picture, source])
 
     def _bounds_of(self, vectors: Tensor, own: Tensor) -> Tensor:
-        between = _covariance(vectors, self._chance)
+        # How much of the truth the prediction does not explain: Σ_Y - Σ_YP (Σ_P)⁻¹ Σ_YPᵀ is the
+        # covariance (9, 9) of Y given P under a Gaussian, and ½ log det of it bounds the entropy
+        # from above.  log det is twice the sum of the logarithms on the diagonal of the Cholesky
+        # factor, which stays finite where the determinant itself would underflow.  The sums are not
+        # divided by the number of places, as in the definition: it would shift all bounds alike.
+        between = _covariance(vectors, self._predicted)
         residual = own - between @ self._inverse @ between.mT
         # Unlike `cholesky`, this lets NaN through, which the loop answers with a clear message.
         factor, failed = torch.linalg.cholesky_ex(residual + self._diagonal())

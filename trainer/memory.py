@@ -2,19 +2,25 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
 import psutil
 import torch
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from thermoseg.errors import TrainingError
+from trainer.config import TrainingConfig
+from trainer.datasets import to_tensors
+from trainer.parallel import processes_here
+from trainer.run_folder import LAST
+from trainer.sources import Picture
 
 GROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 GROUP_USE: Final = Path("/sys/fs/cgroup/memory.current")
-"""What Linux allows a container, bytes, and what it uses of that."""
+"""Files with the memory that Linux allows a container, bytes, and how much of it is used."""
 
 OUT_OF_MEMORY: Final = ("can't allocate memory", "not enough memory", "out of memory")
 """Parts of what PyTorch says then, on CPUs and on GPUs."""
@@ -48,6 +54,61 @@ def kept_bytes(forward: Callable[[], Tensor], network: nn.Module) -> int:
     total = sum(kept.values())
     del loss
     return total
+
+
+def refuse_too_large_a_batch(
+    config: TrainingConfig,
+    network: nn.Module,
+    objective: nn.Module,
+    picture: Picture,
+    fabric: Fabric,
+) -> None:
+    """Make sure that a batch fits into the memory that is free.
+
+    One picture is learnt from to see what it needs, changing neither weights nor statistics.
+
+    Parameters
+    ----------
+    config
+        Of the run.
+    network, objective
+        On the device of the run; they are in training mode afterwards.
+    picture
+        Normalised, with its labels.
+    fabric
+        Of the run, with its device and precision.
+
+    Raises
+    ------
+    TrainingError
+        If it does not fit.
+    """
+    device = fabric.device
+    images, labels = to_tensors([picture])
+    network.eval()
+    objective.eval()
+
+    def forward() -> Tensor:
+        with fabric.autocast():
+            logits = network(images.to(device))
+        total: Tensor = objective(logits.float(), labels.to(device))[0]
+        return total
+
+    # Compiling for a single picture would take as long as for the batches to come.
+    eager = torch.compiler.set_stance("force_eager") if config.run.compile else nullcontext()
+    with eager, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        each = max(kept_bytes(forward, network), 1)
+    network.train()
+    objective.train()
+    # Processes on one machine share its memory, but not its GPUs.
+    free = free_bytes(device) // (processes_here() if device.type == "cpu" else 1)
+    batch, stream = config.run.batch, config.stream
+    if batch * each > free:
+        raise TrainingError(
+            f"run.batch: {batch} pictures of {stream.height} x {stream.width} need about "
+            f"{batch * each / 1e9:.1f} GB to learn from and {free / 1e9:.1f} GB are free; "
+            f"lower it to {max(free // each, 1)}, or network.width, or the size in stream"
+        )
 
 
 def free_bytes(device: torch.device) -> int:
@@ -101,7 +162,7 @@ def in_plain_words(batch: int, folder: Path) -> Iterator[None]:
             raise TrainingError(
                 f"out of memory with run.batch = {batch}; start anew with a smaller run.batch, "
                 f"network.width or stream.height and stream.width, and with run.init_from = "
-                f"{folder / 'last.ckpt'} if there is one"
+                f"{folder / LAST} if there is one"
             ) from error
         if "shared memory" in said:
             raise TrainingError(

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from thermoseg.errors import ConfigError
 from trainer.config import ObjectiveConfig
-from trainer.contrastive import FeatureTap, PixelContrast
-from trainer.losses import Regions, bce_loss, cross_entropy, dice_loss, rmi_loss
+from trainer.contrastive_seg import FeatureTap, PixelContrast
+from trainer.losses import RegionMutualInformation, bce_loss, cross_entropy, dice_loss, rmi_loss
 from trainer.parallel import gather_batch
 from trainer.samcl import SamClLoss
 
@@ -82,7 +82,7 @@ class Objective(nn.Module):
         if config.dice > 0:
             parts["dice"] = dice_loss(logits, labels)
         if config.rmi > 0 or self.sam_cl is not None:
-            regions = Regions(logits, labels)
+            regions = RegionMutualInformation(logits, labels)
             if config.rmi > 0:
                 parts["rmi"] = rmi_loss(logits, labels, regions)
             if self.sam_cl is not None:

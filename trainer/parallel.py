@@ -1,7 +1,7 @@
 """Several processes, on one machine or many, that together make the model one would make alone.
 
 Each gets its part of the batch.  What depends on the whole batch is computed over the whole:
-normalisation in the network (`SharedBatchNorm`) and, as long as it is affordable, the losses
+normalisation in the network (`SyncBatchNorm`) and, as long as it is affordable, the losses
 (`gather_batch`).
 """
 
@@ -10,10 +10,12 @@ import os
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.strategies.ddp import DDPStrategy
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -93,6 +95,11 @@ def close_fabric() -> None:
         distributed.destroy_process_group()
 
 
+def device_name(device: torch.device) -> str:
+    """Return what a device is called: a GPU by its model, a CPU just so."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
 def processes_here() -> int:
     """Return how many processes of the run share this machine."""
     if not distributed.is_initialized():
@@ -122,6 +129,15 @@ def agree(fabric: Fabric, stop: bool, *decided: float) -> tuple[bool, tuple[floa
     distributed.all_reduce(votes)
     asked, *first = votes.tolist()
     return asked > 0, tuple(first)
+
+
+def add_up(fabric: Fabric, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the sum of the counts of all processes."""
+    if fabric.world_size == 1:
+        return counts
+    whole = torch.from_numpy(counts).to(fabric.device)
+    distributed.all_reduce(whole)
+    return whole.cpu().numpy()
 
 
 class _Sum(torch.autograd.Function):
@@ -186,10 +202,10 @@ def average(fabric: Fabric, tensors: list[Tensor]) -> None:
         first += tensor.numel()
 
 
-class SharedBatchNorm(_BatchNorm):
+class SyncBatchNorm(_BatchNorm):
     """Batch normalisation with mean and variance of the batch of all processes.
 
-    PyTorch's own exists for CUDA only, where it is used instead.
+    PyTorch's class of this name works on CUDA only, where it is used instead.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - the name is PyTorch's
@@ -216,16 +232,16 @@ class SharedBatchNorm(_BatchNorm):
         variance = _sum(centred.square().sum(dims)) / count
         if self.running_mean is not None and self.running_var is not None:
             with torch.no_grad():
-                share = self._share()
-                self.running_mean.lerp_(mean, share)
-                self.running_var.lerp_(variance * count / (count - 1), share)
+                momentum = self._count_batch()
+                self.running_mean.lerp_(mean, momentum)
+                self.running_var.lerp_(variance * count / (count - 1), momentum)
         normal = centred * (variance + self.eps).rsqrt().view(shape)
         if not self.affine:
             return normal
         return normal * self.weight.view(shape) + self.bias.view(shape)
 
-    def _share(self) -> float:
-        """Count the batch; return its share in the running statistics."""
+    def _count_batch(self) -> float:
+        """Count the batch; return its weight in the running statistics."""
         if self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
             if self.momentum is None:
@@ -233,17 +249,24 @@ class SharedBatchNorm(_BatchNorm):
         return 0.0 if self.momentum is None else self.momentum
 
 
-def share_batch_norm(network: nn.Module) -> nn.Module:
+def synchronise_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
     """Let every batch normalisation in `network` look at the batch of all processes.
 
     Names, weights and statistics stay, so the weights load into the network as it was.
+
+    Parameters
+    ----------
+    network
+        Changed in place, but for its outermost module.
+    device
+        That the run uses, which may be a CPU on a machine that has a GPU.
     """
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
         return convert(network)
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm):
-            shared = SharedBatchNorm(
+            shared = SyncBatchNorm(
                 child.num_features,
                 child.eps,
                 child.momentum,
@@ -256,7 +279,7 @@ def share_batch_norm(network: nn.Module) -> nn.Module:
             shared.load_state_dict(child.state_dict())
             setattr(network, name, shared)
         else:
-            share_batch_norm(child)
+            synchronise_batch_norm(child, device)
     return network
 
 

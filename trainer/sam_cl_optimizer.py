@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from thermoseg.preprocess import Normalisation, normalise
-from trainer.losses import Regions, rmi_loss
+from trainer.losses import RegionMutualInformation, rmi_loss
 from trainer.metrics import NO_LABEL
 from trainer.samcl import SamClLoss, Triplets
-from trainer.tiaug import TiAug, TiAugConfig
+from trainer.tiaug import DEFAULT_SHAPE, TiAug, TiAugConfig
 
 
 class SamClOptimizer:
@@ -33,6 +33,7 @@ class SamClOptimizer:
         num_classes: int = 6,
         *,
         tiaug: TiAugConfig | None = None,
+        shape: tuple[int, int] = DEFAULT_SHAPE,
         normalisation: Normalisation = "minmax",
         weight: float = 0.5,
         margin: float = 1.0,
@@ -51,7 +52,9 @@ class SamClOptimizer:
         num_classes
             Channels of the logits.
         tiaug
-            Chances and ranges; the paper's when None.
+            Probabilities and ranges; the paper's when None.
+        shape
+            Height and width of the pictures that `tiaug` gives, pixels.
         normalisation
             How temperatures become [-1, 1]; the paper's is "minmax".
         weight
@@ -65,7 +68,7 @@ class SamClOptimizer:
         self.normalisation: Normalisation = normalisation
         self.weight = weight
         self._device = next(network.parameters()).device
-        self._tiaug = TiAug(TiAugConfig() if tiaug is None else tiaug)
+        self._tiaug = TiAug(TiAugConfig() if tiaug is None else tiaug, shape)
         self._rng = np.random.default_rng(seed)
         swaps = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
@@ -89,7 +92,7 @@ class SamClOptimizer:
         Returns
         -------
         Images (n, 1, height, width) float32 in [-1, 1] and labels (n, height, width) int64 on the
-        network's device, in the size that TiAug is configured for.
+        network's device, height and width being `shape`.
 
         Raises
         ------
@@ -131,7 +134,7 @@ class SamClOptimizer:
         if not isinstance(targets, Tensor):
             targets = np.ascontiguousarray(targets)
         labels = torch.as_tensor(targets, device=predictions.device)
-        regions = Regions(predictions, labels)
+        regions = RegionMutualInformation(predictions, labels)
         rmi = rmi_loss(predictions, labels, regions)
         sam_cl: Tensor = self._sam_cl(predictions, labels, regions)
         return rmi + self.weight * sam_cl

@@ -18,7 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.losses import RMI_LAMBDA, Regions, known_labels
+from trainer.losses import (
+    RMI_LAMBDA,
+    RegionMutualInformation,
+    count_labels,
+    is_free_to_read,
+    known_labels,
+)
 
 SCALES: Final = 3
 """Blocks of the auxiliary network; with the input itself its four layers."""
@@ -120,12 +126,18 @@ class AuxiliaryNetwork(nn.Module):
         return scales
 
     def _halve(self, anchor: Tensor, labels: Tensor, known: Tensor) -> Tensor:
-        """Run the first block, where most of the pixels are.
+        """Run the first block on probabilities and on one-hot labels, (n + k · n, classes, h, w).
 
-        Its first norm is folded into the 1×1 convolution before it, with the mean and covariance of
-        its input; and on one-hot labels, which the ReLU maps to one vector per class, both
-        convolutions are one.
+        It gives what `self.blocks[0]` would, at a fraction of the cost: most pixels are here.
         """
+        # The 1×1 convolution W is linear, so the batch mean and variance of its output follow from
+        # those of its input x: mean W·m and variance diag(W·(E[xxᵀ] - mmᵀ)·Wᵀ).  Of one-hot labels
+        # E[x] and E[xxᵀ] are the frequencies of the classes, so only the anchor's pixels have to
+        # be summed.  With both known, the norm is a scale and an offset that W takes in.
+        # Behind it a one-hot pixel can only be one of `classes` vectors (`table`), whose product
+        # with the 3×3 kernel is a kernel on the one-hot labels themselves (`both`): two layers in
+        # one convolution.  Ignored pixels are all zero, hence one class more, which is bias alone.
+        # E[xxᵀ] - mmᵀ is taken in float64, or it would cancel to rounding noise.
         block = cast("nn.Sequential", self.blocks[0])
         mix, norm = cast("nn.Conv2d", block[0]), cast("nn.BatchNorm2d", block[1])
         halve = cast("nn.Conv2d", block[3])
@@ -133,7 +145,7 @@ class AuxiliaryNetwork(nn.Module):
         # One more class for ignored pixels, whose channels are all 0.
         labels = torch.where(known.repeat(repeats, 1, 1), labels, classes)
         with torch.autocast(anchor.device.type, enabled=False):
-            counts = torch.bincount(labels.flatten(), minlength=classes + 1)[:classes].double()
+            counts = count_labels(labels, classes + 1)[:classes]
             flat = anchor.float().flatten(2)
             pixels = (1 + repeats) * known.numel()
             mean = (flat.sum((0, 2)).double() + counts) / pixels
@@ -148,7 +160,7 @@ class AuxiliaryNetwork(nn.Module):
             weight, bias, table = weight.float(), bias.float(), table.float()
             both = torch.einsum("okyx,kc->ocyx", halve.weight.float(), table)
             mixed = torch.baddbmm(bias[:, None], weight.expand(len(flat), -1, -1), flat)
-        if bool(known.all()):
+        if is_free_to_read(known) and bool(known.all()):
             both = both[:, :classes].contiguous()
         places = functional.pad(labels[:, None].float(), (1, 1, 1, 1), mode="reflect").long()
         hot = anchor.new_zeros((len(labels), both.shape[1], *places.shape[2:]))
@@ -180,7 +192,7 @@ def sam_cl_loss(
     margin: float = 1.0,
     triplets: Triplets = "place",
     temperature: float = 1.0,
-    regions: Regions | None = None,
+    regions: RegionMutualInformation | None = None,
 ) -> Tensor:
     """L_s0 + L_s1 + L_s2 + L_s3 with L_s = max(d(Y, Y⁺) - d(Y, Y⁻) + m, 0) (Joshi 2022, eqs. 2, 3).
 
@@ -218,7 +230,7 @@ def sam_cl_loss(
         If the shapes do not match, or the picture is smaller than 7×7.
     """
     if regions is None:
-        regions = Regions(logits, labels)
+        regions = RegionMutualInformation(logits, labels)
     classes, count = logits.shape[1], len(logits)
     if swap.shape != (count, classes):
         raise ValueError(f"swap must be {(count, classes)}, got {tuple(swap.shape)}")
@@ -259,11 +271,11 @@ def finest_term(
         As in `sam_cl_loss`.
     """
     pixels = known.sum() + 1
-    share = 1 - RMI_LAMBDA
+    region_weight = 1 - RMI_LAMBDA
     if triplets == "batch":
         ahead = torch.where(known, ahead, 0).sum() / pixels
-        return functional.relu(RMI_LAMBDA * ahead + share * apart.mean() + margin)
-    gaps = RMI_LAMBDA * ahead + share * apart[:, None, None] + margin
+        return functional.relu(RMI_LAMBDA * ahead + region_weight * apart.mean() + margin)
+    gaps = RMI_LAMBDA * ahead + region_weight * apart[:, None, None] + margin
     return torch.where(known, functional.relu(gaps), 0).sum() / pixels
 
 
@@ -310,7 +322,9 @@ class SamClLoss(nn.Module):
         self.generator = generator
         self.auxiliary = AuxiliaryNetwork(num_classes)
 
-    def forward(self, logits: Tensor, labels: Tensor, regions: Regions | None = None) -> Tensor:
+    def forward(
+        self, logits: Tensor, labels: Tensor, regions: RegionMutualInformation | None = None
+    ) -> Tensor:
         """Compute the loss with a swap drawn for each picture.
 
         Parameters
@@ -331,11 +345,11 @@ class SamClLoss(nn.Module):
             raise ValueError(
                 f"logits must have {self.num_classes} classes, got {tuple(logits.shape)}"
             )
-        swap = derangements(len(logits), self.num_classes, self.generator).to(logits.device)
+        swap = derangements(len(logits), self.num_classes, self.generator)
         return sam_cl_loss(
             logits,
             labels,
-            swap,
+            swap.to(logits.device, non_blocking=True),
             self.auxiliary,
             margin=self.margin,
             triplets=self.triplets,

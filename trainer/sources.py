@@ -1,4 +1,4 @@
-"""What every source of labelled pictures is: one side to learn from, another to be judged on."""
+"""What every source of labelled pictures is: one side to learn from, another to be validated on."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -103,9 +103,9 @@ def refuse_leaks(members: Iterable[Member]) -> None:
             sides.setdefault(key, ([], []))[member.unseen].append(member.name)
     faults = [
         f"{'the same picture' if isinstance(who, bytes) else f'subject {who}'}: "
-        f"{learnt[0]} trains, {judged[0]} validates"
-        for (_, who), (learnt, judged) in sides.items()
-        if learnt and judged
+        f"{learnt[0]} trains, {held_out[0]} validates"
+        for (_, who), (learnt, held_out) in sides.items()
+        if learnt and held_out
     ]
     if faults:
         raise ConfigError(

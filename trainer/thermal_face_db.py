@@ -7,11 +7,9 @@ prepared pictures lie in a cache whose index says of which files, in which state
 import hashlib
 import json
 import logging
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from thermoseg.errors import ConfigError, FormatError
+from thermoseg.whole_file import replacing, write_whole
 from trainer.config import ThermalFaceDbConfig
 from trainer.landmarks import missing_groups, paint_landmarks, read_landmarks
 from trainer.sources import Member, Picture, PictureSet, listed
@@ -74,7 +73,7 @@ class _Index(BaseModel):
 
 
 class ThermalFaceDb:
-    """The database, prepared; training draws from the subjects that are not judged on."""
+    """The database, prepared; training draws from the subjects that are not validated on."""
 
     def __init__(self, config: ThermalFaceDbConfig) -> None:
         """Open the cache, or check the raw folder and prepare it.
@@ -92,15 +91,15 @@ class ThermalFaceDb:
         if index is None:
             index = _prepare(config.path, raw, faults, checksum, self._cache)
         self._checksum = checksum
-        judged = set(config.validation_subjects)
-        absent = sorted(judged - set(index.subjects))
+        held_out = set(config.validation_subjects)
+        absent = sorted(held_out - set(index.subjects))
         if absent:
             raise ConfigError(
                 f"{config.path}: has no picture of the validation subjects {', '.join(absent)}; "
                 f"complete the folder or correct validation_subjects"
             )
         self.members: tuple[Member, ...] = tuple(
-            Member(str(config.path / name), "thermal_face_db", subject, b"", subject in judged)
+            Member(str(config.path / name), "thermal_face_db", subject, b"", subject in held_out)
             for name, subject in zip(index.names, index.subjects, strict=True)
         )
         numbers = range(len(self.members))
@@ -259,10 +258,14 @@ def _prepare(
     """
     log.info("preparing %d pictures in %s, once", len(raw), cache)
     finals = _array_paths(cache, checksum)
-    partials = [path.with_suffix(f".{os.getpid()}") for path in (*finals, cache / "index.json")]
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with partials[0].open("wb") as celsius_file, partials[1].open("wb") as labels_file:
+        with (
+            replacing(finals[0]) as celsius_path,
+            replacing(finals[1]) as labels_path,
+            celsius_path.open("wb") as celsius_file,
+            labels_path.open("wb") as labels_file,
+        ):
             checksums = list[int]()
             for one in raw:
                 celsius = _complaining(faults, _shrink_matrix, one.matrix)
@@ -272,18 +275,16 @@ def _prepare(
                 celsius_file.write(celsius.astype("<f4").tobytes())
                 labels_file.write(labels.tobytes())
                 checksums.append(_crc(celsius, labels))
-        if faults:
-            sentence = f"{folder}: {len(faults)} files do not fit; repair or remove them"
-            raise ConfigError(listed(sentence, sorted(faults)))
+            if faults:
+                sentence = f"{folder}: {len(faults)} files do not fit; repair or remove them"
+                raise ConfigError(listed(sentence, sorted(faults)))
         index = _Index(
             checksum=checksum,
             names=tuple(one.matrix.name for one in raw),
             subjects=tuple(one.subject for one in raw),
             checksums=tuple(checksums),
         )
-        partials[2].write_text(json.dumps(index.model_dump()), encoding="utf-8")
-        for partial, final in zip(partials, (*finals, cache / "index.json"), strict=True):
-            partial.replace(final)
+        write_whole(cache / "index.json", json.dumps(index.model_dump()).encode())
         _remove_stale(cache, finals)
     except OSError as error:
         raise ConfigError(
@@ -291,17 +292,12 @@ def _prepare(
             f"{len(raw) * SIZE[0] * SIZE[1] * 5 / 1e9:.1f} GB there or set its cache to "
             f"a folder that can be written"
         ) from error
-    finally:
-        for partial in partials:
-            # Where nothing could be written there is nothing to remove.
-            with suppress(OSError):
-                partial.unlink()
     return index
 
 
 def _remove_stale(cache: Path, present: tuple[Path, ...]) -> None:
     """Delete the arrays of an earlier state of the database."""
-    for path in cache.glob("*-*.[fu]*"):
+    for path in cache.glob("[!.]*-*.[fu]*"):
         if path not in present:
             try:
                 path.unlink()

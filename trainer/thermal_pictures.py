@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from thermoseg.errors import FormatError, ThermoSegError
+from thermoseg.file_kinds import SUFFIXES, FileKind
 from thermoseg.files import open_frames
 from thermoseg.labels import NUM_CLASSES
 
-PICTURE_ENDINGS: Final = (".npy", ".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+PICTURE_ENDINGS: Final = (
+    SUFFIXES[FileKind.NUMPY] | SUFFIXES[FileKind.TIFF] | SUFFIXES[FileKind.PICTURE]
+)
 
 MAX_PIXELS: Final = 1 << 26
 """A picture that claims more is damaged or an attack on the memory."""

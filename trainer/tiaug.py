@@ -2,8 +2,8 @@
 
 Thermal image augmentation of Joshi et al., BMVC 2022, §3.2: I_aug = f_occ(I_org, g(θ)) + η (eq. 4),
 with the ranges of θ from the paper's Figure 2, plus the geometric transformations it names.  All
-of it works on °C and comes before normalisation.  Chance is drawn apart from where it is applied:
-training draws, sliders set, tests replay.
+of it works on °C and comes before normalisation.  Random parameters are drawn apart from where they
+are applied: training draws, sliders set, tests replay.
 
 Where the paper and its released code differ, or leave something open:
 
@@ -46,11 +46,14 @@ from trainer.metrics import NO_LABEL
 
 Pair = TypeVar("Pair", tuple[float, float], tuple[int, int])
 
+DEFAULT_SHAPE: Final = (256, 320)
+"""Height and width of what comes out, pixels: the paper's."""
+
 FACELESS_SHARE: Final = 0.15
 """Share of the picture taken as face area when it shows no face, so that objects have a size."""
 
 THINNEST_AREA: Final = 0.2
-"""Of an outline with a mean radius of 1 (a disc has π): thinner ones are not blown up to size."""
+"""Least area of an outline with mean radius 1 (a disc has π) that is scaled to the full size."""
 
 SUBPIXEL_BITS: Final = 4
 """Fractional bits of polygon corners; OpenCV then draws to a sixteenth of a pixel."""
@@ -62,12 +65,17 @@ def _ascending(pair: Pair) -> Pair:
     return pair
 
 
-Probability = Annotated[float, Field(ge=0, le=1)]
+@dataclass(frozen=True, slots=True)
+class _IsProbability:
+    """Marks a setting as the probability of a step, which is left out at 0."""
+
+
+Probability = Annotated[float, Field(ge=0, le=1), _IsProbability()]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TiAugConfig(BaseModel):
-    """Chance and range of every parameter of TiAug.
+    """Probability and range of every parameter of TiAug.
 
     The defaults are the paper's, or its code's where the paper says nothing, but for `hard_border`,
     `line_thickness` and `same_temperature`, which neither names, `shift`, which neither does, and
@@ -76,17 +84,12 @@ class TiAugConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    height: Annotated[int, Field(ge=16, le=4096)] = 256
-    """Rows that come out, pixels."""
-    width: Annotated[int, Field(ge=16, le=4096)] = 320
-    """Columns that come out, pixels."""
-
     horizontal_flip: Probability = 0.5
-    """Chance of left and right swapped."""
+    """Probability of left and right swapped."""
     vertical_flip: Probability = 0.5
-    """Chance of top and bottom swapped."""
+    """Probability of top and bottom swapped."""
     rotate: Probability = 1.0
-    """Chance of a rotation."""
+    """Probability of a rotation."""
     rotation_deg: Annotated[
         tuple[
             Annotated[float, Field(ge=-180, le=180)],
@@ -96,7 +99,7 @@ class TiAugConfig(BaseModel):
     ] = (-180.0, 180.0)
     """Angle, degrees, counter-clockwise."""
     resize: Probability = 1.0
-    """Chance of another size and aspect."""
+    """Probability of another size and aspect."""
     scale: Annotated[
         tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
         AfterValidator(_ascending),
@@ -110,14 +113,14 @@ class TiAugConfig(BaseModel):
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Largest move of the crop off the centre, share of the output's height and width."""
     hard_border: Probability = 0.5
-    """Chance that what lies outside the picture has one temperature instead of the edge's."""
+    """Probability that what lies outside the picture has one temperature instead of the edge's."""
 
     occlude: Probability = 0.5
-    """Chance of synthetic objects."""
+    """Probability of synthetic objects."""
     configurations: tuple[Share, Share, Share] = (0.34, 0.33, 0.33)
     """Shares of one object, two anywhere, and two that touch; only their ratio counts."""
     same_temperature: Probability = 0.5
-    """Chance that the second object is as warm as the first."""
+    """Probability that the second object is as warm as the first."""
     size: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.01, 0.40)
     """Area of an object as a share of the face area."""
     irregularity: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 0.10)
@@ -135,12 +138,12 @@ class TiAugConfig(BaseModel):
         tuple[Annotated[float, Field(ge=-5, le=5)], Annotated[float, Field(ge=-5, le=5)]],
         AfterValidator(_ascending),
     ] = (-1.0, 2.0)
-    """Of an object: 0 is the picture's minimum, 1 its maximum; the paper goes one span beyond."""
+    """How warm an object is: 0 is the picture's minimum, 1 its maximum; the paper exceeds both."""
     position: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
     """Where the centre of an object may lie, share of height and width."""
 
     noise: Probability = 0.5
-    """Chance of thermal noise."""
+    """Probability of thermal noise."""
     netd_k: Annotated[
         tuple[Annotated[float, Field(ge=0, le=5)], Annotated[float, Field(ge=0, le=5)]],
         AfterValidator(_ascending),
@@ -148,12 +151,30 @@ class TiAugConfig(BaseModel):
     """Noise-equivalent temperature difference: width of the even noise, kelvin."""
 
     blur: Probability = 0.5
-    """Chance of a Gaussian blur."""
+    """Probability of a Gaussian blur."""
     blur_sigma_px: Annotated[
         tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
         AfterValidator(_ascending),
     ] = (1.0, 1.2)
     """Standard deviation of the blur, pixels."""
+
+
+def without_randomness(model: type[TiAugConfig] = TiAugConfig) -> TiAugConfig:
+    """Return settings with which TiAug only brings a picture to its size.
+
+    Every setting that is a `Probability` is 0, whichever there are, and nothing is moved.
+
+    Parameters
+    ----------
+    model
+        Whose settings they are.
+    """
+    never = {
+        name: 0.0
+        for name, setting in model.model_fields.items()
+        if any(isinstance(mark, _IsProbability) for mark in setting.metadata)
+    }
+    return model.model_validate({**never, "shift": 0.0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +192,14 @@ class Occluder:
     corners: tuple[tuple[float, float], ...]
     """(angle in radians, distance in mean radii) of each corner; two make a thick line."""
     thickness: float
-    """Of the line, share of its length; unused with more than two corners."""
+    """Thickness of the line as a fraction of its length; unused with more than two corners."""
     touches_previous: bool
     """The centre lies on the previous object's first corner instead of at (row, column)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TiAugParams:
-    """Everything that `TiAug.draw` leaves to chance."""
+    """The random parameters of one picture, as `TiAug.draw` draws them."""
 
     flip_horizontally: bool
     flip_vertically: bool
@@ -215,8 +236,25 @@ class TiAug:
     ((256, 320), (256, 320), dtype('float32'))
     """
 
-    def __init__(self, config: TiAugConfig) -> None:
+    def __init__(self, config: TiAugConfig, shape: tuple[int, int] = DEFAULT_SHAPE) -> None:
+        """Prepare.
+
+        Parameters
+        ----------
+        config
+            Probabilities and ranges.
+        shape
+            Height and width of the pictures that come out, pixels.
+
+        Raises
+        ------
+        ValueError
+            If a side has no pixel.
+        """
+        if min(shape) < 1:
+            raise ValueError(f"shape must be (height, width) of at least a pixel, got {shape}")
         self.config = config
+        self.shape = shape
 
     def __call__(
         self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], rng: np.random.Generator
@@ -266,7 +304,7 @@ class TiAug:
 
         Returns
         -------
-        The picture in °C and its labels, both (config.height, config.width).
+        The picture in °C and its labels, both of `shape`.
 
         Raises
         ------
@@ -312,6 +350,10 @@ class TiAug:
     def _draw_occluder(
         self, rng: np.random.Generator, temperature: float, *, touches: bool
     ) -> Occluder:
+        # A polygon around a centre: `count` corners at ascending angles, whose steps differ by the
+        # irregularity and are scaled to make one turn, at distances that are normal around 1 with
+        # the spikiness as standard deviation.  Distances are cut at 0 and 2, or the outline would
+        # cross itself or reach to anywhere; `_paint_occluders` scales all of it to the area.
         config = self.config
         count = int(rng.integers(config.vertices[0], config.vertices[1], endpoint=True))
         irregularity = rng.uniform(*config.irregularity)
@@ -334,7 +376,11 @@ class TiAug:
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Flip, rotate, scale and crop in one interpolation."""
         height, width = celsius.shape
-        out_height, out_width = self.config.height, self.config.width
+        out_height, out_width = self.shape
+        # `fit` brings the whole picture into the output with its own aspect; scale and aspect come
+        # on top.  The 2x3 matrix maps (x, y) of the input to the output, y downwards, so a
+        # counter-clockwise turn by t has sin(t) in its upper right.  Its last column lets the
+        # centres of both pictures coincide, measured between pixel centres, hence the -1.
         fit = min(out_height / height, out_width / width)
         stretch_x = params.scale * fit / sqrt(params.aspect)
         stretch_y = params.scale * fit * sqrt(params.aspect)
@@ -363,6 +409,7 @@ class TiAug:
             low, high, _, _ = cv2.minMaxLoc(celsius)
             mode, fill = cv2.BORDER_CONSTANT, low + params.border * (high - low)
         size = (out_width, out_height)
+        # Labels are not averaged: between two regions a mean would be a third one.
         picture, placed = _shrink(np.asarray(celsius, np.float32), matrix)
         warped = cv2.warpAffine(
             picture, placed, size, flags=cv2.INTER_LINEAR, borderMode=mode, borderValue=fill
@@ -399,6 +446,10 @@ def _paint_occluders(
     celsius: NDArray[np.float32], labels: NDArray[np.uint8], occluders: tuple[Occluder, ...]
 ) -> None:
     """Replace pixels of `celsius` (height, width), in place, by objects of one temperature."""
+    # The extremes are taken before the first object, which must not widen the range of the second;
+    # the face is every labelled pixel after the warp.  A polygon is scaled by the root of wanted
+    # over own area; THINNEST_AREA keeps a sliver from growing to the length of the picture.  The
+    # first corner is remembered for an object that has to touch the one before.
     height, width = celsius.shape
     low, high, _, _ = cv2.minMaxLoc(celsius)
     face = cv2.inRange(labels, 1, NO_LABEL - 1)

@@ -5,11 +5,38 @@ is copied, and what is made of the copies is shared out among them, so that the 
 begins with exactly the answers of the narrow one and only gets better from there.
 """
 
+from pathlib import Path
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from thermoseg.errors import TrainingError
+from thermoseg.models import load_model
+from trainer.checkpoint import load_checkpoint
 
 UNEVENNESS = 0.1
-"""Spread of the copies' shares; equal copies would get equal gradients and stay copies."""
+"""Spread of the copies' weights; equal copies would get equal gradients and stay copies."""
+
+
+def load_start(network: nn.Module, path: Path) -> None:
+    """Start `network` with the weights of a model file or checkpoint, widened where it is wider.
+
+    Raises
+    ------
+    ModelError, TrainingError
+        If the file cannot be loaded, or its weights do not fit.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            weights = load_model(path)[0].state_dict()
+        else:
+            weights = load_checkpoint(path)["averaged"]
+        network.load_state_dict(widen(weights, network.state_dict()))
+    except ValueError as error:
+        raise TrainingError(
+            f"{path}: its weights do not fit the network ({error}); set network.name as it was and "
+            f"network.width to a multiple"
+        ) from error
 
 
 def widen(narrow: dict[str, Tensor], wide: dict[str, Tensor], seed: int = 0) -> dict[str, Tensor]:
@@ -57,8 +84,8 @@ def _spread(weight: Tensor, like: Tensor, name: str, generator: torch.Generator)
     if weight.ndim < 2:
         return spread
     copies = like.shape[1] // weight.shape[1]
-    shares = 1 + UNEVENNESS * torch.randn((*weight.shape[:2], copies), generator=generator)
-    shares = (shares / shares.sum(2, keepdim=True)).flatten(1)
-    shares = shares.repeat_interleave(like.shape[0] // weight.shape[0], dim=0)
+    weights = 1 + UNEVENNESS * torch.randn((*weight.shape[:2], copies), generator=generator)
+    weights = (weights / weights.sum(2, keepdim=True)).flatten(1)
+    weights = weights.repeat_interleave(like.shape[0] // weight.shape[0], dim=0)
     spread = spread.repeat_interleave(copies, dim=1)
-    return spread * shares.view(*shares.shape, *[1] * (weight.ndim - 2))
+    return spread * weights.view(*weights.shape, *[1] * (weight.ndim - 2))

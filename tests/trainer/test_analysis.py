@@ -72,8 +72,8 @@ def test_objects_bring_face_and_background_nearer_together(tmp_path: Path) -> No
     assert before[1] > 0.3
     assert after[1] < before[1]
     assert after[2] - after[0] > before[2] - before[0]
-    assert contrasts.shares_before.sum() == pytest.approx(1)
-    assert contrasts.shares_after.sum() == pytest.approx(1)
+    assert contrasts.frequencies_before.sum() == pytest.approx(1)
+    assert contrasts.frequencies_after.sum() == pytest.approx(1)
 
 
 def test_the_same_seed_draws_the_same_pictures(tmp_path: Path) -> None:

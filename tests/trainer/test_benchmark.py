@@ -298,7 +298,7 @@ def shorten(folder: Path, iterations: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_command_trains_and_judges_a_row_on_the_database(
+def test_the_command_trains_and_evaluates_a_row_on_the_database(
     tmp_path: Path, fake_database: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree = deepcopy(TINY)
@@ -460,7 +460,7 @@ def test_a_folder_that_is_a_file_is_said(
     assert "cannot be made (Not a directory); choose another --out" in capsys.readouterr().out
 
 
-def test_a_row_of_a_network_of_the_users_own_is_judged(
+def test_a_row_of_a_network_of_the_users_own_is_evaluated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "benchmarked_networks.py").write_text(

@@ -149,7 +149,7 @@ def same(one: list[Picture], other: list[Picture]) -> bool:
     )
 
 
-def test_phantoms_are_judged_on_the_same_pictures_each_time() -> None:
+def test_phantoms_are_validated_on_the_same_pictures_each_time() -> None:
     first, again = validation_sets(a_config()), validation_sets(a_config())
 
     assert list(first) == ["plain", "augmented"]
@@ -158,12 +158,12 @@ def test_phantoms_are_judged_on_the_same_pictures_each_time() -> None:
         assert same(pictures, again[name])
 
 
-def test_a_run_is_not_judged_with_the_seed_it_learns_from() -> None:
+def test_a_run_is_not_validated_with_the_seed_it_learns_from() -> None:
     with pytest.raises(ConfigError, match=r"validation\.seed"):
         with_sources({"kind": "phantom"}, seed=5)
 
 
-def test_a_folder_is_judged_on_all_that_it_keeps_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_is_validated_on_all_that_it_keeps_as_it_is(tmp_path: Path) -> None:
     save_people(tmp_path, "abcd")
     folder = {"kind": "folder", "path": str(tmp_path), "subject": "^(.)_"}
     config = with_sources({**folder, "validation_subjects": ["b", "d"]})
@@ -178,7 +178,7 @@ def test_a_folder_is_judged_on_all_that_it_keeps_as_it_is(tmp_path: Path) -> Non
     assert learnt - {0} == {1 + ord("a") % 5, 1 + ord("c") % 5}
 
 
-def test_of_too_many_pictures_evenly_spaced_ones_are_judged(tmp_path: Path) -> None:
+def test_of_too_many_pictures_evenly_spaced_ones_are_validated(tmp_path: Path) -> None:
     save_people(tmp_path, "abcdef")
     folder = {"kind": "folder", "path": str(tmp_path), "subject": "^(.)_"}
     people = {"validation_subjects": ["a", "c", "e"]}
@@ -189,7 +189,9 @@ def test_of_too_many_pictures_evenly_spaced_ones_are_judged(tmp_path: Path) -> N
     assert seen == [1 + ord(person) % 5 for person in "ace"]
 
 
-def test_several_sources_are_judged_together_and_each(fake_database: Any, tmp_path: Path) -> None:
+def test_several_sources_are_validated_together_and_each(
+    fake_database: Any, tmp_path: Path
+) -> None:
     save_people(tmp_path / "own", "abc")
     database = {
         "kind": "thermal_face_db",

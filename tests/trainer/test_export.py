@@ -82,7 +82,7 @@ def test_onnx_and_model_file_of_a_run_give_the_same_labels(
     assert "ONNX files cannot be evaluated" in capsys.readouterr().err
 
 
-def test_a_network_of_ones_own_is_trained_judged_and_exported(
+def test_a_network_of_ones_own_is_trained_evaluated_and_exported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["evaluate", "mine"]) == 0

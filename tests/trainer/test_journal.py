@@ -9,7 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from thermoseg.errors import TrainingError
-from trainer.journal import Heart, Journal
+from trainer.journal import Heartbeat, Journal
 
 
 def test_lines_are_strict_json_with_time_and_iteration(tmp_path: Path) -> None:
@@ -91,11 +91,11 @@ def test_a_heartbeat_is_said_again_as_it_was_amended_at_the_newest_iteration(
     assert told == [(1, "training", 0.5), (4, None, None), (4, "validating", 0.5)]
 
 
-def test_the_heart_beats_while_nothing_else_is_said_and_then_no_more(
+def test_heartbeats_come_while_nothing_else_is_said_and_then_no_more(
     tmp_path: Path, wait_for: Callable[..., None]
 ) -> None:
     with Journal(tmp_path, tensorboard=False) as journal:
-        with Heart(journal, silence_s=0.01):
+        with Heartbeat(journal, silence_s=0.01):
             journal.beat(7, {"phase": "training"})
             wait_for(lambda: len(lines_of(tmp_path)) >= 4)
         said = lines_of(tmp_path)
@@ -108,7 +108,7 @@ def test_the_heart_beats_while_nothing_else_is_said_and_then_no_more(
     assert len(lines_of(tmp_path)) == len(said) + 1
 
 
-def test_a_heart_that_cannot_write_says_so_and_rests(
+def test_heartbeats_that_cannot_be_written_end_with_a_warning(
     tmp_path: Path,
     wait_for: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
@@ -119,7 +119,7 @@ def test_a_heart_that_cannot_write_says_so_and_rests(
 
     journal = Journal(tmp_path, tensorboard=False)
     monkeypatch.setattr(journal, "beat_again", fail)
-    with caplog.at_level(logging.WARNING), Heart(journal, silence_s=0.01):
+    with caplog.at_level(logging.WARNING), Heartbeat(journal, silence_s=0.01):
         wait_for(lambda: "heartbeat" not in [thread.name for thread in threading.enumerate()])
 
     assert caplog.messages == ["metrics.jsonl: cannot be written"]

@@ -228,7 +228,7 @@ def test_a_single_picture_cannot_be_split(tmp_path: Path) -> None:
     assert len(opened(tmp_path, validation_share=0).training) == 1
 
 
-def test_another_folder_may_be_judged_on(tmp_path: Path) -> None:
+def test_another_folder_may_be_validated_on(tmp_path: Path) -> None:
     save_people(tmp_path, ("anna", "bert"))
     save_people(tmp_path / "judged", ("cleo", "dora"), warmer_k=100)
 

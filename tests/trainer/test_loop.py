@@ -3,6 +3,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,12 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from thermoseg.errors import ConfigError, FormatError, TrainingError
 from trainer.checkpoint import load_checkpoint
-from trainer.config import OptimiserConfig, TrainingConfig, check_config
-from trainer.journal import Heart
-from trainer.loop import Progress, Training, learning_rate_share
+from trainer.config import TrainingConfig, check_config
+from trainer.evaluation import evaluate
+from trainer.journal import Heartbeat
+from trainer.loop import Training
 from trainer.metrics import Scores
+from trainer.progress import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
 
@@ -53,7 +56,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def stopped_after(training: Training, iterations: int) -> Training:
     step = training._step
 
-    def counted(*arguments: Any) -> dict[str, float]:
+    def counted(*arguments: Any) -> dict[str, torch.Tensor]:
         losses = step(*arguments)
         if training.iteration + 1 >= iterations:
             training._ask_to_stop()
@@ -98,12 +101,46 @@ def test_an_interrupted_run_ends_with_the_same_weights(
         assert torch.equal(value, resumed[name]), name
 
 
+def test_a_run_of_an_older_version_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    config = a_config(iterations=4)
+    Training(config, tmp_path / "whole", nobody).fit()
+    stopped_after(Training(config, tmp_path / "parts", nobody), 2).fit()
+    old = load_checkpoint(tmp_path / "parts")
+    old["chance"] = old.pop("rng_state")
+    for group in old["optimiser"]["param_groups"]:
+        del group["fused"]
+    torch.save(old, tmp_path / "parts" / "last.ckpt")
+
+    again = Training(config, tmp_path / "parts", nobody)
+    again.resume()
+    again.fit()
+
+    expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    for name, value in expected.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_without_an_average_the_present_weights_are_kept_and_validated(tmp_path: Path) -> None:
+    tree = json.loads(a_config(iterations=3).model_dump_json())
+    tree["optimiser"]["ema"] = 0.0
+    training = Training(check_config(tree, "test"), tmp_path, nobody)
+
+    outcome = training.fit()
+
+    state = load_checkpoint(tmp_path)
+    for name, value in state["network"].items():
+        assert torch.equal(value, state["averaged"][name]), name
+    network = training._parts.network.module.eval()
+    plain = training._validation.sets["plain"]
+    assert outcome.scores["plain"] == evaluate(network, plain, 2, torch.device("cpu")).scores()
+
+
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
-    seen: list[dict[str, float]] = []
+    seen: list[dict[str, torch.Tensor]] = []
     training = Training(a_config(iterations=30), tmp_path, nobody)
     step = training._step
 
-    def watched(*arguments: Any) -> dict[str, float]:
+    def watched(*arguments: Any) -> dict[str, torch.Tensor]:
         seen.append(step(*arguments))
         return seen[-1]
 
@@ -152,13 +189,14 @@ def test_a_run_by_the_clock_ends_when_the_time_is_over(
 ) -> None:
     seconds = itertools.count(step=0.1)
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
-    monkeypatch.setattr("trainer.loop.time", clock)
+    for module in ("progress", "timetable"):
+        monkeypatch.setattr(f"trainer.{module}.time", clock)
     rates: list[float] = []
     told: list[Progress] = []
     training = Training(a_config(iterations=None, minutes=0.1), tmp_path, told.append)
     step = training._step
 
-    def watched(images: torch.Tensor, labels: torch.Tensor, rate: float) -> dict[str, float]:
+    def watched(images: torch.Tensor, labels: torch.Tensor, rate: float) -> Any:
         rates.append(rate)
         return step(images, labels, rate)
 
@@ -176,7 +214,7 @@ def test_a_run_by_the_clock_ends_when_the_time_is_over(
 def test_a_loss_that_is_not_finite_stops_and_keeps_its_batch(tmp_path: Path) -> None:
     training = Training(a_config(), tmp_path, nobody)
     with torch.no_grad():
-        next(iter(training._network.parameters())).fill_(math.nan)
+        next(iter(training._parts.network.parameters())).fill_(math.nan)
 
     with pytest.raises(TrainingError, match="not finite") as caught:
         training.fit()
@@ -194,18 +232,18 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path: Path)
             return (logits * 0).abs().sqrt().sum(), {}
 
     training = Training(a_config(), tmp_path, nobody)
-    training._objective = Steep()  # type: ignore[assignment]
+    training._parts = replace(training._parts, objective=Steep())  # type: ignore[arg-type]
 
     with pytest.raises(TrainingError, match=r"gradient is not finite, its batch is in .*npz"):
         training.fit()
 
-    assert all(weight.isfinite().all() for weight in training._network.parameters())
+    assert all(weight.isfinite().all() for weight in training._parts.network.parameters())
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     training = Training(a_config(iterations=1), tmp_path, nobody)
     training.fit()
-    next(iter(training._averaged.values())).fill_(math.inf)
+    next(training._parts.average.module.parameters()).fill_(math.inf)
 
     start = rf"start anew with run\.init_from = {re.escape(str(tmp_path))}/last\.ckpt and a lower"
     with pytest.raises(
@@ -241,7 +279,7 @@ def test_what_the_machine_lacks_is_said_in_one_sentence(
 ) -> None:
     training = Training(a_config(), tmp_path, nobody)
 
-    def failing(*_: Any) -> dict[str, float]:
+    def failing(*_: Any) -> dict[str, torch.Tensor]:
         raise raised
 
     training._step = failing  # type: ignore[method-assign]
@@ -255,7 +293,7 @@ def test_what_the_machine_lacks_is_said_in_one_sentence(
 def test_a_batch_that_cannot_fit_is_refused_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer.loop.free_bytes", lambda _device: 1_000_000)
+    monkeypatch.setattr("trainer.memory.free_bytes", lambda _device: 1_000_000)
 
     with pytest.raises(
         TrainingError, match=r"run\.batch: 2 pictures of 64 x 64 need about 0\.\d GB"
@@ -269,11 +307,13 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_the_heart_beats_however_often_is_validated(
+def test_heartbeats_come_however_often_is_validated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = itertools.count(step=0.05)
-    monkeypatch.setattr("trainer.loop.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    for module in ("progress", "timetable"):
+        monkeypatch.setattr(f"trainer.{module}.time", clock)
 
     Training(a_config(iterations=20, validate_every=1), tmp_path, nobody).fit()
 
@@ -285,15 +325,15 @@ def test_the_heart_beats_however_often_is_validated(
     assert curves["iou/plain/mean"] == list(range(1, 21))
 
 
-def test_the_heart_beats_while_a_batch_takes_long_and_knows_the_last_overlap(
+def test_heartbeats_come_while_a_batch_takes_long_and_know_the_last_overlap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr("trainer.loop.Heart", partial(Heart, silence_s=0.01))
+    monkeypatch.setattr("trainer.loop.Heartbeat", partial(Heartbeat, silence_s=0.01))
     config = a_config(iterations=2, validate_every=1)
     training = Training(config, tmp_path, nobody)
     step, seen = training._step, list[list[dict[str, Any]]]()
 
-    def slow(*arguments: Any) -> dict[str, float]:
+    def slow(*arguments: Any) -> dict[str, torch.Tensor]:
         before = len(lines_of(tmp_path))
         wait_for(lambda: len(lines_of(tmp_path)) >= before + 3)
         seen.append(lines_of(tmp_path)[before : before + 3])
@@ -325,7 +365,7 @@ def test_a_run_says_how_it_ended(tmp_path: Path) -> None:
     scored(Training(early, tmp_path, nobody), [0.5, 0.4]).fit()
     failing = Training(a_config(), tmp_path, nobody)
     with torch.no_grad():
-        next(iter(failing._network.parameters())).fill_(math.nan)
+        next(iter(failing._parts.network.parameters())).fill_(math.nan)
     with pytest.raises(TrainingError) as caught:
         failing.fit()
 
@@ -382,13 +422,13 @@ def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
 def scored(training: Training, values: list[float]) -> Training:
     """Let the validations of `training` find these mean overlaps, in this order."""
     found = iter([values[0], values[0], *[value for value in values for _ in range(2)]])
-    judge = training._judge
+    evaluate = training._validation.evaluate
 
-    def judged(pictures: Any) -> Any:
-        _, predictions = judge(pictures)
-        return Scores(next(found), {"chin": 0.5}), predictions
+    def evaluated(*arguments: Any) -> Any:
+        _, own, predicted = evaluate(*arguments)
+        return Scores(next(found), {"chin": 0.5}), own, predicted
 
-    training._judge = judged  # type: ignore[method-assign]
+    training._validation.evaluate = evaluated  # type: ignore[method-assign]
     return training
 
 
@@ -404,7 +444,7 @@ def test_pictures_without_labels_are_looked_at(tmp_path: Path) -> None:
     training = Training(check_config(tree, "test"), tmp_path / "run", nobody)
     training.fit()
 
-    assert len(training._looked_at) == 2
+    assert len(training._validation.unlabelled) == 2
     assert (tmp_path / "run" / "sheets" / "0000001_unlabelled.png").stat().st_size > 500
 
 
@@ -460,18 +500,5 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
     second = Training(config, tmp_path / "second", nobody)
 
     averaged = load_checkpoint(start)["averaged"]
-    for name, value in second._network.state_dict().items():
+    for name, value in second._parts.network.state_dict().items():
         assert torch.equal(value, averaged[name])
-
-
-@pytest.mark.parametrize(
-    ("schedule", "at_half"),
-    [("cosine", 0.5), ("one_cycle", 0.5), ("poly", 0.5**0.9), ("constant", 1.0)],
-)
-def test_the_learning_rate_rises_and_falls(schedule: Any, at_half: float) -> None:
-    config = OptimiserConfig(schedule=schedule, warm_up=0.1)
-
-    assert learning_rate_share(config, 0.0) < 0.02
-    assert learning_rate_share(config, 0.1) == pytest.approx(1.0)
-    assert learning_rate_share(config, 0.55) == pytest.approx(at_half)
-    assert learning_rate_share(config, 1.0) == (1.0 if schedule == "constant" else 0.0)

@@ -7,7 +7,7 @@ from torch import Tensor
 from trainer.losses import (
     BceLoss,
     DiceLoss,
-    Regions,
+    RegionMutualInformation,
     RmiLoss,
     bce_loss,
     cross_entropy,
@@ -101,7 +101,9 @@ def test_swapped_classes_equal_swapped_labels() -> None:
             swapped[picture][labels[picture] == c] = int(swap[picture, c])
     start = torch.from_numpy(logits)
 
-    ours = Regions(start, torch.from_numpy(labels)).swapped_bounds(swap).sum(1).mean()
+    ours = (
+        RegionMutualInformation(start, torch.from_numpy(labels)).swapped_bounds(swap).sum(1).mean()
+    )
 
     expected = 2 * slow_rmi(logits, swapped) - float(bce_loss(start, torch.from_numpy(swapped)))
     assert float(ours) == pytest.approx(expected, abs=1e-6)
@@ -143,12 +145,15 @@ def test_regions_prefer_the_right_shape() -> None:
     right = 8 * torch.nn.functional.one_hot(truth, 6).permute(0, 3, 1, 2).float() - 4
     moved = right.roll(5, dims=3)
 
-    assert (Regions(right, truth).bounds < Regions(moved, truth).bounds - 0.1).all()
+    assert (
+        RegionMutualInformation(right, truth).bounds
+        < RegionMutualInformation(moved, truth).bounds - 0.1
+    ).all()
 
 
 def test_regions_at_hand_are_not_computed_again() -> None:
     logits, labels = (torch.from_numpy(part) for part in a_problem())
-    regions = Regions(logits, labels)
+    regions = RegionMutualInformation(logits, labels)
 
     assert float(rmi_loss(logits, labels, regions)) == float(rmi_loss(logits, labels))
     regions.bounds = regions.bounds + 1

@@ -9,9 +9,10 @@ from thermoseg.errors import ConfigError
 from thermoseg.networks import build
 from trainer.checkpoint import load_checkpoint
 from trainer.config import ObjectiveConfig, TrainingConfig, check_config
-from trainer.loop import Progress, Training
+from trainer.loop import Training
 from trainer.losses import cross_entropy, dice_loss, rmi_loss
 from trainer.objective import Objective
+from trainer.progress import Progress
 
 EVERYTHING = {
     "cross_entropy": 1.0,

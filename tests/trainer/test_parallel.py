@@ -14,7 +14,7 @@ from thermoseg.errors import ConfigError
 from trainer.checkpoint import load_checkpoint
 from trainer.cli import main
 from trainer.config import RunConfig
-from trainer.parallel import SharedBatchNorm, open_fabric, share_batch_norm
+from trainer.parallel import SyncBatchNorm, open_fabric, synchronise_batch_norm
 
 RECIPE = """
 seed = 3
@@ -70,15 +70,24 @@ loop.Training._step = stopping
 sys.exit(cli.main(sys.argv[1:]))
 """
 
+BESIDE_A_GPU = """
+import sys, torch
+torch.cuda.is_available = lambda: True
+from trainer import cli
+
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
 GRADIENTS = """
 import sys, torch
 from tests.trainer.test_parallel import a_batch, a_loss, a_network
 from trainer.config import RunConfig
-from trainer.parallel import average, close_fabric, gather_batch, open_fabric, share_batch_norm
+from trainer.parallel import average, close_fabric, gather_batch, open_fabric
+from trainer.parallel import synchronise_batch_norm
 
 fabric = open_fabric(RunConfig(iterations=1, accelerator="cpu"))
 torch.manual_seed(0)
-network = share_batch_norm(a_network())
+network = synchronise_batch_norm(a_network(), fabric.device)
 part = a_batch()[fabric.global_rank * 2 :][:2]
 a_loss(gather_batch(network(part))).backward()
 gradients = [weight.grad for weight in network.parameters()]
@@ -187,6 +196,27 @@ def test_two_processes_stopped_and_resumed_make_the_model_of_one_with_the_double
     assert [line["iteration"] for line in lines_of(two) if "validation" in line] == [4]
 
 
+@pytest.mark.timeout(600)
+def test_two_processes_run_on_the_cpu_of_a_machine_that_has_a_gpu(tmp_path: Path) -> None:
+    recipe, two, one = tmp_path / "recipe.toml", tmp_path / "two", tmp_path / "one"
+    recipe.write_text(RECIPE)
+    seldom = ["--set", "run.read_every=3", "--set", "run.joint_loss=false"]
+    # Cross-entropy alone is a mean over pixels, the same for two halves as for the whole.
+    means = [f"--set=objective.{name}=0" for name in ("dice", "rmi", "sam_cl")]
+    means.append("--set=objective.class_weights=[]")
+
+    ended = run_two(["-c", BESIDE_A_GPU, "train", str(recipe), "--out", str(two), *seldom, *means])
+    arguments = ["train", str(recipe), "--out", str(one), "--set", "run.batch=4", *means]
+    assert main(arguments) == 0
+
+    assert [code for code, _ in ended] == [0, 0], ended
+    expected, found = load_checkpoint(one), load_checkpoint(two)
+    assert found["iteration"] == 4
+    for name, value in expected["network"].items():
+        torch.testing.assert_close(found["network"][name], value, rtol=2e-5, atol=5e-6)
+    assert [line["iteration"] for line in lines_of(two) if "validation" in line] == [4]
+
+
 def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
@@ -196,14 +226,27 @@ def test_normalisation_is_replaced_in_place_and_keeps_its_state() -> None:
     network(torch.randn(2, 1, 5, 5))
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
-    shared = share_batch_norm(network)
+    shared = synchronise_batch_norm(network, torch.device("cpu"))
 
     norm = shared.get_submodule("1.0")
-    assert isinstance(norm, SharedBatchNorm)
+    assert type(norm) is SyncBatchNorm
     assert norm.momentum == 0.3
     assert shared.state_dict().keys() == before.keys()
     for name, value in shared.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"), [("cpu", SyncBatchNorm), ("cuda", nn.SyncBatchNorm)]
+)
+def test_the_device_of_the_run_chooses_the_normalisation(
+    device: str, expected: type[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: device == "cpu")
+
+    shared = synchronise_batch_norm(a_network(), torch.device(device))
+
+    assert [type(shared[place]) for place in (1, 4)] == [expected] * 2  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

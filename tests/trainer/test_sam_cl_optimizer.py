@@ -11,7 +11,7 @@ from trainer.losses import rmi_loss
 from trainer.sam_cl_optimizer import SamClOptimizer
 from trainer.tiaug import TiAugConfig
 
-SMALL = TiAugConfig(height=32, width=40)
+SMALL = (32, 40)
 
 
 def a_face(seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -34,8 +34,8 @@ def a_network() -> nn.Module:
 def test_a_loop_with_it_learns() -> None:
     network = a_network()
     optimiser = torch.optim.Adam(network.parameters(), 3e-2)
-    mild = SMALL.model_copy(update={"occlude": 0.2, "hard_border": 0.0})
-    helper = SamClOptimizer(network, optimiser, tiaug=mild)
+    mild = TiAugConfig(occlude=0.2, hard_border=0.0)
+    helper = SamClOptimizer(network, optimiser, tiaug=mild, shape=SMALL)
     values = []
 
     for turn in range(80):
@@ -49,9 +49,9 @@ def test_a_loop_with_it_learns() -> None:
     assert float(right[labels > 0].float().mean()) > 0.3
 
 
-def test_the_lines_of_the_readme_train() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    lines = readme.partition("### In your own loop")[2].partition("```python\n")[2]
+def test_the_lines_of_the_documentation_train() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    lines = page.partition("## In your own loop")[2].partition("```python\n")[2]
     network = a_network()
     before = [weight.detach().clone() for weight in network.parameters()]
     celsius, labels = a_face()
@@ -70,7 +70,7 @@ def test_the_lines_of_the_readme_train() -> None:
 def test_both_network_and_auxiliary_network_are_trained() -> None:
     network = a_network()
     optimiser = torch.optim.Adam(network.parameters(), 1e-2)
-    helper = SamClOptimizer(network, optimiser, tiaug=SMALL)
+    helper = SamClOptimizer(network, optimiser, shape=SMALL)
     before = [w.detach().clone() for group in optimiser.param_groups for w in group["params"]]
 
     images, labels = helper.tiaug(*a_face())
@@ -84,14 +84,14 @@ def test_both_network_and_auxiliary_network_are_trained() -> None:
 @pytest.mark.parametrize("kind", ["tensors", "tensors with channel", "lists of sizes"])
 def test_tensors_arrays_and_pictures_of_any_size_are_the_same(kind: str) -> None:
     celsius, labels = a_face()
-    expected = SamClOptimizer(a_network(), an_optimiser(), tiaug=SMALL).tiaug(celsius, labels)
+    expected = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL).tiaug(celsius, labels)
     given: tuple[object, object] = {
         "tensors": (torch.from_numpy(celsius), torch.from_numpy(labels)),
         "tensors with channel": (torch.from_numpy(celsius)[:, None], torch.from_numpy(labels)),
         "lists of sizes": (list(celsius), [torch.from_numpy(mask) for mask in labels]),
     }[kind]
 
-    images, masks = SamClOptimizer(a_network(), an_optimiser(), tiaug=SMALL).tiaug(*given)  # type: ignore[arg-type]
+    images, masks = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL).tiaug(*given)  # type: ignore[arg-type]
 
     assert images.shape == (4, 1, 32, 40)
     assert masks.dtype == torch.int64
@@ -102,7 +102,7 @@ def test_tensors_arrays_and_pictures_of_any_size_are_the_same(kind: str) -> None
 
 
 def test_pictures_of_several_sizes_make_one_batch() -> None:
-    helper = SamClOptimizer(a_network(), an_optimiser(), tiaug=SMALL)
+    helper = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL)
     pictures = [np.full((40, 50), 20.0), np.full((60, 30), 30.0)]
 
     images, _ = helper.tiaug(pictures, [np.zeros(p.shape, int) for p in pictures])
@@ -114,7 +114,7 @@ def test_its_arguments_are_left_untouched_and_ignored_pixels_stay_ignored() -> N
     celsius, labels = a_face()
     labels[:] = -1
     before = celsius.copy(), labels.copy()
-    helper = SamClOptimizer(a_network(), an_optimiser(), tiaug=SMALL)
+    helper = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL)
 
     _, masks = helper.tiaug(celsius, labels)
 
@@ -128,7 +128,7 @@ def test_a_seed_repeats_everything_and_another_does_not() -> None:
     def losses(seed: int) -> list[float]:
         network = a_network()
         optimiser = torch.optim.SGD(network.parameters(), 1e-2)
-        helper = SamClOptimizer(network, optimiser, tiaug=SMALL, seed=seed)
+        helper = SamClOptimizer(network, optimiser, shape=SMALL, seed=seed)
         values = []
         for _ in range(3):
             images, labels = helper.tiaug(*a_face())
@@ -143,10 +143,10 @@ def test_a_seed_repeats_everything_and_another_does_not() -> None:
 
 def test_it_goes_on_from_its_state() -> None:
     network = a_network()
-    helper = SamClOptimizer(network, an_optimiser(), tiaug=SMALL)
+    helper = SamClOptimizer(network, an_optimiser(), shape=SMALL)
     helper.tiaug(*a_face())
     state = copy.deepcopy(helper.state_dict())
-    other = SamClOptimizer(network, an_optimiser(), tiaug=SMALL, seed=9)
+    other = SamClOptimizer(network, an_optimiser(), shape=SMALL, seed=9)
 
     other.load_state_dict(state)
 
@@ -176,7 +176,7 @@ def test_truth_may_be_an_array_seen_from_any_side() -> None:
 
 
 def test_labels_of_another_shape_are_refused() -> None:
-    helper = SamClOptimizer(a_network(), an_optimiser(), tiaug=SMALL)
+    helper = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL)
 
     with pytest.raises(ValueError, match="same shapes"):
         helper.tiaug(np.zeros((2, 40, 50)), np.zeros((2, 40, 51), int))

@@ -77,7 +77,7 @@ def test_labels_are_those_of_the_phantom(fake_database: Any) -> None:
             assert both / either > 0.99
 
 
-def test_subjects_are_either_trained_or_judged_on(fake_database: Any) -> None:
+def test_subjects_are_either_trained_or_validated_on(fake_database: Any) -> None:
     source = opened(fake_database)
 
     sides = {Path(member.name).stem[4:10]: member.unseen for member in source.members}
@@ -235,7 +235,7 @@ def test_everything_that_does_not_fit_is_listed_at_once(fake_database: Any) -> N
     assert [path for path in left if path.is_file()] == []
 
 
-def test_matrix_and_landmarks_of_one_picture_are_both_judged(fake_database: Any) -> None:
+def test_matrix_and_landmarks_of_one_picture_are_both_validated(fake_database: Any) -> None:
     stem = fake_database.stems[0]
     spoil(fake_database.folder, stem, "not finite")
     spoil(fake_database.folder, stem, "no group centernose")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from trainer.tiaug import TiAug, TiAugConfig
+from trainer.tiaug import Probability, TiAug, TiAugConfig, without_randomness
 
 STILL = {
     "horizontal_flip": 0.0,
@@ -31,8 +31,8 @@ def a_face() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     return celsius, labels
 
 
-def only(**settings: object) -> TiAug:
-    return TiAug(TiAugConfig(**{**STILL, **settings}))
+def only(shape: tuple[int, int] = (256, 320), **settings: object) -> TiAug:
+    return TiAug(TiAugConfig(**{**STILL, **settings}), shape)
 
 
 def test_one_seed_reproduces_a_picture_exactly() -> None:
@@ -107,7 +107,7 @@ def test_scale_changes_the_area_by_its_square(scale: float) -> None:
 
 
 def test_any_size_comes_out_at_the_configured_one() -> None:
-    warm, mask = only(height=64, width=96)(
+    warm, mask = only((64, 96))(
         np.zeros((480, 640), np.float32), np.ones((480, 640), np.uint8), np.random.default_rng(0)
     )
 
@@ -309,7 +309,7 @@ def test_any_picture_keeps_its_labels_and_stays_finite(
     celsius = (temperature_c + span_k * rng.random((height, width))).astype(np.float32)
     labels = rng.choice([0, 2, 5], (height, width)).astype(np.uint8)
 
-    warm, mask = TiAug(TiAugConfig(height=48, width=64))(celsius, labels, rng)
+    warm, mask = TiAug(TiAugConfig(), (48, 64))(celsius, labels, rng)
 
     assert warm.shape == mask.shape == (48, 64)
     assert np.isfinite(warm).all()
@@ -367,6 +367,27 @@ def test_shapes_that_differ_are_refused() -> None:
         )
 
 
+def test_without_randomness_a_picture_is_only_brought_to_its_size() -> None:
+    celsius, labels = a_face()
+    still = TiAug(without_randomness())
+
+    for seed in range(20):
+        warm, mask = still(celsius, labels, np.random.default_rng(seed))
+        assert np.array_equal(warm, celsius)
+        assert np.array_equal(mask, labels)
+
+
+def test_without_randomness_a_step_that_is_new_is_off_too() -> None:
+    class Foggy(TiAugConfig):
+        fog: Probability = 0.7
+        fog_depth: float = 0.5
+
+    still = without_randomness(Foggy)
+
+    assert isinstance(still, Foggy)
+    assert (still.fog, still.fog_depth) == (0.0, 0.5)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -376,6 +397,7 @@ def test_shapes_that_differ_are_refused() -> None:
         ("occlude", 1.5),
         ("configurations", (float("inf"), 1.0, 1.0)),
         ("unknown", 1),
+        ("height", 64),
     ],
 )
 def test_settings_out_of_range_are_refused(key: str, value: object) -> None:

@@ -48,6 +48,25 @@ def a_recipe(tmp_path: Path, iterations: int) -> Path:
     return path
 
 
+def test_a_run_that_an_older_version_began_is_finished_and_evaluated(tmp_path: Path) -> None:
+    run, recipe = tmp_path / "run", a_recipe(tmp_path, 2)
+    with recipe.open("a") as text:
+        text.write("[tiaug]\nocclude = 0.2\n")
+    assert main(["train", str(recipe), "--out", str(run)]) == 0
+    about = json.loads((run / "run.json").read_text())
+    about["config"]["tiaug"] |= {"height": 256, "width": 320}
+    about["config"]["run"]["iterations"] = 3
+    for key in ("read_every", "compile"):
+        del about["config"]["run"][key]
+    (run / "run.json").write_text(json.dumps(about))
+    state = load_checkpoint(run)
+    torch.save({**state, "config": json.dumps(about["config"])}, run / "last.ckpt")
+
+    assert main(["train", "--resume", str(run)]) == 0
+    assert load_checkpoint(run)["iteration"] == 3
+    assert main(["evaluate", str(run / "previous.ckpt")]) == 0
+
+
 def test_train_evaluate_export_gives_a_model_that_loads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,7 +229,7 @@ def test_what_was_refused_may_be_corrected_and_begun_again(
     (run / "notes.txt").write_text("mine")
     train = ["train", recipe, "--out", str(run)]
     with monkeypatch.context() as crowded:
-        crowded.setattr("trainer.loop.free_bytes", lambda _: 1)
+        crowded.setattr("trainer.memory.free_bytes", lambda _: 1)
         assert main(train) == 1
     assert "run.batch: 2 pictures" in capsys.readouterr().err
     assert [path.name for path in run.iterdir()] == ["notes.txt"]
@@ -219,7 +238,7 @@ def test_what_was_refused_may_be_corrected_and_begun_again(
     assert load_checkpoint(run)["iteration"] == 1
 
 
-def test_evaluate_judges_on_other_data_as_the_network_sees(
+def test_evaluate_looks_at_other_data_as_the_network_sees(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, recipe = tmp_path / "run", str(a_recipe(tmp_path, 1))

@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from thermoseg.errors import ConfigError
-from trainer.config import TrainingConfig, check_config, load_config
+from trainer.config import TrainingConfig, check_config, check_kept_config, load_config
 
 MINIMAL = """
 [[sources]]
@@ -93,6 +95,7 @@ def test_the_bundled_recipes_weigh_their_losses_as_they_say(
         (MINIMAL + 'batch = "four"', "run.batch"),
         (MINIMAL + "batch = 4.5", "run.batch"),
         (MINIMAL + "[tiaug]\nscale = [2.0, 0.5]", "tiaug.scale"),
+        (MINIMAL + "[tiaug]\nheight = 96", "any more; set stream.height instead"),
         (MINIMAL + "[optimiser]\nlearning_rate = nan", "optimiser.learning_rate"),
         (MINIMAL + "[objective]\ncross_entropy = 0.0", "at least one a weight"),
         (MINIMAL + "[validation]\nseed = 1", "run.toml: validation.seed must differ"),
@@ -146,6 +149,18 @@ def test_all_keys_at_fault_are_named(tmp_path: Path) -> None:
 
     assert all(key in str(caught.value) for key in ("run.bach", "run.minuets", "tiaug.scale"))
     assert "\n" not in str(caught.value)
+
+
+def test_settings_that_an_older_version_kept_are_understood() -> None:
+    tree: dict[str, Any] = tomllib.loads(MINIMAL)
+    config = check_config({**tree, "tiaug": {"occlude": 0.3}}, "new")
+
+    kept = check_kept_config(
+        {**tree, "tiaug": {"occlude": 0.3, "height": 256, "width": 320}}, "old"
+    )
+
+    assert kept == config
+    assert check_kept_config({**tree, "tiaug": None}, "old").tiaug is None
 
 
 @pytest.mark.parametrize(

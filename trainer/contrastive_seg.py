@@ -111,15 +111,20 @@ def draw_anchors(
     -------
     (anchors,) int64 places in the flattened labels, ascending.
     """
+    # A group is a class in a picture; each present group may give `quota` anchors, so that a class
+    # of few pixels weighs as much as the chin.  Half of them should be wrong pixels ("hard"), the
+    # other half right ones; where one half has fewer than that, the other fills the quota.  The
+    # draw itself is a cut of random ranks at what each half-group may give: ranks are drawn within
+    # all half-groups at once, without a loop over pictures and classes.
     group, known = _groups(labels, classes)
     present = torch.bincount(group[known], minlength=len(labels) * classes) > 0
-    share = min(per_class, most // max(int(present.sum()), 1))
+    quota = min(per_class, most // max(int(present.sum()), 1))
     easy = (labels == predicted).flatten()
     half_group = 2 * group + easy
     counts = torch.bincount(half_group[known], minlength=2 * len(present)).view(-1, 2)
     hard_count, easy_count = counts.unbind(1)
-    keep_hard = hard_count.minimum((share - easy_count).clamp_min(share // 2))
-    keep_easy = easy_count.minimum(share - keep_hard)
+    keep_hard = hard_count.minimum((quota - easy_count).clamp_min(quota // 2))
+    keep_easy = easy_count.minimum(quota - keep_hard)
     keep = torch.stack((keep_hard, keep_easy), dim=1).flatten()
     places = known.nonzero()[:, 0]
     chosen = _random_ranks(half_group[places]) < keep[half_group[places]]
@@ -331,6 +336,9 @@ def _groups(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
 
 def _random_ranks(groups: Tensor) -> Tensor:
     """Give each element a random place, from 0, in a queue of its group."""
+    # Elements in a random order, sorted by group without disturbing that order, stand in queues
+    # one behind the other; a rank is the place in the sorted row less where the own queue begins.
+    # Drawn on the CPU, so that a seed gives the same ranks on every device.
     shuffled = torch.randperm(len(groups)).to(groups.device)
     order = shuffled[groups[shuffled].argsort(stable=True)]
     counts = torch.bincount(groups)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.contrast import ContrastAug, ContrastConfig
+from trainer.degradation import Degradation, DegradationConfig
 
 STEPS = (
     "drift",
@@ -28,13 +28,13 @@ def a_ramp() -> NDArray[np.float32]:
     return 20 + 10 * (rows * 80 + columns) / (64 * 80 - 1)
 
 
-def only(*steps: str) -> ContrastAug:
+def only(*steps: str) -> Degradation:
     chances = {step: float(step in steps) for step in STEPS}
-    return ContrastAug(ContrastConfig(coarse_width_px=30, **chances))
+    return Degradation(DegradationConfig(coarse_width_px=30, **chances))
 
 
 def test_one_seed_reproduces_a_picture_exactly() -> None:
-    augment = ContrastAug(ContrastConfig())
+    augment = Degradation(DegradationConfig())
     labels = np.zeros((64, 80), np.uint8)
 
     first, _ = augment(a_ramp(), labels, np.random.default_rng(5))
@@ -99,7 +99,7 @@ def test_equalisation_makes_levels_equally_frequent() -> None:
 def test_a_constant_picture_stays_constant() -> None:
     celsius = np.full((64, 80), 25, np.float32)
 
-    picture, _ = ContrastAug(ContrastConfig())(
+    picture, _ = Degradation(DegradationConfig())(
         celsius, np.zeros((64, 80), np.uint8), np.random.default_rng(0)
     )
 

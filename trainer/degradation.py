@@ -1,4 +1,4 @@
-"""ContrastAug: what cameras, viewers and file formats do to a thermal picture before we get it.
+"""What cameras, viewers and file formats do to a thermal picture before we get it.
 
 Not part of the paper.  TiAug changes the scene; this changes the picture: automatic gain control,
 tone curves, inverted palettes, clipping, detail enhancement, low resolution, stripes, vignettes,
@@ -26,60 +26,60 @@ GLYPHS: Final = "0123456789.C-+:/ABEFLIRMaxin%"
 """What thermal viewers write onto pictures."""
 
 
-class ContrastConfig(BaseModel):
-    """Chance and greatest strength of each change."""
+class DegradationConfig(BaseModel):
+    """Probability and greatest strength of each change; `[contrast]` of a recipe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     drift: Probability = 0.35
-    """Chance of a slow change of temperature across the picture, vignette included."""
+    """Probability of a slow change of temperature across the picture, vignette included."""
     drift_strength: Annotated[float, Field(ge=0, le=1)] = 0.35
-    """Greatest drift, share of the picture's span."""
+    """Greatest drift, fraction of the picture's span."""
     patches: Probability = 0.25
-    """Chance of rectangles with a contrast and level of their own."""
+    """Probability of rectangles with a contrast and level of their own."""
     coarse: Probability = 0.30
-    """Chance of a camera with few pixels."""
+    """Probability of a camera with few pixels."""
     coarse_width_px: Annotated[int, Field(ge=20, le=1000)] = 80
     """Fewest columns of such a camera; the most are twice as many."""
     stripes: Probability = 0.25
-    """Chance of row and column stripes."""
+    """Probability of row and column stripes."""
     stripes_strength: Annotated[float, Field(ge=0, le=1)] = 0.06
-    """Greatest standard deviation of the stripes, share of the span."""
+    """Greatest standard deviation of the stripes, fraction of the span."""
     grain: Probability = 0.40
-    """Chance of white noise beyond that of a good camera."""
+    """Probability of white noise beyond that of a good camera."""
     grain_strength: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Greatest standard deviation of the noise, share of the span."""
+    """Greatest standard deviation of the noise, fraction of the span."""
     halo: Probability = 0.25
-    """Chance of sharpening as by digital detail enhancement."""
+    """Probability of sharpening as by digital detail enhancement."""
     halo_strength: Annotated[float, Field(ge=0, le=10)] = 2.5
     smooth: Probability = 0.20
-    """Chance of a median or an edge-keeping blur."""
+    """Probability of a median or an edge-keeping blur."""
     equalise: Probability = 0.25
-    """Chance of histogram equalisation, plain or with a plateau."""
+    """Probability of histogram equalisation, plain or with a plateau."""
     local_equalise: Probability = 0.15
-    """Chance of contrast-limited adaptive equalisation."""
+    """Probability of contrast-limited adaptive equalisation."""
     clip: Probability = 0.30
-    """Chance of a cold end, a hot end or both cut off."""
+    """Probability of a cold end, a hot end or both cut off."""
     clip_share: Annotated[float, Field(ge=0, le=0.5)] = 0.35
     """Largest share of the pixels that is cut off at the cold end; a third of it at the hot."""
     tone: Probability = 0.50
-    """Chance of a curve: gamma, sigmoid or a chain of lines."""
+    """Probability of a curve: gamma, sigmoid or a chain of lines."""
     invert: Probability = 0.25
-    """Chance of hot shown dark."""
+    """Probability of hot shown dark."""
     quantise: Probability = 0.30
-    """Chance of 8 bits or fewer."""
+    """Probability of 8 bits or fewer."""
     compress: Probability = 0.15
-    """Chance of JPEG."""
+    """Probability of JPEG."""
     overlay: Probability = 0.15
-    """Chance of glyphs, crosses and bars on top."""
+    """Probability of glyphs, crosses and bars on top."""
 
 
 @dataclass(frozen=True, slots=True)
-class ContrastParams:
-    """What `ContrastAug.draw` chose; None and empty mean that a step is left out."""
+class DegradationParams:
+    """The random parameters of a picture; None and empty mean that a step is left out."""
 
     seed: int
-    """Of everything that has the picture's size: noise, stripes, fields, places."""
+    """Seeds everything that has the picture's size: noise, stripes, fields, places."""
     drift: float
     patches: int
     coarse: float
@@ -109,10 +109,10 @@ class ContrastParams:
     """Number of things drawn on top."""
 
 
-class ContrastAug:
+class Degradation:
     """Changes of contrast and picture quality; labels are left alone."""
 
-    def __init__(self, config: ContrastConfig) -> None:
+    def __init__(self, config: DegradationConfig) -> None:
         self.config = config
 
     def __call__(
@@ -121,48 +121,50 @@ class ContrastAug:
         """Draw and apply; the arguments are those of `apply`."""
         return self.apply(celsius, labels, self.draw(rng))
 
-    def draw(self, rng: np.random.Generator) -> ContrastParams:
+    def draw(self, rng: np.random.Generator) -> DegradationParams:
         """Choose the steps and their strengths."""
         config = self.config
 
-        def chance(probability: float) -> bool:
+        def happens(probability: float) -> bool:
             return bool(rng.random() < probability)
 
-        stripes = chance(config.stripes)
+        stripes = happens(config.stripes)
         clip = (0.0, 0.0)
-        if chance(config.clip):
-            cold = rng.random() ** 2 * config.clip_share if chance(0.7) else 0.0
-            hot = rng.random() ** 2 * config.clip_share / 3 if chance(0.5) else 0.0
+        if happens(config.clip):
+            cold = rng.random() ** 2 * config.clip_share if happens(0.7) else 0.0
+            hot = rng.random() ** 2 * config.clip_share / 3 if happens(0.5) else 0.0
             clip = (float(cold), float(hot))
         plateau = None
-        if chance(config.equalise):
-            plateau = float("inf") if chance(0.4) else float(10 ** rng.uniform(0, 1.3))
-        return ContrastParams(
+        if happens(config.equalise):
+            plateau = float("inf") if happens(0.4) else float(10 ** rng.uniform(0, 1.3))
+        return DegradationParams(
             seed=int(rng.integers(2**63)),
-            drift=float(rng.uniform(0, config.drift_strength)) if chance(config.drift) else 0.0,
-            patches=int(rng.integers(1, 5)) if chance(config.patches) else 0,
-            coarse=float(rng.uniform(1, 2)) if chance(config.coarse) else 0.0,
+            drift=float(rng.uniform(0, config.drift_strength)) if happens(config.drift) else 0.0,
+            patches=int(rng.integers(1, 5)) if happens(config.patches) else 0,
+            coarse=float(rng.uniform(1, 2)) if happens(config.coarse) else 0.0,
             coarse_mode=int(rng.integers(3)),
             stripes_rows=float(rng.random() ** 2 * config.stripes_strength) if stripes else 0.0,
             stripes_columns=float(rng.random() ** 2 * config.stripes_strength) if stripes else 0.0,
-            grain=float(rng.random() ** 2 * config.grain_strength) if chance(config.grain) else 0.0,
-            halo=float(rng.uniform(0.3, config.halo_strength)) if chance(config.halo) else 0.0,
+            grain=float(rng.random() ** 2 * config.grain_strength)
+            if happens(config.grain)
+            else 0.0,
+            halo=float(rng.uniform(0.3, config.halo_strength)) if happens(config.halo) else 0.0,
             halo_sigma_px=float(10 ** rng.uniform(0, 1)),
-            smooth=int(rng.integers(1, 3)) if chance(config.smooth) else 0,
+            smooth=int(rng.integers(1, 3)) if happens(config.smooth) else 0,
             plateau=plateau,
             local_equalise=(
-                float(10 ** rng.uniform(0, 0.8)) if chance(config.local_equalise) else 0.0
+                float(10 ** rng.uniform(0, 0.8)) if happens(config.local_equalise) else 0.0
             ),
             clip=clip,
-            curve=_draw_curve(rng) if chance(config.tone) else (),
-            invert=chance(config.invert),
-            levels=int(rng.choice((256, 256, 128, 64, 32))) if chance(config.quantise) else 0,
-            jpeg_quality=int(rng.integers(25, 96)) if chance(config.compress) else 0,
-            overlay=int(rng.integers(1, 7)) if chance(config.overlay) else 0,
+            curve=_draw_curve(rng) if happens(config.tone) else (),
+            invert=happens(config.invert),
+            levels=int(rng.choice((256, 256, 128, 64, 32))) if happens(config.quantise) else 0,
+            jpeg_quality=int(rng.integers(25, 96)) if happens(config.compress) else 0,
+            overlay=int(rng.integers(1, 7)) if happens(config.overlay) else 0,
         )
 
     def apply(
-        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], params: ContrastParams
+        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], params: DegradationParams
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Change a picture.
 
@@ -208,7 +210,7 @@ def _draw_curve(rng: np.random.Generator) -> tuple[float, ...]:
 
 
 def _apply_scene(
-    unit: NDArray[np.float32], params: ContrastParams, rng: np.random.Generator
+    unit: NDArray[np.float32], params: DegradationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Slow drift and patches on a picture of 0-1."""
     height, width = unit.shape
@@ -234,7 +236,7 @@ def _apply_scene(
 
 def _apply_camera(
     unit: NDArray[np.float32],
-    params: ContrastParams,
+    params: DegradationParams,
     rng: np.random.Generator,
     coarse_width_px: int,
 ) -> NDArray[np.float32]:
@@ -280,7 +282,7 @@ def _blur_coarsely(unit: NDArray[np.float32], sigma_px: float) -> NDArray[np.flo
 
 
 def _apply_viewer(
-    unit: NDArray[np.float32], params: ContrastParams, rng: np.random.Generator
+    unit: NDArray[np.float32], params: DegradationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Tone, local equalisation, glyphs and compression."""
     if params.plateau or params.curve or params.invert or params.levels or any(params.clip):
@@ -303,15 +305,20 @@ def _apply_viewer(
     return unit
 
 
-def _tone_table(index: NDArray[np.uint16], params: ContrastParams) -> NDArray[np.float32]:
+def _tone_table(index: NDArray[np.uint16], params: DegradationParams) -> NDArray[np.float32]:
     """Fold clipping, equalisation, curve, inversion and quantisation into (LEVELS,) outputs."""
+    # Each step maps outputs of the step before, so the order is that of a viewer: the ends of the
+    # histogram are cut off, what is left is equalised, and the curve, the inversion and the grey
+    # levels follow.  Equalisation is the cumulative histogram, in 256 wide bins or quiet ones would
+    # be torn apart, each counted at most `plateau` times the mean (plateau equalisation of thermal
+    # cameras; infinite is plain equalisation).
     table: NDArray[np.floating] = np.linspace(0, 1, LEVELS)
     if params.plateau is not None or any(params.clip):
         bins = np.bincount(index.ravel(), minlength=LEVELS).astype(np.float64)
         if any(params.clip):
-            share = np.cumsum(bins) / bins.sum()
-            first = int(np.searchsorted(share, params.clip[0]))
-            last = int(np.searchsorted(share, 1 - params.clip[1]))
+            below = np.cumsum(bins) / bins.sum()
+            first = int(np.searchsorted(below, params.clip[0]))
+            last = int(np.searchsorted(below, 1 - params.clip[1]))
             if last > first:
                 table = np.clip((np.arange(LEVELS) - first) / (last - first), 0, 1)
                 bins[:first] = bins[last + 1 :] = 0

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from thermoseg.errors import ConfigError
 from thermoseg.networks import build
-from trainer.contrastive import FeatureTap, PixelContrast, Queue, draw_anchors, pixel_contrast
+from trainer.contrastive_seg import FeatureTap, PixelContrast, Queue, draw_anchors, pixel_contrast
 
 
 def plain_contrast(
