@@ -167,6 +167,11 @@ class TorchStage:
         self._normalisation: Normalisation = normalisation
         self._plates: _Plates | None = None
 
+    @property
+    def captured(self) -> bool:
+        """Whether CUDA graphs are replayed for the frames that are shown."""
+        return self._plates is not None and self._plates.captured
+
     def show(self, celsius: NDArray[np.float32]) -> None:
         """Take the next frame; see `Stage`."""
         with torch.inference_mode(), self._on_device():
@@ -245,6 +250,10 @@ class _Plates:
         self._paste_box: Box | None = None
         self._look = Replayed("the network", self._compute_look, device)
         self._paint = Replayed("painting", self._compute_paint, device)
+
+    @property
+    def captured(self) -> bool:
+        return self._look.captured and self._paint.captured
 
     def show(self, celsius: NDArray[np.float32]) -> None:
         # Whoever shows a frame has had the labels of the one before, so its copy has ended.
