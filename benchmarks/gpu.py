@@ -26,6 +26,7 @@ BUDGET_S: Final = 480.0
 """Sections that would begin later are not run."""
 
 PACKAGES: Final = {
+    "absl": "absl-py",
     "cv2": "opencv-python-headless",
     "h5py": "h5py",
     "hdf5plugin": "hdf5plugin",
@@ -65,9 +66,9 @@ SECTIONS: Final = (
     Section("mixed", "Mixed precision", "gpu_checks:check_mixed_precision"),
     Section("resume", "Killed and resumed", "gpu_checks:check_resume", 150.0),
     Section("processes", "Two processes on one device", "gpu_checks:check_two_processes", 120.0),
-    Section("training", "Training, images per second", "gpu_speed:measure_training", 150.0),
-    Section("profile", "Where a training step's time goes", "gpu_speed:profile_training"),
-    Section("generation", "Making training pictures", "gpu_speed:measure_generation"),
+    Section("training", "Training, images per second", "gpu_training:measure_training", 150.0),
+    Section("profile", "Where a training step's time goes", "gpu_training:profile_training"),
+    Section("generation", "Making training pictures", "gpu_training:measure_generation"),
 )
 """In the order in which they are run: what must be right first, then what takes longest."""
 

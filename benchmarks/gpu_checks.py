@@ -40,14 +40,15 @@ from trainer.objective import Objective
 ROOT: Final = Path(__file__).parents[1]
 MOST_IOU_APART: Final = 0.003
 """Half precision may cost so much mean IoU on labelled pictures, or gain it."""
-LEAST_SAME_LABELS: Final = 0.999
-"""Share of the pixels of random pictures that get the same label."""
+LEAST_SAME_LABELS: Final = 0.995
+"""Share of the pixels that get the same label.  A network with random weights decides many by the
+last bit: with float16 emulated on a CPU, HRNet gave 0.9973 and Attention U-Net 0.9998."""
 MOST_LOSS_APART: Final = 0.02
 """Of the loss in mixed precision from the one in float32, relative."""
 LEAST_COSINE: Final = {"cuda": 0.95, "cpu": 0.8}
 """Between the gradients of RMI in mixed precision and in float32: emulated on a CPU it was 0.990
-with float16, which GPUs use, and 0.914 with bfloat16.  SAM-CL says nothing here: it compares what is
-labelled wrongly, and a fresh network labels by the last bit."""
+with float16, which GPUs use, and 0.914 with bfloat16.  SAM-CL says nothing here: it compares what
+is labelled wrongly, and a fresh network labels by the last bit."""
 MOST_WEIGHTS_APART: Final = {"cuda": 1e-3, "cpu": 1e-5}
 """Between runs that should make the same weights; on a GPU the order of sums is not fixed."""
 CHILD_TIMEOUT_S: Final = 100.0
@@ -150,7 +151,7 @@ def check_stage(options: Options, findings: Findings) -> None:
         expected, found = plain.segment(frame), staged.segment(frame)
         shares.append(float((found.labels == expected.labels).mean()))
     findings.add("same labels while a face is followed", 100 * min(shares), "%")
-    if min(shares) < LEAST_SAME_LABELS - 0.004:
+    if min(shares) < LEAST_SAME_LABELS:
         raise CheckError(f"{min(shares):.2%} of the labels are those of the CPU; see torch_stage")
     if options.device == "cuda":
         stage = runner_on("cuda", load_model(model.path)[0]).open_stage((256, 320), "percentile")
@@ -222,7 +223,9 @@ def check_mixed_precision(options: Options, findings: Findings) -> None:
         loss = objective(logits.float(), truth.to(device))[0]
         # As a gradient scaler does: small gradients would vanish in half precision.
         (1024 * loss).backward()
-        gradients = [weight.grad.flatten() for weight in own.parameters() if weight.grad is not None]
+        gradients = [
+            weight.grad.flatten() for weight in own.parameters() if weight.grad is not None
+        ]
         found.append((loss.item(), torch.cat(gradients).double().cpu()))
     (full_loss, full), (loss_half, mixed) = found
     apart = abs(loss_half - full_loss) / abs(full_loss)
@@ -293,7 +296,8 @@ def compare_weights(
         If that is too far.
     """
     apart = max(
-        float((found[name].double() - value.double()).abs().max()) for name, value in expected.items()
+        float((found[name].double() - value.double()).abs().max())
+        for name, value in expected.items()
     )
     findings.add("largest difference of a weight", apart)
     findings.add("equal bit for bit", "yes" if apart == 0 else "no")
@@ -392,4 +396,3 @@ def _rendezvous(processes: int) -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-

@@ -78,7 +78,8 @@ def _axis_weights(source: int, target: int, way: Way) -> NDArray[np.float32]:
         first, last = place * scale, np.minimum((place + 1) * scale, source)
         pixel = np.arange(source)
         shared = np.minimum(last, pixel + 1) - np.maximum(first, pixel)
-        return (np.clip(shared, 0, None) / (last - first)).astype(np.float32)
+        means: NDArray[np.float32] = (np.clip(shared, 0, None) / (last - first)).astype(np.float32)
+        return means
     if way == "linear":
         position = np.clip((place[:, 0] + 0.5) * scale - 0.5, 0, source - 1)
         before = np.floor(position).astype(np.intp)

@@ -105,7 +105,8 @@ class HostStage:
         if not mirrored:
             return self._runner.probabilities(image[np.newaxis, np.newaxis])[0]
         turned = np.ascontiguousarray(image[np.newaxis, np.newaxis, :, ::-1])
-        return self._runner.probabilities(turned)[0, :, :, ::-1]
+        answer: NDArray[np.float32] = self._runner.probabilities(turned)[0, :, :, ::-1]
+        return answer
 
     def keep_background(self, look: Look) -> None:
         """Keep the background's probability; see `Stage`."""

@@ -86,4 +86,3 @@ def _channels_last(network: nn.Module) -> nn.Module:
     """Reorder the weights in place; PyTorch's own annotations lack this argument."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
