@@ -24,6 +24,8 @@ from benchmarks.gpu_report import Findings, Options, Outcome, Report, run_guarde
 
 BUDGET_S: Final = 480.0
 """Sections that would begin later are not run."""
+NO_DEVICE: Final = "PyTorch finds no CUDA device"
+"""How the first section says that the others need not be tried."""
 
 PACKAGES: Final = {
     "absl": "absl-py",
@@ -94,14 +96,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{sentence}\n")
     # What one section breaks on a GPU stays broken for its process.
     isolated = given.isolate or options.device == "cuda"
+    obstacle = ""
     for section in SECTIONS:
         left_s = given.budget - (time.monotonic() - began_s)
         if left_s <= 0:
-            outcome = Outcome(section.name, section.title, "not run", error="not run: time")
+            obstacle = obstacle or "time"
+        if obstacle:
+            told = f"not run: {obstacle}"
+            outcome = Outcome(section.name, section.title, "not run", error=told)
         elif isolated:
             outcome = run_apart(section, options, min(left_s, section.limit_s))
         else:
             outcome = run_here(section, options)
+        if NO_DEVICE in outcome.error:
+            obstacle = NO_DEVICE
         report.outcomes.append(outcome)
         report.seconds = time.monotonic() - began_s
         report.write(given.out)

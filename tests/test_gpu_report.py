@@ -142,6 +142,17 @@ def test_a_section_that_fails_keeps_its_figures_and_stops_no_other(
     assert "| found | 0.5 mm |" in (tmp_path / "gpu-report.md").read_text()
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
+    assert gpu.main(["--device=cuda", "--quick", f"--out={tmp_path}"]) == 1
+
+    first, *others = json.loads((tmp_path / "gpu-report.json").read_text())["sections"]
+    assert first["error"] == (
+        "PyTorch finds no CUDA device; install its driver, or use --device cpu"
+    )
+    assert {one["error"] for one in others} == {"not run: PyTorch finds no CUDA device"}
+
+
 def test_what_is_not_installed_is_named_in_one_sentence_each(
     sections: Callable[..., None],
     tmp_path: Path,

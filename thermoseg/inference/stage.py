@@ -102,11 +102,11 @@ class HostStage:
             Show the network the mirror image, and turn back its answer.
         """
         image = normalise(cut(self._celsius, box, self._size), self._normalisation)
-        if not mirrored:
-            return self._runner.probabilities(image[np.newaxis, np.newaxis])[0]
-        turned = np.ascontiguousarray(image[np.newaxis, np.newaxis, :, ::-1])
-        answer: NDArray[np.float32] = self._runner.probabilities(turned)[0, :, :, ::-1]
-        return answer
+        inputs = image[:, ::-1] if mirrored else image
+        # Runners want the pixels in a row.
+        shown = np.ascontiguousarray(inputs[np.newaxis, np.newaxis])
+        answer: NDArray[np.float32] = self._runner.probabilities(shown)[0]
+        return answer[:, :, ::-1] if mirrored else answer
 
     def keep_background(self, look: Look) -> None:
         """Keep the background's probability; see `Stage`."""

@@ -40,8 +40,8 @@ def normalise_tensor(celsius: Tensor, method: Normalisation) -> Tensor:
     (h, w) float32 in [-1, 1]; all zeros for a constant image; zero where `celsius` is not finite.
     """
     finite = celsius.isfinite()
-    high_last = torch.where(finite, celsius, torch.inf).flatten()
-    low_last = torch.where(finite, celsius, -torch.inf).flatten()
+    high_last = celsius.masked_fill(~finite, torch.inf).flatten()
+    low_last = celsius.masked_fill(~finite, -torch.inf).flatten()
     if method == "minmax":
         low, high = high_last.amin().double(), low_last.amax().double()
     else:
@@ -52,7 +52,7 @@ def normalise_tensor(celsius: Tensor, method: Normalisation) -> Tensor:
         high = low_last.topk(most).values.gather(0, rank).double()
     span = high - low
     image = (celsius - ((low + high) / 2).float()) * (2 / span).float()
-    return torch.where(finite & (span > FLAT_SPAN), image.clamp(-1, 1), 0.0)
+    return image.clamp(-1, 1).masked_fill(~(finite & (span > FLAT_SPAN)), 0.0)
 
 
 def resample(celsius: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -73,9 +73,9 @@ def resample(celsius: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     (h, w), NaN where a pixel that is not finite takes part.
     """
     finite = celsius.isfinite()
-    planes = torch.stack((torch.where(finite, celsius, 0.0), (~finite).to(celsius.dtype)))
+    planes = torch.stack((celsius.masked_fill(~finite, 0.0), (~finite).to(celsius.dtype)))
     cut, spoilt = rows @ planes @ columns.T
-    return torch.where(spoilt > 0, torch.nan, cut)
+    return cut.masked_fill(spoilt > 0, torch.nan)
 
 
 class Replayed:
@@ -125,18 +125,23 @@ class Replayed:
         # One stream for both, because libraries open their handles per stream, and may not do so
         # while a graph is captured.
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(device))
-        # `enabled` is false unless said otherwise; with `benchmark` the fastest algorithm is sought
-        # during the warm-up, and the graph keeps it.
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+        before, benchmark = torch.cuda.current_stream(device), torch.backends.cudnn.benchmark
+        stream.wait_stream(before)
+        try:
+            # The fastest algorithms are sought during the warm-up, and the graph keeps them.
+            torch.backends.cudnn.benchmark = True
             with torch.cuda.stream(stream):
                 for _ in range(WARM_UP_RUNS):
                     self._function()
-            torch.cuda.current_stream(device).wait_stream(stream)
+            before.wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
             # What other threads do with the GPU meanwhile must not spoil the capture.
             with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
                 self._outputs = self._function()
+        finally:
+            torch.backends.cudnn.benchmark = benchmark
+            # A capture that fails leaves its stream the current one.
+            torch.cuda.set_stream(before)
         self._graph = graph
 
 
