@@ -74,7 +74,7 @@ def resample(celsius: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """
     finite = celsius.isfinite()
     planes = torch.stack((celsius.masked_fill(~finite, 0.0), (~finite).to(celsius.dtype)))
-    cut, spoilt = rows @ planes @ columns.T
+    cut, spoilt = (rows @ planes @ columns.T).unbind()
     return cut.masked_fill(spoilt > 0, torch.nan)
 
 
