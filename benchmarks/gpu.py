@@ -86,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--isolate", action="store_true", help="as on CUDA: a process for each")
     parser.add_argument("--only", default="", help="run one section and write its outcome here")
     given = parser.parse_args(arguments)
-    options = Options(given.device, given.quick, given.faces)
+    # Sections may run in another folder.
+    faces = str(Path(given.faces).resolve()) if given.faces else ""
+    options = Options(given.device, given.quick, faces)
     if given.only:
         return _run_only(given.only, options, given.out)
     began_s = time.monotonic()
@@ -156,6 +158,10 @@ def run_apart(section: Section, options: Options, limit_s: float) -> Outcome:
                 os.killpg(child.pid, signal.SIGKILL)
                 said, _ = child.communicate()
                 said += f"\nit was ended after {limit_s:.0f} s"
+            except KeyboardInterrupt:
+                # In a session of its own it does not hear of Ctrl-C.
+                os.killpg(child.pid, signal.SIGKILL)
+                raise
         path = Path(folder) / _only_name(section.name)
         if path.is_file():
             return Outcome.from_json(json.loads(path.read_text(encoding="utf-8")))

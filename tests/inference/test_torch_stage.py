@@ -7,12 +7,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.gpu_checks import StagedCpuRunner
 from benchmarks.gpu_pictures import phantom_frames
 from thermoseg.frames import Frame
 from thermoseg.inference.choose import DEFAULT_MODEL
 from thermoseg.inference.face_segmenter import FaceSegmenter
 from thermoseg.inference.resampling import cut_weights, paste_weights
-from thermoseg.inference.stage import HostStage, Stage
+from thermoseg.inference.stage import HostStage
 from thermoseg.inference.torch_backend import TorchCpuRunner
 from thermoseg.inference.torch_stage import Replayed, TorchStage, normalise_tensor, resample
 from thermoseg.models import describe_model, find_model, load_model
@@ -145,18 +146,11 @@ def test_each_look_and_picture_is_the_caller_s_own() -> None:
     assert torch.equal(look.answer, answer)
 
 
-class StagingCpuRunner(TorchCpuRunner):
-    """Offers on the CPU what otherwise only a GPU offers."""
-
-    def open_stage(self, size: tuple[int, int], normalisation: Normalisation) -> Stage:
-        return TorchStage(self._network, CPU, torch.float32, size, normalisation)
-
-
 @pytest.mark.parametrize("shape", [(240, 320), (120, 160)])
 def test_a_face_is_followed_alike_on_both_stages(shape: tuple[int, int]) -> None:
     model = describe_model(find_model(DEFAULT_MODEL))
     plain = FaceSegmenter(TorchCpuRunner(load_model(model.path)[0]), model)
-    staged = FaceSegmenter(StagingCpuRunner(load_model(model.path)[0]), model)
+    staged = FaceSegmenter(StagedCpuRunner(load_model(model.path)[0]), model)
 
     for frame in phantom_frames(4, *shape, seed=7):
         expected, found = plain.segment(frame), staged.segment(frame)
@@ -169,7 +163,7 @@ def test_a_face_is_followed_alike_on_both_stages(shape: tuple[int, int]) -> None
 
 def test_a_stage_takes_frames_of_another_size_and_of_no_contrast() -> None:
     model = describe_model(find_model(DEFAULT_MODEL))
-    segmenter = FaceSegmenter(StagingCpuRunner(load_model(model.path)[0]), model)
+    segmenter = FaceSegmenter(StagedCpuRunner(load_model(model.path)[0]), model)
 
     for shape in ((1, 1), (60, 80), (90, 50)):
         celsius = np.full(shape, np.nan, np.float32)
