@@ -24,6 +24,7 @@ from benchmarks.gpu_report import Findings, Options, Outcome, Report, run_guarde
 
 BUDGET_S: Final = 480.0
 """Sections that would begin later are not run."""
+NO_TIME: Final = "not run: time"
 NO_DEVICE: Final = "PyTorch finds no CUDA device"
 """How the first section says that the others need not be tried."""
 
@@ -102,16 +103,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for section in SECTIONS:
         left_s = given.budget - (time.monotonic() - began_s)
         if left_s <= 0:
-            obstacle = obstacle or "time"
+            obstacle = obstacle or NO_TIME
         if obstacle:
-            told = f"not run: {obstacle}"
-            outcome = Outcome(section.name, section.title, "not run", error=told)
+            outcome = Outcome(section.name, section.title, "not run", error=obstacle)
         elif isolated:
             outcome = run_apart(section, options, min(left_s, section.limit_s))
         else:
             outcome = run_here(section, options)
-        if NO_DEVICE in outcome.error:
-            obstacle = NO_DEVICE
+        if not obstacle and NO_DEVICE in outcome.error:
+            obstacle = f"not run: {NO_DEVICE}"
         report.outcomes.append(outcome)
         report.seconds = time.monotonic() - began_s
         report.write(given.out)
@@ -158,6 +158,9 @@ def run_apart(section: Section, options: Options, limit_s: float) -> Outcome:
                 os.killpg(child.pid, signal.SIGKILL)
                 said, _ = child.communicate()
                 said += f"\nit was ended after {limit_s:.0f} s"
+                if limit_s < section.limit_s:  # not its fault: others have used up the budget
+                    spent_s = time.monotonic() - began_s
+                    return Outcome(section.name, section.title, "not run", spent_s, error=NO_TIME)
             except KeyboardInterrupt:
                 # In a session of its own it does not hear of Ctrl-C.
                 os.killpg(child.pid, signal.SIGKILL)

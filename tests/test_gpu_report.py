@@ -53,7 +53,7 @@ def run_bare(arguments: list[str]) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_run_that_is_cut_short_reports_what_it_has(tmp_path: Path) -> None:
-    done = run_bare(["--device=cpu", "--quick", "--budget=4", f"--out={tmp_path}"])
+    done = run_bare(["--device=cpu", "--quick", "--budget=1", f"--out={tmp_path}"])
 
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "gpu-report.json").read_text())
@@ -184,12 +184,20 @@ def test_a_section_in_a_process_of_its_own_tells_the_same() -> None:
 
 
 def test_a_section_that_takes_too_long_is_ended() -> None:
-    section = next(one for one in SECTIONS if one.name == "training")
+    section = Section("training", "Training", "gpu_training:measure_training", limit_s=0.05)
 
     outcome = run_apart(section, QUICK, 0.05)
 
     assert outcome.state == "failed"
     assert outcome.error == "its process ended with -9: it was ended after 0 s"
+
+
+def test_a_section_that_the_budget_ends_was_not_run() -> None:
+    section = next(one for one in SECTIONS if one.name == "training")
+
+    outcome = run_apart(section, QUICK, 0.05)
+
+    assert (outcome.state, outcome.error) == ("not run", "not run: time")
 
 
 def test_a_section_whose_process_dies_is_told_with_its_last_words() -> None:
