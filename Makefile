@@ -26,10 +26,21 @@ SOAK_MINUTES ?= 30
 FUZZ_SECONDS ?= 60
 TORTURE ?=
 
+# What `make gpu` needs beside torch, numpy, h5py, lightning, safetensors and OpenCV, as wheels in
+# a folder, for machines with a GPU and without the network.
+GPU_PYTHON ?= $(shell command -v python3.12 || command -v python3 || echo python3)
+GPU_PACKAGES := absl-py hdf5plugin pillow platformdirs protobuf psutil tensorboard tifffile
+PYDANTIC_PACKAGES := annotated-types pydantic pydantic-core typing-extensions typing-inspection
+GPU_FOLDER := $(abspath out/gpu-packages)
+GPU_ARGS ?=
+WHEELS ?= $(wildcard wheels)
+WHEELS_FOR := --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 \
+	--platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-slow soak fuzz torture lint format bench face-accurate screenshot system-packages gige clean
+.PHONY: help install run demo test test-slow soak fuzz torture lint format bench gpu gpu-wheels face-accurate screenshot system-packages gige clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -91,6 +102,18 @@ format: $(INSTALLED) ## put the code into house style
 
 bench: $(INSTALLED) ## measure live rates, latency and networks; prints tables
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m benchmarks --seconds $(BENCH_SECONDS)
+
+gpu: ## report what only a GPU can show; GPU_ARGS='--faces FOLDER', or '--device cpu --quick'
+	@# A folder on the path and no .venv: that of a .venv would not see the packages around it.
+	@rm -rf $(GPU_FOLDER)
+	$(if $(WHEELS),$(GPU_PYTHON) -m pip install --quiet --no-index --find-links '$(WHEELS)' --no-deps \
+		--target $(GPU_FOLDER) $(GPU_PACKAGES) $(PYDANTIC_PACKAGES))
+	PYTHONPATH="$(GPU_FOLDER):$$PYTHONPATH" $(GPU_PYTHON) -m benchmarks.gpu $(GPU_ARGS)
+
+gpu-wheels: ## fetch into wheels/ what `make gpu` needs on a machine without the network
+	$(GPU_PYTHON) -m pip download --quiet --dest wheels $(WHEELS_FOR) --no-deps $(GPU_PACKAGES)
+	@# With what it depends on, because it wants one version of its core.
+	$(GPU_PYTHON) -m pip download --quiet --dest wheels $(WHEELS_FOR) pydantic
 
 face-accurate: $(INSTALLED) ## build the model for GPUs: hours on a GPU, goes on where it was stopped
 	@if [ -f runs/face-accurate/run.json ]; then \

@@ -1,7 +1,8 @@
 """From °C image to network input, and from the network's answer back to the image.
 
 `normalise` is the one function that training and running share: whatever reaches a network went
-through it, after any cropping and resizing.
+through it, after any cropping and resizing.  For GPUs `thermoseg.inference.torch_stage` says the
+same again in PyTorch, and tests hold both equal.
 """
 
 from dataclasses import dataclass

@@ -96,16 +96,6 @@ def test_openvino_and_torch_give_the_same_labels(name: str, tmp_path: Path) -> N
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.999
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_cuda_in_half_precision_gives_the_same_labels(name: str) -> None:
-    expected = TorchCpuRunner(random_network(name)).probabilities(pictures(4))
-
-    found = TorchCudaRunner(random_network(name)).probabilities(pictures(4))
-
-    assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.999
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_missing_gpu_is_named() -> None:
     with pytest.raises(ModelError, match="no CUDA device 0"):

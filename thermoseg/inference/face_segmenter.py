@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from thermoseg.frames import Frame
 from thermoseg.inference.faces import (
     FoundFace,
-    drop_strays,
+    belonging,
     find_faces,
     has_face_layout,
     most_likely,
-    only_face,
 )
 from thermoseg.inference.runner import Runner
 from thermoseg.inference.segmenter import Segmentation
+from thermoseg.inference.stage import HostStage, Kept, Look, Stage, StagingRunner, look_from
 from thermoseg.labels import Region
 from thermoseg.models import ModelFile
-from thermoseg.preprocess import Box, cut, fit_box, normalise, paste, regrid
+from thermoseg.preprocess import Box, fit_box, regrid
 
 log = logging.getLogger(__name__)
 
@@ -95,10 +95,16 @@ class FaceSegmenter:
         self._model = model
         self._mode: Mode = mode
         self._size = (model.header.input_height, model.header.input_width)
+        self._host = HostStage(runner, self._size, model.header.normalisation)
+        # `best` averages over crops, which is done on the CPU whatever runs the network.
+        self._stage: Stage = (
+            runner.open_stage(self._size, model.header.normalisation)
+            if mode == "live" and isinstance(runner, StagingRunner)
+            else self._host
+        )
         self._shape = (0, 0)
         self._followed: tuple[_Followed, ...] = ()
         self._looked_s = -np.inf
-        self._background = np.zeros((0, 0), np.float32)
 
     @property
     def model_name(self) -> str:
@@ -122,13 +128,13 @@ class FaceSegmenter:
 
     def segment(self, frame: Frame) -> Segmentation:
         """Label every pixel of `frame`."""
-        header, least = self._model.header, MIN_CONFIDENCE[self._mode]
-        view = _View(frame.celsius, self._runner, self._size, header.normalisation, least)
+        self._stage.show(frame.celsius)
+        shape = (frame.celsius.shape[0], frame.celsius.shape[1])
+        view = _View(shape, self._stage, self._host, self._size, MIN_CONFIDENCE[self._mode])
         answers = self._search(view) if self._mode == "best" else self._follow(view, frame.time_s)
-        canvas = _Canvas(self._background)
-        for answer in answers:
-            canvas.paint(answer)
-        return canvas.segmentation(frame.index)
+        labels, confidence = self._stage.compose([(answer.look, answer.kept) for answer in answers])
+        labels.flags.writeable = confidence.flags.writeable = False
+        return Segmentation(labels, confidence, frame.index)
 
     def _follow(self, view: "_View", time_s: float) -> "list[_Answer]":
         """Run once per followed face; look at the whole frame when due or when one is lost."""
@@ -157,7 +163,7 @@ class FaceSegmenter:
     def _look(self, view: "_View", time_s: float) -> None:
         """Look at the whole frame and follow what is new there."""
         self._looked_s = time_s
-        self._background = view.background()
+        self._stage.keep_background(view.look_at(view.whole))
         for face in view.coarse_faces(view.whole):
             known = any(face.overlap(followed.face) > SAME_FACE for followed in self._followed)
             if not known and len(self._followed) < MOST_FACES["live"]:
@@ -169,7 +175,7 @@ class FaceSegmenter:
         # sides that overlap by half, so that a face cut by one tile is whole in another (a face at
         # a tile's edge is left to that one).  Tiles find small faces, and texture that looks like
         # one: what they find must have the layout of a face.
-        self._background = view.background()
+        self._stage.keep_background(view.look_at(view.whole))
         answers = view.thorough_answers(view.coarse_faces(view.whole))
         for fraction in TILE_FRACTIONS:
             largest = max((answer.face.height for answer in answers), default=0)
@@ -182,7 +188,7 @@ class FaceSegmenter:
                     known = [*found, *(answer.face for answer in answers)]
                     if not cut_off and all(face.overlap(other) <= SAME_FACE for other in known):
                         found.append(face)
-            sure = [a for a in view.thorough_answers(found) if has_face_layout(a.probabilities)]
+            sure = [a for a in view.thorough_answers(found) if has_face_layout(a.labels)]
             answers = _without_repeats([*answers, *sure])
         return answers[: MOST_FACES["best"]]
 
@@ -191,13 +197,23 @@ class FaceSegmenter:
 class _Answer:
     """What the network says of one face."""
 
-    probabilities: NDArray[np.float32]
-    """(classes, h, w) in the network's size, this face only."""
-    crop: Box
-    """Where that lies in the frame."""
+    look: Look
+    """At the crop; may show other faces, too."""
+    kept: Kept
+    """What of it is this face."""
     face: Box
     """Around the labelled pixels, in the frame."""
     confidence: float
+
+    @property
+    def crop(self) -> Box:
+        """The part of the frame that was looked at."""
+        return self.look.box
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """(h, w) in the network's size, this face only; of looks on the CPU."""
+        return most_likely(self.look.answer * self.kept)[0]
 
 
 class _View:
@@ -205,26 +221,24 @@ class _View:
 
     def __init__(
         self,
-        celsius: NDArray[np.float32],
-        runner: Runner,
+        shape: tuple[int, int],
+        stage: Stage,
+        host: HostStage,
         size: tuple[int, int],
-        normalisation: Literal["minmax", "percentile"],
         least_confidence: float,
     ) -> None:
-        self._celsius = celsius
-        self._runner = runner
+        self._stage = stage
+        self._host = host
         self._size = size
-        self._normalisation = normalisation
         self._least_confidence = least_confidence
-        self._seen: dict[Box, NDArray[np.float32]] = {}
-        self.shape = (celsius.shape[0], celsius.shape[1])
+        self._seen: dict[Box, Look] = {}
+        self.shape = shape
         self.whole = fit_box(Box(0, 0, *self.shape), size)
 
-    def look_at(self, box: Box) -> NDArray[np.float32]:
-        """Return (classes, h, w) for a part of the frame."""
+    def look_at(self, box: Box) -> Look:
+        """Look at a part of the frame."""
         if box not in self._seen:
-            image = self._input(box)[np.newaxis, np.newaxis]
-            self._seen[box] = self._runner.probabilities(image)[0]
+            self._seen[box] = self._stage.look(box)
         return self._seen[box]
 
     def thorough_answers(self, faces: list[Box]) -> list[_Answer]:
@@ -240,42 +254,33 @@ class _View:
                 answers.append(mean)
         return _without_repeats(answers)
 
-    def look_thoroughly(self, face: Box, crop: Box) -> NDArray[np.float32]:
+    def look_thoroughly(self, face: Box, crop: Box) -> Look:
         """Return the mean over two crops of a face and their mirror images, for `crop`."""
         boxes = {crop, self.crop(face, WIDER_SHARE)}
         total = np.zeros((len(Region), *self._size), np.float32)
         for box in boxes:
-            mirrored = self._input(box)[np.newaxis, np.newaxis, :, ::-1]
-            back = self._runner.probabilities(np.ascontiguousarray(mirrored))[0, :, :, ::-1]
-            answer = self.look_at(box) + back
+            answer = self.look_at(box).answer + self._host.probabilities(box, mirrored=True)
             total += answer if box == crop else regrid(answer, box, crop)
-        return total / np.float32(2 * len(boxes))
-
-    def background(self) -> NDArray[np.float32]:
-        """Return the background's probability over the whole frame, (h, w) of the frame."""
-        planes, _ = paste(self.look_at(self.whole)[:1], self.whole, self.shape)
-        plane: NDArray[np.float32] = planes[0]
-        return plane
+        return look_from(total / np.float32(2 * len(boxes)), crop)
 
     def coarse_faces(self, box: Box) -> list[Box]:
         """Return the boxes, in the frame, of the faces seen in a part of it, largest first."""
-        faces = find_faces(self.look_at(box))
+        look = self.look_at(box)
+        faces = find_faces(look.labels, look.confidence)
         boxes = [self._in_frame(face.box, box) for face in faces if face.confidence >= MIN_COARSE]
         return [where for where in boxes if where.side >= MIN_FACE_PX]
 
     def refined(self, followed: _Followed, *, thorough: bool = False) -> _Answer | None:
         """Look at one face; None if there is none in its crop."""
         if thorough:
-            probabilities = self.look_thoroughly(followed.face, followed.crop)
+            look = self.look_thoroughly(followed.face, followed.crop)
         else:
-            probabilities = self.look_at(followed.crop)
-        face = self._expected(find_faces(probabilities), followed)
+            look = self.look_at(followed.crop)
+        face = self._expected(find_faces(look.labels, look.confidence), followed)
         if face is None:
             return None
-        alone = drop_strays(only_face(probabilities, face))
-        return _Answer(
-            alone, followed.crop, self._in_frame(face.box, followed.crop), face.confidence
-        )
+        kept = belonging(look.labels, look.confidence, face)
+        return _Answer(look, kept, self._in_frame(face.box, followed.crop), face.confidence)
 
     def crop_around(self, face: Box) -> Box:
         """Return the crop for a face, or the whole frame if the face fills enough of it."""
@@ -311,9 +316,6 @@ class _View:
         left = min(max(round(column - width / 2), self.whole.left), last_left)
         return Box(top, left, height, width)
 
-    def _input(self, box: Box) -> NDArray[np.float32]:
-        return normalise(cut(self._celsius, box, self._size), self._normalisation)
-
     def _expected(self, faces: list[FoundFace], followed: _Followed) -> FoundFace | None:
         """Return the face that lies where one was expected."""
         best: FoundFace | None = None
@@ -336,31 +338,6 @@ class _View:
             max(1, round(box.height * down)),
             max(1, round(box.width * across)),
         )
-
-
-class _Canvas:
-    """Labels and confidence of a frame while faces are painted into it."""
-
-    def __init__(self, background: NDArray[np.float32]) -> None:
-        self._labels: NDArray[np.uint8] = np.zeros(background.shape, np.uint8)
-        self._confidence = background.copy()
-        self._shape = (background.shape[0], background.shape[1])
-
-    def paint(self, answer: _Answer) -> None:
-        """Lay one face over what is there; of two faces in a pixel the surer one stays."""
-        planes, where = paste(answer.probabilities, answer.crop, self._shape)
-        if planes.size == 0:
-            return
-        labels, confidence = most_likely(planes)
-        old_labels, old_confidence = self._labels[where], self._confidence[where]
-        wins = (old_labels == 0) | ((labels != 0) & (confidence > old_confidence))
-        old_labels[wins] = labels[wins]
-        old_confidence[wins] = confidence[wins]
-
-    def segmentation(self, frame_index: int) -> Segmentation:
-        """Freeze what was painted."""
-        self._labels.flags.writeable = self._confidence.flags.writeable = False
-        return Segmentation(self._labels, self._confidence, frame_index)
 
 
 def _without_repeats(answers: Iterable[_Answer]) -> list[_Answer]:

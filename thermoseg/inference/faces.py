@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.labels import Region
+from thermoseg.labels import NUM_CLASSES, Region
 from thermoseg.preprocess import Box
 
 MIN_FRAGMENT_PX: Final = 4
@@ -73,7 +73,7 @@ def most_likely(
     return labels, confidence
 
 
-def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
+def find_faces(labels: NDArray[np.uint8], confidence: NDArray[np.float32]) -> list[FoundFace]:
     """Group the labelled pixels into faces.
 
     Islands of face labels are joined to a larger one close by, as brows are to cheeks; a group
@@ -81,8 +81,8 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
 
     Parameters
     ----------
-    probabilities
-        (classes, h, w).
+    labels, confidence
+        (h, w), the likeliest label of each pixel and its probability.
 
     Returns
     -------
@@ -92,7 +92,6 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
     # of a face; its brows are islands of their own.  Each smaller island joins the nearest group
     # whose first one is close for its size, unless it shows a whole face by itself: that is the
     # second of two people close together.
-    labels, confidence = most_likely(probabilities)
     count, islands, stats, centres = cv2.connectedComponentsWithStats(
         (labels != Region.BACKGROUND).astype(np.uint8), connectivity=8
     )
@@ -118,7 +117,7 @@ def find_faces(probabilities: NDArray[np.float32]) -> list[FoundFace]:
     return sorted(faces, key=lambda face: -face.pixels)
 
 
-def has_face_layout(probabilities: NDArray[np.float32]) -> bool:
+def has_face_layout(labels: NDArray[np.uint8]) -> bool:
     """Tell whether the labels lie as in a face, whatever its roll.
 
     Eyes or brows, nose and mouth are all there, the nose between the others, and cheeks make up
@@ -127,10 +126,9 @@ def has_face_layout(probabilities: NDArray[np.float32]) -> bool:
 
     Parameters
     ----------
-    probabilities
-        (classes, h, w), one face.
+    labels
+        (h, w), of one face.
     """
-    labels, _ = most_likely(probabilities)
     upper = np.isin(labels, (Region.EYES, Region.EYEBROWS))
     parts = [upper, labels == Region.NOSE, labels == Region.MOUTH]
     if not all(part.any() for part in parts):
@@ -143,49 +141,43 @@ def has_face_layout(probabilities: NDArray[np.float32]) -> bool:
     return bool(up @ down <= MAX_COSINE * length)
 
 
-def drop_strays(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give islands that one face cannot have their next likely label.
+def belonging(
+    labels: NDArray[np.uint8], confidence: NDArray[np.float32], face: FoundFace
+) -> NDArray[np.bool_]:
+    """Tell where each label may be given if the picture is to show `face` and what it can have.
 
-    A face has one nose and one mouth, at most two eyes and two brows.  Of each region the islands
-    with the most probability are kept, as many as `MOST_ISLANDS` says and none below a fifth of
-    the largest; in all others the region's probability is set to zero, so a second nose on the
-    cheek becomes cheek.  Nothing is moved, filled or smoothed.
+    Face labels are taken away from every pixel that is not of the face.  And a face has one nose
+    and one mouth, at most two eyes and two brows: of each region the islands with the most
+    probability are kept, as many as `MOST_ISLANDS` says and none below a fifth of the largest.  All
+    others get their next likely label, so a second nose on the cheek becomes cheek.  Nothing is
+    moved, filled or smoothed.
 
     Parameters
     ----------
-    probabilities
-        (classes, h, w), one face.
+    labels, confidence
+        (h, w), the likeliest label of each pixel and its probability.
 
     Returns
     -------
-    (classes, h, w); the same numbers but for the zeros, so they no longer sum to 1 there.
+    (classes, h, w), true where a label keeps its probability, false where that becomes zero; the
+    background keeps it everywhere.
     """
-    cleaned = probabilities.copy()
-    labels, _ = most_likely(probabilities)
+    near = cv2.dilate(face.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+    kept = np.ones((NUM_CLASSES, *labels.shape), np.bool_)
+    kept[1:] = near
+    alone = labels * near
     for region, most in MOST_ISLANDS.items():
-        count, islands = cv2.connectedComponents((labels == region).astype(np.uint8))
+        count, islands = cv2.connectedComponents((alone == region).astype(np.uint8))
         if count <= 2:
             continue
-        weight = np.bincount(islands.ravel(), probabilities[region].ravel(), count)
+        weight = np.bincount(islands.ravel(), confidence.ravel(), count)
         weight[0] = 0
-        kept = np.argsort(-weight)[:most]
-        kept = kept[weight[kept] >= FRAGMENT_SHARE * weight.max()]
+        largest = np.argsort(-weight)[:most]
+        largest = largest[weight[largest] >= FRAGMENT_SHARE * weight.max()]
         stray = np.ones(count, np.bool_)
-        stray[[0, *kept]] = False
-        cleaned[region][stray[islands]] = 0
-    return cleaned
-
-
-def only_face(probabilities: NDArray[np.float32], face: FoundFace) -> NDArray[np.float32]:
-    """Take the face labels away from every pixel that is not of `face`.
-
-    Returns
-    -------
-    (classes, h, w); the background keeps the probability that it had.
-    """
-    alone = probabilities.copy()
-    alone[1:] *= cv2.dilate(face.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
-    return alone
+        stray[[0, *largest]] = False
+        kept[region][stray[islands]] = False
+    return kept
 
 
 def _is_whole(labels: NDArray[np.uint8]) -> bool:

@@ -1,16 +1,13 @@
 """Running a network with PyTorch: CUDA where there is one, else the CPU."""
 
-from typing import Final
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from thermoseg.errors import ModelError
-
-WARM_UP_RUNS: Final = 3
-"""Before a CUDA graph is captured, as the PyTorch documentation asks."""
+from thermoseg.inference.torch_stage import Replayed, TorchStage
+from thermoseg.preprocess import Normalisation
 
 
 class TorchCpuRunner:
@@ -35,8 +32,7 @@ class TorchCpuRunner:
 class TorchCudaRunner:
     """A network in half precision on a GPU, channels last, replayed as one captured CUDA graph.
 
-    A graph costs one launch in place of some hundred, which is most of the time of a small
-    network.  One is captured per batch size on first use.
+    One graph is captured per batch size on first use, and those of `TorchStage` per frame size.
     """
 
     def __init__(self, network: nn.Module, device: int = 0) -> None:
@@ -54,52 +50,39 @@ class TorchCudaRunner:
             )
         self._device = torch.device("cuda", device)
         self._network = _channels_last(network.eval().to(self._device, torch.float16))
-        self._captured: dict[tuple[int, ...], _CapturedRun] = {}
+        self._captured: dict[tuple[int, ...], tuple[Tensor, Replayed]] = {}
 
     @property
     def backend(self) -> str:
         """Such as `torch cuda:0`."""
         return f"torch {self._device}"
 
+    def open_stage(self, size: tuple[int, int], normalisation: Normalisation) -> TorchStage:
+        """Prepare to cut and paint on the GPU; see `thermoseg.inference.stage.StagingRunner`."""
+        return TorchStage(self._network, self._device, torch.float16, size, normalisation)
+
     def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network; see `thermoseg.inference.runner.Runner`."""
         with torch.inference_mode(), torch.cuda.device(self._device):
             if images.shape not in self._captured:
-                self._captured[images.shape] = _CapturedRun(
-                    self._network, images.shape, self._device
-                )
-            return self._captured[images.shape].run(images)
+                self._captured[images.shape] = self._capture(images.shape)
+            inputs, replayed = self._captured[images.shape]
+            inputs.copy_(torch.from_numpy(images))
+            return replayed.run()[0].cpu().numpy()
 
-
-class _CapturedRun:
-    """The graph of one run with its fixed input and output memory."""
-
-    def __init__(self, network: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
-        self._input = torch.zeros(shape, dtype=torch.float16, device=device).contiguous(
+    def _capture(self, shape: tuple[int, ...]) -> tuple[Tensor, Replayed]:
+        inputs = torch.zeros(shape, dtype=torch.float16, device=self._device).contiguous(
             memory_format=torch.channels_last
         )
-        side_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        side_stream.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(side_stream):
-            for _ in range(WARM_UP_RUNS):
-                _answer(network, self._input)
-        torch.cuda.current_stream(device).wait_stream(side_stream)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._output = _answer(network, self._input)
 
-    def run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._input.copy_(torch.from_numpy(images))
-        self._graph.replay()
-        return self._output.cpu().numpy()
+        def answer() -> tuple[Tensor, ...]:
+            logits: Tensor = self._network(inputs)
+            return (logits.float().softmax(dim=1).contiguous(),)
+
+        return inputs, Replayed("the network", answer, self._device)
 
 
 def _channels_last(network: nn.Module) -> nn.Module:
     """Reorder the weights in place; PyTorch's own annotations lack this argument."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def _answer(network: nn.Module, images: Tensor) -> Tensor:
-    logits: Tensor = network(images)
-    return logits.float().softmax(dim=1).contiguous()
