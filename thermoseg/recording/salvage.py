@@ -96,7 +96,7 @@ class Salvage:
         """Fill the empty file, and tell what could be saved."""
         if self._source.missing_bytes:
             self._account.losses.append(
-                f"the file is cut off by {self._source.missing_bytes} bytes at its end"
+                f"the file is cut off: {self._source.missing_bytes} of its bytes are missing"
             )
         self._copy_header()
         create_datasets(self._copy, self._height, self._width, self._regions)
