@@ -1,5 +1,6 @@
 """Files and folders as a camera: `file:PATH?loop=true`, and as frames to walk through."""
 
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ from thermoseg.errors import (
 )
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import COUNTS, LinearRadiometry, PlanckRadiometry, Radiometry
+
+log = logging.getLogger(__name__)
 
 MAX_LATE_S: Final = 0.25
 """Lateness after which playing goes on from here, without a burst to catch up."""
@@ -166,6 +169,8 @@ class SessionSource:
             self._recording = stack.enter_context(Recording(path))
             self._radiometry = _with_scene(self._recording.info.radiometry, path.name, options)
             self._open = stack.pop_all()
+        for problem in self._recording.problems:
+            log.warning("%s: %s", path.name, problem)
         self._rate_hz = options.rate_hz
         self.info = replace(
             self._recording.info,

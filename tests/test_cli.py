@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 
@@ -484,6 +485,52 @@ def test_a_session_is_recovered_into_another_folder(
 
     assert cli.main(["recover", str(path), "--out", str(folder)]) == 0
     assert capsys.readouterr().out.strip() == str(folder / "session.recovered.h5")
+
+
+def test_info_tells_format_study_markers_and_problems(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "session.h5"
+    address = "simulated:?width=80&height=60&rate_hz=20"
+    cli.main(["record", address, "--out", str(path), "--duration", "0.5", "--model", "none"])
+    with h5py.File(path, "r+") as file:
+        file.attrs.modify("study", json.dumps({"participant": "sub-07", "age": 31}))
+        file.attrs.modify("rate_hz", -1.0)
+    capsys.readouterr()
+
+    assert cli.main(["info", str(path)]) == 0
+    told = capsys.readouterr()
+    rows = dict(line.split(maxsplit=1) for line in told.out.splitlines())
+    assert rows["format"] == "1.1"
+    assert rows["study"] == "participant sub-07, age 31"
+    assert (rows["markers"], rows["problems"]) == ("0", "1")
+    assert rows["rate"] == "no clock"
+    assert told.err == (
+        f"thermoseg: {path}: its rate of -1 Hz cannot be; it is played by the times of its frames\n"
+    )
+
+
+def test_what_recovery_loses_is_said_and_is_exit_code_3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "session.h5"
+    address = "simulated:?width=80&height=60&rate_hz=20"
+    cli.main(["record", address, "--out", str(path), "--duration", "0.5", "--model", "none"])
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 1)
+    capsys.readouterr()
+
+    for _ in range(2):
+        assert cli.main(["recover", str(path)]) == 3
+        told = capsys.readouterr()
+        assert told.out == f"{tmp_path / 'session.recovered.h5'}\n"
+        assert f"thermoseg: {path}: the file is cut off: 1 of its bytes" in told.err
+
+
+def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["-h"])
+    assert "3 part of a session is damaged or lost" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_session_can_be_looked_at_and_segmented_again(

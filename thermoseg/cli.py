@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from thermoseg.errors import ThermoSegError
+from thermoseg.recording.unfinished import say_unfinished
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from thermoseg.headless import RecordingReport
     from thermoseg.inference.face_segmenter import Mode
     from thermoseg.inference.segmenter import Segmenter
-    from thermoseg.recording.reader import Gap
+    from thermoseg.recording.reader import Gap, Recording
     from thermoseg.session import SessionEvent
 
 OK: Final = 0
 FAILED: Final = 1
+DAMAGED: Final = 3
+"""Something of a session is lost or damaged; 2 is wrong usage."""
 INTERRUPTED: Final = 130
 """128 + the number of SIGINT, as shells have it."""
 
@@ -51,7 +54,8 @@ WATCH_S: Final = 10.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code.
 
-    0: done; 1: failed, one sentence on stderr says why; 2: wrong usage; 130: Ctrl-C.
+    0: done; 1: failed, one sentence on stderr says why; 2: wrong usage; 3: part of a session is
+    damaged or lost, a sentence each on stderr; 130: Ctrl-C.
     """
     sys.excepthook = _report_defect
     arguments = build_parser().parse_args(argv)
@@ -61,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
+        for sentence in say_unfinished(_folders_of(arguments)):
+            _complain(sentence)
         return run(arguments)
     except ThermoSegError as error:
         _complain(str(error))
@@ -78,12 +84,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return FAILED
 
 
+def _folders_of(arguments: argparse.Namespace) -> list[Path]:
+    """Return where a crash may have left what this command is told of; see `find_unfinished`."""
+    out: Path | None = getattr(arguments, "out", None)
+    if arguments.run in (_run_recover, _run_verify):
+        return []  # they are at it already
+    if arguments.run is _run_record and out is not None:
+        return [Path(), out.parent]
+    if arguments.run is _run_demo and out is not None:
+        # Each demonstration has a folder of its own.
+        return [Path(), *(folder for folder in out.glob("*") if folder.is_dir())]
+    return [Path()]
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser; `run` of what it returns is the command's function."""
     parser = argparse.ArgumentParser(
         prog="thermoseg",
         description="Segment thermal faces, live or from files, and follow their temperatures.",
-        epilog="Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 130 Ctrl-C.",
+        epilog="Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 3 part of a "
+        "session is damaged or lost (a sentence each says what), 130 Ctrl-C.",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what is going on")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -92,6 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_info(commands)
     _add_recover(commands)
+    _add_verify(commands)
     _add_cameras(commands)
     _add_install_udev(commands)
     models = commands.add_parser("models", help="list the models that are installed")
@@ -180,12 +201,33 @@ def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_recover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("recover", help="make a session readable after a crash")
+    parser = commands.add_parser(
+        "recover",
+        help="make a session readable after a crash",
+        description="Copy everything of a session that is sound into NAME.recovered.h5; the "
+        "session itself is not touched.",
+        epilog="Exit code 3 if something of the session is not in the copy; each loss is told and "
+        "is an event of the copy.",
+    )
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the copy; default: beside the session"
     )
     parser.set_defaults(run=_run_recover)
+
+
+def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="read everything of sessions and tell whether they are sound",
+        description="Read every picture and table of session files, which verifies their "
+        "checksums, and look whether what they hold can be.  The files are not touched.",
+        epilog="Exit codes: 0 all are sound, 3 some are damaged or unfinished, 1 some cannot be "
+        "read.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="one object in JSON per file")
+    parser.set_defaults(run=_run_verify)
 
 
 def _add_cameras(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -319,7 +361,7 @@ def _run_demo(arguments: argparse.Namespace) -> int:
 
 
 def _run_info(arguments: argparse.Namespace) -> int:
-    from thermoseg.recording.reader import is_session
+    from thermoseg.recording.opening import is_session
 
     if is_session(arguments.file):
         _print_session(arguments.file)
@@ -331,8 +373,33 @@ def _run_info(arguments: argparse.Namespace) -> int:
 def _run_recover(arguments: argparse.Namespace) -> int:
     from thermoseg.recording.recovery import recover
 
-    print(recover(arguments.file, arguments.out))
-    return OK
+    report = recover(arguments.file, arguments.out)
+    print(report.path)
+    for sentence in (*report.notes, *report.losses):
+        _complain(sentence)
+    return DAMAGED if report.losses else OK
+
+
+def _run_verify(arguments: argparse.Namespace) -> int:
+    from thermoseg.recording.verification import State, verify
+
+    states = set()
+    for path in arguments.files:
+        verdict = verify(path)
+        states.add(verdict.state)
+        if arguments.json:
+            print(json.dumps(asdict(verdict) | {"path": str(path)}, ensure_ascii=False))
+        else:
+            frames, labels = (verdict.rows.get(n, 0) for n in ("frames/counts", "labels/labels"))
+            looked_at = f"{_count(frames, 'frame')}, {_count(labels, 'picture')} of labels"
+            doing = " so far, and is being recorded" if verdict.being_recorded else ""
+            print(f"{path}: {verdict.state}{doing} ({looked_at})")
+        for problem in verdict.problems:
+            _complain(problem if str(path) in problem else f"{path}: {problem}")
+        sys.stdout.flush()
+    if State.UNREADABLE in states:
+        return FAILED
+    return DAMAGED if State.DAMAGED in states else OK
 
 
 def _run_cameras(arguments: argparse.Namespace) -> int:
@@ -521,6 +588,8 @@ def _print_session(path: Path) -> None:
         _print_facts(
             {
                 "address": recording.address,
+                "format": recording.format_version,
+                "written by": recording.program,
                 "began": recording.created,
                 "seconds": f"{times_s[-1] - times_s[0]:.2f}" if len(recording) else "0",
                 "model": f"{model.name} ({model.sha256[:12]}) on {model.backend}"
@@ -528,9 +597,27 @@ def _print_session(path: Path) -> None:
                 else "none",
             }
             | asdict(recording.counts)
-            | {"gaps": _count_by_cause(recording.gaps), "events": len(recording.events)}
-            | {"ended": recording.ended or f"never; try: thermoseg recover {path}"}
+            | {
+                "gaps": _count_by_cause(recording.gaps),
+                "events": len(recording.events),
+                "markers": len(recording.markers),
+                "study": ", ".join(f"{name} {value}" for name, value in recording.study.items())
+                or "none",
+                "ended": _ended(recording),
+                "problems": len(recording.problems),
+            }
         )
+        for problem in recording.problems:
+            _complain(f"{path}: {problem}")
+
+
+def _ended(recording: "Recording") -> str:
+    """Say why a recording ended, or that it has not."""
+    if recording.complete:
+        return recording.ended
+    if recording.being_recorded:
+        return "not yet; it is being recorded"
+    return f"never; try: thermoseg recover {recording.path}"
 
 
 def _count_by_cause(gaps: "Sequence[Gap]") -> str:

@@ -1,6 +1,7 @@
 """Frames made from their index, and recordings of them."""
 
 import importlib.util
+import shutil
 import sys
 import threading
 import time
@@ -54,6 +55,31 @@ def make_recorder(made, tmp_path):
     yield make
     for recorder in recorders:
         recorder.stop()
+
+
+@pytest.fixture(scope="session")
+def sound_session(made, tmp_path_factory):
+    """A finished session of `made.SOUND_FRAMES` frames that nobody changes."""
+    info = made.made_info(*made.KILLED_SIZE)
+    path = tmp_path_factory.mktemp("sound") / "session.h5"
+    recorder = Recorder(path, info, "made:?seed=1", made.MODEL, DiskLimits(0, 0, 0, 0))
+    recorder.start()
+    pause = threading.Event()
+    for index in range(made.SOUND_FRAMES):
+        frame = made.made_frame(index, info)
+        recorder.offer(frame)
+        recorder.offer_result(made.made_result(frame, info))
+        while recorder.status().recorded < index - 20:
+            pause.wait(0.005)
+    recorder.note_event("begin", 0.5)
+    assert recorder.stop().recorded == made.SOUND_FRAMES
+    return path
+
+
+@pytest.fixture
+def session(sound_session, tmp_path):
+    """A copy of the sound session, to be damaged."""
+    return Path(shutil.copy(sound_session, tmp_path / "session.h5"))
 
 
 @pytest.fixture

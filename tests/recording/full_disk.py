@@ -32,7 +32,7 @@ def main(folder, stop_bytes, elsewhere):
     with Recording(folder / "full.h5") as recording:
         tellings["readable"], tellings["complete"] = len(recording), recording.complete
         tellings["wrong"] = wrong(recording, info)
-    with Recording(recover(folder / "full.h5", elsewhere)) as recording:
+    with Recording(recover(folder / "full.h5", elsewhere).path) as recording:
         tellings["recovered"] = len(recording)
         tellings["wrong"] += wrong(recording, info)
     sys.stdout.write(json.dumps(tellings))

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from thermoseg.recording.reader import Recording
-from thermoseg.recording.recovery import find_unfinished, recover
+from thermoseg.recording.recovery import recover
+from thermoseg.recording.unfinished import find_unfinished
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -127,7 +128,7 @@ def kill_and_recover(child, victim, wait_for, made, seed):
         with Recording(path) as recording:
             assert not recording.complete
         lost_s = check_survivors(path, last, made)
-        recovered = recover(path)
+        recovered = recover(path).path
         assert check_survivors(recovered, last, made) == lost_s
         with Recording(recovered) as recording:
             assert recording.complete

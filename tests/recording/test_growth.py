@@ -59,7 +59,7 @@ def test_what_version_1_0_lacks_is_empty(version_1):
 
 
 def test_a_file_of_version_1_0_can_be_recovered(version_1):
-    with Recording(recover(version_1)) as recording:
+    with Recording(recover(version_1).path) as recording:
         assert len(recording) == 10
         assert len(recording.samples("nostrils")) == 10
 

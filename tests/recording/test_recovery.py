@@ -1,6 +1,8 @@
 """What a crash or bad disk has left is copied into a sound file; the original is not touched."""
 
+import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -13,7 +15,8 @@ import pytest
 from thermoseg.errors import FormatError, RecordingError
 from thermoseg.recording.crashed import lookup3, view_as_closed
 from thermoseg.recording.reader import Recording
-from thermoseg.recording.recovery import find_unfinished, recover
+from thermoseg.recording.recovery import recover
+from thermoseg.recording.unfinished import find_unfinished
 
 FRAMES = 40
 
@@ -41,7 +44,7 @@ def crashed(made, make_recorder, wait_for):
 def flip(path, dataset, row):
     """Flip one bit in the middle of a chunk of a finished or unfinished session."""
     with Recording(path) as recording:
-        stored = recording._file[dataset]
+        stored = recording._session.file[dataset]
         chunk = (row,) + (0,) * (stored.ndim - 1)
         info = stored.id.get_chunk_info_by_coord(chunk)
     data = bytearray(path.read_bytes())
@@ -53,7 +56,7 @@ def test_a_crashed_session_is_recovered_whole(made, crashed):
     path = crashed()
     info, before = made.made_info(), path.read_bytes()
     assert find_unfinished(path.parent) == [path]
-    target = recover(path)
+    target = recover(path).path
     assert target.name == "session.recovered.h5"
     with Recording(target) as recording:
         assert recording.complete
@@ -78,19 +81,10 @@ def test_a_crashed_session_is_recovered_whole(made, crashed):
 
 def test_recovering_twice_gives_the_same_file(crashed):
     path = crashed()
-    target = recover(path)
+    target = recover(path).path
     made_first = target.stat().st_mtime_ns
-    assert recover(path) == target
+    assert recover(path).path == target
     assert target.stat().st_mtime_ns == made_first
-
-
-def test_a_recovery_that_was_cut_short_is_made_anew(crashed):
-    path = crashed()
-    half = path.with_name("session.recovered.h5.partial")
-    half.write_bytes(b"half a copy")
-    with Recording(recover(path)) as recording:
-        assert len(recording) == FRAMES
-    assert not half.exists()
 
 
 def test_the_recovery_of_another_session_is_not_taken_for_this_one(crashed, recorded):
@@ -103,7 +97,7 @@ def test_the_recovery_of_another_session_is_not_taken_for_this_one(crashed, reco
 def test_recovery_may_go_to_another_folder(crashed, tmp_path):
     folder = tmp_path / "rescued"
     folder.mkdir()
-    assert recover(crashed(), folder).parent == folder
+    assert recover(crashed(), folder).path.parent == folder
 
 
 def test_a_folder_that_cannot_be_written_is_named(crashed, tmp_path):
@@ -111,21 +105,75 @@ def test_a_folder_that_cannot_be_written_is_named(crashed, tmp_path):
         recover(crashed(), tmp_path / "absent")
 
 
-def test_a_full_disk_is_told_in_one_line(crashed, tmp_path, monkeypatch):
-    def full(*_arguments, **_options):
-        raise OSError(28, "Unable to create file\n (file write failed: buf = 0x55d1)")
+def run_limited(path, folder, bytes_allowed):
+    """Run `thermoseg recover` where no file may grow beyond a size, as on a disk that is full."""
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({bytes_allowed}, r.RLIM_INFINITY))"
+    code = f"{limit}; import sys; from thermoseg.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "recover", str(path), "--out", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
-    path = crashed()
-    monkeypatch.setattr("thermoseg.recording.recovery._Copy.make", full)
-    with pytest.raises(RecordingError, match=r"\(No space left on device\); make space"):
-        recover(path, tmp_path)
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95])
+def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(session, tmp_path, share):
+    folder = tmp_path / "full"
+    folder.mkdir()
+    done = run_limited(session, folder, int(share * session.stat().st_size))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"thermoseg: {folder / 'session.recovered.h5'} cannot be written (")
+    assert line.endswith("make space, or recover into another folder")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_file_system_is_told_in_one_line_and_nothing_is_left(session, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = (
+        'mount -t tmpfs -o size=300k tmpfs "$1" || exit 77; "$2" -m thermoseg recover "$3" '
+        '--out "$1"; code=$?; ls -A "$1"; exit $code'
+    )
+    command = ["unshare", "-m", "sh", "-c", mount, "sh", str(small), sys.executable, str(session)]
+    if not shutil.which("unshare") or os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root and unshare")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "(No space left on device); make space" in line
+
+
+def test_ctrl_c_ends_the_copying_and_nothing_is_left(session, tmp_path, wait_for):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list(folder.iterdir()))
+    copying = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (130, "")
+    assert list(folder.iterdir()) == []
+    wait_for(lambda: not any(child.is_running() for child in copying))
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_session_is_not_recovered_onto_itself(session, tmp_path, link):
+    before = session.read_bytes()
+    folder = tmp_path / "links"
+    folder.mkdir()
+    getattr(folder / "session.recovered.h5", link)(session)
+    with pytest.raises(RecordingError, match=r"is the session itself .*; recover into another"):
+        recover(session, folder)
+    assert session.read_bytes() == before
 
 
 def test_damaged_frames_are_left_out_and_become_a_gap(made, recorded):
     path = recorded(20)
     for row in (4, 5, 19):
         flip(path, "frames/counts", row)
-    with Recording(recover(path)) as recording:
+    with Recording(recover(path).path) as recording:
         kept = [index for index in range(20) if index not in (4, 5, 19)]
         assert recording.indices.tolist() == kept
         for position, index in enumerate(kept):
@@ -136,28 +184,140 @@ def test_damaged_frames_are_left_out_and_become_a_gap(made, recorded):
         assert (recording.counts.captured, recording.counts.dropped) == (20, 3)
 
 
-def test_rows_of_a_damaged_table_are_lost_and_the_others_kept(recorded):
-    path = recorded(300)
-    flip(path, "frames/time_s", 256)
-    with pytest.raises(FormatError, match="recover the session"):
-        Recording(path)
-    with Recording(recover(path)) as recording:
-        assert recording.indices.tolist() == list(range(256))
+def test_every_loss_of_every_table_is_told_counted_and_marked(made, session):
+    for name, row in (
+        *(("frames/time_s", 256), ("frames/wall_time", 0), ("labels/time_s", 512)),
+        *(("samples/nostrils", 0), ("reasons", 0), ("events", 0), ("labels/labels", 7)),
+    ):
+        flip(session, name, row)
+    report = recover(session)
+    lost = {name: counts.discarded for name, counts in report.tables.items() if counts.discarded}
+    assert lost == {
+        "frames/counts": 256,
+        "frames/wall_time": 256,
+        "labels/labels": made.SOUND_FRAMES - 512 + 1,
+        "samples/nostrils": 256,
+        "reasons": 2,
+        "events": 1,
+    }
+    assert report.tables["samples/nostrils"].recovered == made.SOUND_FRAMES - 256
+    assert all(str(session) in sentence for sentence in report.losses)
+    for name in lost:
+        assert any(name.partition("/")[0] in sentence for sentence in report.losses)
+    with Recording(report.path) as recording:
+        assert recording.problems == ()
+        assert recording.indices.tolist() == [*range(256), *range(512, made.SOUND_FRAMES)]
         (gap,) = recording.gaps
-        assert (gap.frames, gap.cause) == (300 - 256, "damaged")
-
-
-def test_damaged_samples_labels_and_reasons_cost_only_themselves(recorded):
-    path = recorded(10)
-    flip(path, "samples/nostrils", 0)
-    flip(path, "labels/labels", 3)
-    flip(path, "reasons", 0)
-    with Recording(recover(path)) as recording:
-        assert len(recording) == 10
-        assert len(recording.samples("nostrils")) == 0
+        assert (gap.index_before, gap.index_after, gap.frames) == (255, 512, 256)
+        assert np.isnan(recording.wall_times[:256]).all()
+        assert recording.labels(7) is None
+        assert recording.labels(8) is not None
         assert set(recording.samples("mouth")["reason"]) == {"reason not recorded"}
-        assert recording.labels(3) is None
-        assert recording.labels(4) is not None
+        events = [event.text for event in recording.events]
+    assert "recovered: 256 rows of samples/nostrils were damaged" in events
+    assert len(events) == len(report.losses)
+
+
+def test_recovering_twice_tells_the_same_losses(session):
+    flip(session, "samples/mouth", 0)
+    first = recover(session)
+    assert first.losses
+    assert recover(session) == first
+
+
+def test_nothing_is_said_of_a_sound_session(made, session):
+    report = recover(session)
+    assert (report.losses, report.notes) == ((), ())
+    assert report.tables["frames/counts"].recovered == made.SOUND_FRAMES
+    with Recording(session) as one, Recording(report.path) as other:
+        assert [event.text for event in other.events] == ["begin"]
+        for name in ("frames/monotonic_s", "frames/device_s"):
+            np.testing.assert_array_equal(one.clock(name), other.clock(name))
+        for region in one.regions:
+            assert one.samples(region).tobytes() == other.samples(region).tobytes()
+
+
+def damage_header(path, name):
+    """Flip a bit in what HDF5 keeps of a dataset or group, which then cannot be opened."""
+    with h5py.File(path) as file:
+        place = h5py.h5o.get_info(file[name].id).addr
+    data = bytearray(path.read_bytes())
+    data[place + 12] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["samples/mouth", "labels/labels", "frames/flags", "gaps"])
+def test_one_broken_table_hides_no_other(made, session, name):
+    damage_header(session, name)
+    with Recording(session) as recording:
+        assert any(problem.startswith(f"{name}: cannot be read") for problem in recording.problems)
+        assert len(recording) == made.SOUND_FRAMES
+    report = recover(session)
+    assert any(f"all of {name} could not be read" in sentence for sentence in report.losses)
+    with Recording(report.path) as recording:
+        assert len(recording) == made.SOUND_FRAMES
+        assert len(recording.samples("nostrils")) == made.SOUND_FRAMES
+
+
+def test_traces_are_recovered_though_all_frames_are_lost(made, session):
+    damage_header(session, "frames/counts")
+    with pytest.raises(FormatError, match=r"frames/counts.*recover the session"):
+        Recording(session)
+    report = recover(session)
+    assert any("frames/counts" in sentence for sentence in report.losses)
+    with Recording(report.path) as recording:
+        assert len(recording) == 0
+        assert len(recording.samples("nostrils")) == made.SOUND_FRAMES
+        assert recording.counts.dropped == made.SOUND_FRAMES
+
+
+class TestStrangers:
+    """What a newer program has written into the file."""
+
+    @pytest.fixture
+    def newer(self, session):
+        with h5py.File(session, "r+") as file:
+            rows = file["samples/nostrils"][:]
+            wider = np.zeros(len(rows), [*rows.dtype.descr, ("skewness", "<f4")])
+            for name in rows.dtype.names:
+                wider[name] = rows[name]
+            wider["skewness"] = np.arange(len(rows))
+            del file["samples/nostrils"]
+            file.create_dataset(
+                "samples/nostrils", data=wider, maxshape=(None,), chunks=(256,), fletcher32=True
+            )
+            file.create_dataset(
+                "pulse/rate", data=np.arange(300.0), maxshape=(None,), chunks=(256,)
+            )
+            file["pulse/method"] = np.arange(3)
+            file.attrs["moon"] = "waxing"
+            file.attrs["format_minor"] = np.int64(7)
+        return session
+
+    def test_they_are_copied_as_they_are(self, newer):
+        report = recover(newer)
+        assert report.losses == ()
+        with h5py.File(report.path) as copy:
+            assert copy.attrs["moon"] == "waxing"
+            assert copy.attrs["format_minor"] == 7
+            assert copy["pulse/rate"][:].tolist() == list(range(300))
+            assert copy["pulse/method"][:].tolist() == [0, 1, 2]
+            skewness = copy["samples/nostrils"].fields("skewness")[:]
+            assert skewness.tolist() == list(range(len(skewness)))
+
+    def test_what_points_elsewhere_is_told_and_not_followed(self, newer, tmp_path):
+        (tmp_path / "secret.bin").write_bytes(bytes(800))
+        with h5py.File(newer, "r+") as file:
+            file["soft"] = h5py.SoftLink("/frames")
+            file["far"] = h5py.ExternalLink("elsewhere.h5", "/x")
+            file.create_dataset(
+                "outside", (100,), "<f8", external=[(str(tmp_path / "secret.bin"), 0, 800)]
+            )
+            file["objects"] = np.array([file.ref], h5py.ref_dtype)
+        report = recover(newer)
+        assert len(report.losses) == 4
+        with h5py.File(report.path) as copy:
+            assert not {"soft", "far", "outside", "objects"} & set(copy)
 
 
 def test_a_session_still_being_recorded_is_left_alone(made, make_recorder, wait_for):
@@ -194,22 +354,14 @@ def test_a_damaged_unfinished_file_is_refused_at_once(crashed):
     assert all("session.h5" in refusal for refusal in refusals)
 
 
-def test_recovery_survives_a_kill_in_the_middle(crashed, tmp_path, wait_for):
-    path = crashed()
-    code = (
-        "import sys, time, threading\n"
-        "from pathlib import Path\n"
-        "from thermoseg.recording import recovery\n"
-        "recovery.set_closing_attributes = lambda *_: threading.Event().wait()\n"
-        "recovery.recover(Path(sys.argv[1]))\n"
-    )
-    half = path.with_name("session.recovered.h5.partial")
-    with subprocess.Popen([sys.executable, "-c", code, str(path)]) as recovering:
-        wait_for(lambda: half.exists() and half.stat().st_size > 1000, 30)
+def test_a_recovery_that_is_killed_leaves_nothing(session, tmp_path, wait_for):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
+    with subprocess.Popen(command) as recovering:
+        wait_for(lambda: list(folder.iterdir()))
         recovering.kill()
-    assert half.exists()
-    with Recording(recover(path)) as recording:
-        assert len(recording) == FRAMES
+    wait_for(lambda: not list(folder.iterdir()))
 
 
 class TestViewAsClosed:
@@ -225,11 +377,11 @@ class TestViewAsClosed:
         path = crashed()
         before = path.read_bytes()
         with view_as_closed(path) as view:
-            assert view[11] == 0
-            assert view[:48] != before[:48]
+            assert view.read(12)[11] == 0
+            view.seek(48)
+            assert view.read(len(before) - 48) == before[48:]
         assert path.read_bytes() == before
 
-    def test_only_a_file_left_open_by_its_writer_is_viewed(self, recorded):
-        path = recorded(1)
-        with pytest.raises(ValueError, match="no file that was being written"):
-            view_as_closed(path)
+    def test_a_sound_file_needs_no_view(self, session):
+        with pytest.raises(ValueError, match="neither was it being written nor is it cut off"):
+            view_as_closed(session)

@@ -1,12 +1,14 @@
-"""Opens a session file that its writer never closed, without changing it.
+"""Opens a session file that its writer never closed or that was cut off, without changing it.
 
-HDF5 marks such a file as being written and keeps a stale length in its first 48 bytes, the
-superblock.  It offers to read along with the absent writer (SWMR); but then, where the file is
-damaged, it waits for the writer to mend it, with pauses that double a hundred times.  So both
-fields are corrected in a private view of the file, which HDF5 then reads like any other.
+HDF5 marks a file as being written and keeps a stale length in its first 48 bytes, the superblock.
+It offers to read along with the absent writer (SWMR); but then, where the file is damaged, it
+waits for the writer to mend it, with pauses that double a hundred times.  A finished file that is
+shorter than its superblock says is refused altogether.  So HDF5 is given a view of the file whose
+superblock fits: closed, and as long as it claims to be.
 """
 
-import mmap
+import io
+import random
 import struct
 from pathlib import Path
 from typing import Final
@@ -16,38 +18,128 @@ _SUPERBLOCK: Final = struct.Struct("<8sBBBBQQQQI")
 end of file, root group address, checksum: HDF5 File Format Specification 4.0, section II.A,
 version 3 of the superblock with addresses of eight bytes."""
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+_CLOSED: Final = 0
 _BEING_WRITTEN: Final = 5
 """Status of a file open for writing (1) with readers allowed (4)."""
 _MASK: Final = 0xFFFFFFFF
+_MAX_CLAIM: Final = 2**48
+"""Bytes; a file that claims to be longer is hostile, and HDF5 calculates with such addresses."""
+_NOISE: Final = random.Random("beyond the end").randbytes(65521)
+"""What a view shows beyond the end of a file that was cut off.  Not zeros: the checksum of zeros
+is zero, and a table of them would be believed."""
 
 
-def view_as_closed(path: Path) -> mmap.mmap:
-    """Map `path` privately, as it would be had its writer closed it after its last flush.
+class SessionView(io.RawIOBase):
+    """A file with another superblock and another length, to be read only."""
 
-    Returns
-    -------
-    A file-like object; what is written to it stays in memory.
+    def __init__(self, path: Path, superblock: bytes, length: int) -> None:
+        """Open `path`.
+
+        Parameters
+        ----------
+        superblock
+            Shown in place of its first bytes.
+        length
+            Bytes; what lies behind the end of the file shows as noise.
+        """
+        super().__init__()
+        self._file = path.open("rb", buffering=0)
+        self._superblock = superblock
+        self._length = length
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return true."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to `offset` bytes from the beginning, from here or from the end."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position, bytes."""
+        return self._position
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Fill `buffer` from here on, wherever the file itself ends."""
+        wanted = memoryview(buffer).cast("B")
+        self._file.seek(self._position)
+        held = 0
+        while held < len(wanted) and (count := self._file.readinto(wanted[held:])):
+            held += count
+        if self._position < len(self._superblock):
+            shown = self._superblock[self._position :][: len(wanted)]
+            wanted[: len(shown)] = shown
+        for start in range(held, len(wanted), len(_NOISE)):
+            part = wanted[start : start + len(_NOISE)]
+            part[:] = _NOISE[: len(part)]
+        self._position += len(wanted)
+        return len(wanted)
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self._file.close()
+        super().close()
+
+
+def view_as_closed(path: Path) -> SessionView:
+    """Show `path` as it would be had its writer closed it after its last flush, and not cut off.
 
     Raises
     ------
     ValueError
-        If this is no HDF5 file that a writer has left open, or its superblock is damaged.
+        If this is no HDF5 file that a writer has left open or that is shorter than it was, or its
+        superblock is damaged.
     """
+    size = path.stat().st_size
     with path.open("rb") as file:
-        view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    if len(view) < _SUPERBLOCK.size:
+        found = file.read(_SUPERBLOCK.size)
+    status, claimed = _read_superblock(found)
+    if status == _BEING_WRITTEN:
+        length = size
+    elif size < claimed <= _MAX_CLAIM:
+        length = claimed
+    else:
+        raise ValueError("neither was it being written nor is it cut off")
+    fields = list(_SUPERBLOCK.unpack(found))
+    fields[4], fields[7] = _CLOSED, length
+    start = _SUPERBLOCK.pack(*fields)[:-4]
+    return SessionView(path, start + struct.pack("<I", lookup3(start)), length)
+
+
+def missing_bytes(path: Path) -> int:
+    """Return how many bytes a finished file has lost at its end; 0 if none, or nobody can tell."""
+    with path.open("rb") as file:
+        found = file.read(_SUPERBLOCK.size)
+    try:
+        status, claimed = _read_superblock(found)
+    except ValueError:
+        # Another version of the superblock, which HDF5 itself checks.
+        return 0
+    # While a file is written, its superblock tells nothing of its length.
+    return 0 if status == _BEING_WRITTEN else max(claimed - path.stat().st_size, 0)
+
+
+def _read_superblock(found: bytes) -> tuple[int, int]:
+    """Return status and claimed length, bytes; `ValueError` if it is damaged or of another kind."""
+    if len(found) < _SUPERBLOCK.size:
         raise ValueError("too short")
-    signature, version, offset, length, status, *addresses, _, root, checksum = (
-        _SUPERBLOCK.unpack_from(view)
+    signature, version, offset, length, status, _, _, claimed, _, checksum = _SUPERBLOCK.unpack(
+        found
     )
-    if (signature, version, offset, length, status) != (_SIGNATURE, 3, 8, 8, _BEING_WRITTEN):
-        raise ValueError("no file that was being written")
-    if lookup3(view[: _SUPERBLOCK.size - 4]) != checksum:
+    if (signature, version, offset, length) != (_SIGNATURE, 3, 8, 8):
+        raise ValueError("no file of a session's kind")
+    if status not in (_CLOSED, _BEING_WRITTEN):
+        raise ValueError("no file that a session's writer leaves")
+    if lookup3(found[:-4]) != checksum:
         raise ValueError("damaged superblock")
-    fields = (signature, version, offset, length, 0, *addresses, len(view), root)
-    start = _SUPERBLOCK.pack(*fields, 0)[:-4]
-    view[: _SUPERBLOCK.size] = start + struct.pack("<I", lookup3(start))
-    return view
+    return status, claimed
 
 
 def lookup3(data: bytes) -> int:

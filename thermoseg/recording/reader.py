@@ -1,16 +1,15 @@
 """Reads session files, finished or not, and trusts nothing in them."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,40 +17,35 @@ from thermoseg.errors import FormatError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.radiometry import Radiometry, radiometry_from_dict
-from thermoseg.recording.crashed import view_as_closed
 from thermoseg.recording.layout import (
     CLOCKS,
     COUNTS,
-    FORMAT,
-    FORMAT_VERSION,
     GAP_CAUSES,
-    HEADER_DEFAULTS,
-    MAX_REGIONS,
+    PICTURES,
     SAMPLE,
-    SUFFIX,
     SessionNames,
     samples_of,
     tables_of,
 )
-from thermoseg.recording.marker import is_being_recorded
-from thermoseg.recording.tables import check_datasets, find_dataset, read_table
-
-T = TypeVar("T", bound=str | int | float)
-J = TypeVar("J", list[Any], dict[str, Any])
-
-HDF5_ERRORS: Final = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    KeyError,
-    OverflowError,
-    MemoryError,
+from thermoseg.recording.opening import naming, open_session
+from thermoseg.recording.soundness import (
+    MAX_RATE_HZ,
+    are_regions,
+    possible_frames,
+    possible_rows,
+    possible_wall_times,
+    say_rows,
 )
-"""What h5py raises for damaged files, by experiment."""
+from thermoseg.recording.tables import StoredRows
+
+log = logging.getLogger(__name__)
 
 UNKNOWN_REASON: Final = "reason not recorded"
 """Of a sample whose reason a crash has cut off."""
+
+_LABELS_LOOKED_AT: Final = 8
+"""Pictures of labels whose values are checked when a session is opened, spread over all of it."""
+_KNOWN_FLAGS: Final = sum(FrameFlag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +117,21 @@ class Recording:
             If it is no session file, or is damaged where all of it depends.
         """
         self.path = path
-        self._file = open_session(path)
+        self._session = open_session(path)
+        self._problems: list[str] = []
+        self._rows_of_tables: dict[str, NDArray[np.bool_]] = {}
         try:
-            with _named(path):
+            with naming(path):
                 self._read_header()
-                self._read_tables()
+                self._read_frames()
+                self._look_at_tables()
+                self._look_at_labels()
+                self._counts = self._read_counts()
         except BaseException:
-            self._file.close()
+            self._session.close()
             raise
+        for problem in self._problems:
+            log.info("%s: %s", path, problem)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -151,7 +152,20 @@ class Recording:
 
     def close(self) -> None:
         """Close the file; may be called twice."""
-        self._file.close()
+        self._session.close()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was found wrong when the file was opened, a sentence each; empty if nothing was.
+
+        What cannot be read or cannot be is left out everywhere; the rest is as it was recorded.
+        """
+        return tuple(self._problems)
+
+    @property
+    def being_recorded(self) -> bool:
+        """Whether a living process wrote the file when it was opened."""
+        return self._session.being_recorded
 
     @property
     def info(self) -> CameraInfo:
@@ -228,15 +242,16 @@ class Recording:
         FormatError
             If it is damaged; other frames can still be read.
         """
-        row = self._row(position)
+        place = self._place(position)
+        row = int(self._rows[place])
         counts = self._picture("frames/counts", row, f"frame {row}")
         return Frame.from_counts(
             counts,
             self._info.radiometry,
-            int(self.indices[row]),
-            float(self.times_s[row]),
-            float(self.wall_times[row]),
-            FrameFlag(int(self.flags[row])),
+            int(self.indices[place]),
+            float(self.times_s[place]),
+            float(self.wall_times[place]),
+            FrameFlag(int(self.flags[place]) & _KNOWN_FLAGS),
         )
 
     def labels(self, position: int) -> NDArray[np.uint8] | None:
@@ -247,12 +262,20 @@ class Recording:
         IndexError
             If there is no such frame.
         FormatError
-            If they are damaged.
+            If they are damaged, or hold what is no region.
         """
-        row = self._row(position)
-        key = int(self.indices[row]), float(self.times_s[row])
+        place = self._place(position)
+        key = int(self.indices[place]), float(self.times_s[place])
         found = self._label_rows.get(key)
-        return None if found is None else self._picture("labels/labels", found, f"labels {found}")
+        if found is None:
+            return None
+        labels: NDArray[np.uint8] = self._picture("labels/labels", found, f"labels {found}")
+        if not are_regions(labels, newer=self._session.newer):
+            raise FormatError(
+                f"{self.path}: labels {found} hold {labels.max()}, which is no region; the others "
+                "can be read, segment the session again"
+            )
+        return labels
 
     def samples(self, region: str) -> NDArray[Any]:
         """Read the trace of one region.
@@ -267,7 +290,7 @@ class Recording:
         ValueError
             If the file has no region of this name.
         FormatError
-            If the table is damaged.
+            If the file cannot be read any more.
         """
         if region not in self._regions:
             raise ValueError(
@@ -288,6 +311,8 @@ class Recording:
     def table(self, name: str) -> NDArray[Any]:
         """Read one of the tables of `thermoseg.recording.layout`, such as `breathing`.
 
+        Rows that are damaged or cannot be are left out; `problems` tells of them.
+
         Returns
         -------
         (n,) of the type it has there; empty if the file has no such table.
@@ -295,11 +320,19 @@ class Recording:
         Raises
         ------
         FormatError
-            If it is damaged.
+            If the file cannot be read any more.
         """
         dtype = tables_of(self._regions)[name]
-        with _named(self.path):
-            return read_table(find_dataset(self._file, name, self.path), dtype)
+        stored = self._stored(name, dtype)
+        if name in CLOCKS:
+            return stored.values
+        kept = self._rows_of_tables.get(name, stored.sound)
+        # A file that is being recorded may have grown since it was opened.
+        rows = min(len(kept), len(stored.values))
+        values: NDArray[Any] = stored.values[:rows][kept[:rows]]
+        if "wall_time" in (dtype.names or ()):
+            values["wall_time"][~possible_wall_times(values["wall_time"])] = nan
+        return values
 
     def clock(self, name: str) -> NDArray[np.float64]:
         """Read the time of each frame on another clock than the session's, (n,), seconds.
@@ -315,10 +348,8 @@ class Recording:
         """
         if name not in CLOCKS:
             raise ValueError(f"no clock is called “{name}”; known are {', '.join(CLOCKS)}")
-        times_s = np.full(len(self), nan)
-        stored = self.table(name)[: len(self)]
-        times_s[: len(stored)] = stored
-        return times_s
+        stored = self._stored(name, tables_of(self._regions)[name])
+        return self._beside_frames(stored, nan)
 
     @cached_property
     def markers(self) -> tuple[SessionMarker, ...]:
@@ -374,24 +405,39 @@ class Recording:
 
     @cached_property
     def _reasons(self) -> list[str]:
-        return [reason.decode("utf-8", "replace") for reason in self.table("reasons")]
+        stored = self._stored("reasons", tables_of(self._regions)["reasons"])
+        texts = [reason.decode("utf-8", "replace") for reason in stored.values]
+        return [
+            text if sound else UNKNOWN_REASON
+            for text, sound in zip(texts, stored.sound, strict=True)
+        ]
 
     @cached_property
     def _label_rows(self) -> dict[tuple[int, float], int]:
-        indices, times_s = self.table("labels/frame_index"), self.table("labels/time_s")
-        pictures = find_dataset(self._file, "labels/labels", self.path)
-        rows = min(len(indices), len(times_s), 0 if pictures is None else len(pictures))
+        tables = tables_of(self._regions)
+        indices, times_s = (
+            self._stored(name, tables[name]) for name in ("labels/frame_index", "labels/time_s")
+        )
+        pictures = self._session.picture_count("labels/labels")
+        rows = min(len(indices.values), len(times_s.values), pictures)
         rows = self._sound_rows("labels/labels", rows)
-        keys = zip(indices[:rows].tolist(), times_s[:rows].tolist(), strict=True)
-        return {key: row for row, key in enumerate(keys)}
+        sound = indices.sound[:rows] & times_s.sound[:rows] & np.isfinite(times_s.values[:rows])
+        return {
+            (int(indices.values[row]), float(times_s.values[row])): int(row)
+            for row in np.flatnonzero(sound)
+        }
 
-    def _row(self, position: int) -> int:
+    def _stored(self, name: str, dtype: np.dtype[Any]) -> StoredRows:
+        with naming(self.path):
+            return self._session.stored(name, dtype)
+
+    def _place(self, position: int) -> int:
         if not -len(self) <= position < len(self):
             raise IndexError(f"{self.path} has {len(self)} frames, there is none at {position}")
         return position % len(self)
 
     def _picture(self, name: str, row: int, what: str) -> NDArray[Any]:
-        picture = read_picture(self._file[name], row)
+        picture = self._session.picture(name, row)
         if picture is None:
             raise FormatError(
                 f"{self.path}: {what} is damaged (checksum, packing or absent); the other frames "
@@ -400,13 +446,15 @@ class Recording:
         return picture
 
     def _sound_rows(self, name: str, rows: int) -> int:
-        """Leave out rows at the end whose pictures a crash has kept from being written."""
-        while not self._complete and rows and read_picture(self._file[name], rows - 1) is None:
+        """Leave out rows at the end whose pictures a crash or a cut has kept out of the file."""
+        if self._complete and not self._session.missing_bytes:
+            return rows
+        while rows and self._session.picture(name, rows - 1) is None:
             rows -= 1
         return rows
 
     def _read_header(self) -> None:
-        attributes = Attributes(self._file, self.path)
+        attributes = self._session.attributes
         self._address = attributes.text("address")
         self._session_id = attributes.text("session_id")
         self._created = attributes.text("created")
@@ -420,9 +468,9 @@ class Recording:
         )
         self._regions = attributes.regions()
         self._study = attributes.study()
-        self._complete = attributes.integer("complete") == 1
+        self._complete = self._session.finished
         self._ended = attributes.text("ended")
-        height, width = self._file["frames/counts"].shape[1:]
+        height, width = self._session.file["frames/counts"].shape[1:]
         if (attributes.integer("height"), attributes.integer("width")) != (height, width):
             raise FormatError(
                 f"{self.path}: its pictures are not of the size that its header names; "
@@ -433,7 +481,7 @@ class Recording:
             attributes.text("camera_serial"),
             width,
             height,
-            attributes.value("rate_hz", float),
+            self._rate_hz(attributes.value("rate_hz", float)),
             self._radiometry(attributes.text("radiometry")),
             attributes.integer("live") == 1,
         )
@@ -450,178 +498,147 @@ class Recording:
                 "copy the file again from its source"
             ) from error
 
-    def _read_tables(self) -> None:
-        names = [f"frames/{name}" for name in ("index", "time_s", "wall_time", "flags")]
-        tables = {name: self.table(name) for name in names}
-        present = [len(tables[name]) for name in names if name in self._file]
-        # A crash may come between the growth of one table and of the next.
-        rows = self._sound_rows("frames/counts", min(len(self._file["frames/counts"]), *present))
-        for name, absent in (("frames/wall_time", nan), ("frames/flags", 0)):
-            if name not in self._file:
-                tables[name] = np.full(rows, absent, tables[name].dtype)
-        for table in tables.values():
-            table.flags.writeable = False
-        self.indices: NDArray[np.int64] = tables["frames/index"][:rows]
-        """(n,), numbers given by the camera."""
-        self.times_s: NDArray[np.float64] = tables["frames/time_s"][:rows]
-        """(n,), seconds since the camera was opened."""
-        self.wall_times: NDArray[np.float64] = tables["frames/wall_time"][:rows]
-        """(n,), seconds since 1970-01-01 UTC; NaN where the file has none."""
-        self.flags: NDArray[np.uint16] = tables["frames/flags"][:rows]
-        """(n,), values of `FrameFlag`."""
-        self._info = CameraInfo(*self._camera, frame_count=rows)
-        self._counts = self._read_counts(rows)
-
-    def _read_counts(self, rows: int) -> RecordingCounts:
-        if self._complete:
-            attributes = Attributes(self._file, self.path)
-            return RecordingCounts(*(attributes.integer(name) for name in COUNTS))
-        lost = {cause: sum(g.frames for g in self.gaps if g.cause == cause) for cause in GAP_CAUSES}
-        dropped = lost["recorder"] + lost["damaged"]
-        return RecordingCounts(rows + dropped, rows, dropped, lost["camera"])
-
-
-class Attributes:
-    """The attributes of a file, each checked for its kind."""
-
-    def __init__(self, file: h5py.File, path: Path) -> None:
-        """Look at `file`, which `path` names in messages."""
-        self._attributes = file.attrs
-        self._path = path
-
-    def value(self, name: str, kind: type[T]) -> T:
-        """Return a text or a finite number.
-
-        Raises
-        ------
-        FormatError
-            If it is missing or of another kind.
-        """
-        value = self._get(name)
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
-        elif isinstance(value, np.generic):
-            value = value.item()
-            value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        if not isinstance(value, kind) or (isinstance(value, float) and not np.isfinite(value)):
-            raise self._unusable(name)
-        return value
-
-    def text(self, name: str) -> str:
-        """Return a text; see `value`."""
-        return self.value(name, str)
-
-    def integer(self, name: str) -> int:
-        """Return a whole number; see `value`."""
-        return self.value(name, int)
-
-    def regions(self) -> tuple[str, ...]:
-        """Return the names of the regions that have a table of samples.
-
-        Raises
-        ------
-        FormatError
-            If they are no names.
-        """
-        names = self._json("regions", list)
-        sound = all(isinstance(name, str) and name.isidentifier() for name in names)
-        if not sound or len(set(names)) < len(names) or len(names) > MAX_REGIONS:
-            raise self._unusable("regions")
-        return tuple(names)
-
-    def study(self) -> dict[str, str | float]:
-        """Return the study and participant fields.
-
-        Raises
-        ------
-        FormatError
-            If they are anything but texts and numbers by name.
-        """
-        fields = self._json("study", dict)
-        if not all(isinstance(value, str | int | float) for value in fields.values()):
-            raise self._unusable("study")
-        return fields
-
-    def _json(self, name: str, kind: type[J]) -> J:
-        try:
-            value = json.loads(self.text(name))
-        except (ValueError, RecursionError) as error:
-            raise self._unusable(name) from error
-        if not isinstance(value, kind):
-            raise self._unusable(name)
-        return value
-
-    def _get(self, name: str) -> object:
-        try:
-            if name in HEADER_DEFAULTS and name not in self._attributes:
-                return HEADER_DEFAULTS[name]
-            if name not in self._attributes or self._attributes.get_id(name).shape != ():
-                raise self._unusable(name)
-            value: object = self._attributes[name]
-        except HDF5_ERRORS as error:
-            raise self._unusable(name) from error
-        return value
-
-    def _unusable(self, name: str) -> FormatError:
-        return FormatError(
-            f"{self._path}: attribute “{name}” is missing or no such value as a session file has; "
-            "copy the file again from its source"
+    def _rate_hz(self, rate_hz: float) -> float:
+        if 0 <= rate_hz <= MAX_RATE_HZ:
+            return rate_hz
+        self._problems.append(
+            f"its rate of {rate_hz:g} Hz cannot be; it is played by the times of its frames"
         )
+        return 0.0
 
+    def _read_frames(self) -> None:
+        """Read what is known of each frame, and leave out those that cannot be."""
+        session, types = self._session, tables_of(self._regions)
+        names = [f"frames/{name}" for name in ("index", "time_s", "wall_time", "flags")]
+        tables = {name: self._stored(name, types[name]) for name in names}
+        indices, times_s = tables["frames/index"], tables["frames/time_s"]
+        held = session.picture_count("frames/counts")
+        cut = bool(session.missing_bytes)
+        # A crash may come between the growth of one table and of the next.
+        needed = names[:2] if self._complete else [n for n in names if session.dataset(n)]
+        rows = min(held, *(len(tables[name].values) for name in needed))
+        claimed = max(held, len(indices.values), len(times_s.values))
+        rows = self._sound_rows("frames/counts", rows)
+        sound = indices.sound[:rows] & times_s.sound[:rows]
+        possible = possible_frames(indices.values[:rows], times_s.values[:rows], sound)
+        self._problems += filter(None, [session.say_missing()])
+        self._say_damage(tables)
+        if self._complete and claimed > rows:
+            lost = "are cut off" if cut else "lack a picture, a number or a time"
+            self._problems.append(f"frames: the last {claimed - rows} {lost}; they are left out")
+        if (sound & ~possible).any():
+            fault = "have times or numbers that do not rise"
+            self._problems.append(say_rows("frames", sound & ~possible, fault, "they are left out"))
+        self._rows = np.flatnonzero(possible)
+        walls = self._beside_frames(tables["frames/wall_time"], nan)
+        if not possible_wall_times(walls).all():
+            wrong = ~possible_wall_times(walls)
+            self._problems.append(
+                say_rows("frames/wall_time", wrong, "are in no calendar", "they are not known")
+            )
+            walls[wrong] = nan
+        self.indices: NDArray[np.int64] = indices.values[self._rows]
+        """(n,), numbers given by the camera."""
+        self.times_s: NDArray[np.float64] = times_s.values[self._rows]
+        """(n,), seconds since the camera was opened."""
+        self.wall_times: NDArray[np.float64] = walls
+        """(n,), seconds since 1970-01-01 UTC; NaN where the file has none."""
+        self.flags: NDArray[np.uint16] = self._beside_frames(tables["frames/flags"], 0)
+        """(n,), values of `FrameFlag`; 0 where the file has none."""
+        for array in (self.indices, self.times_s, self.wall_times, self.flags):
+            array.flags.writeable = False
+        # What a crash leaves at the end was never whole, and is no loss of frames that were.
+        self._left_out = (claimed if self._complete else rows) - len(self._rows)
+        self._info = CameraInfo(*self._camera, frame_count=len(self._rows))
 
-def open_session(path: Path) -> h5py.File:
-    """Open and check a session file, finished or not.
+    def _beside_frames(self, stored: StoredRows, absent: float) -> NDArray[Any]:
+        """Return what a table says of each frame that is read, `absent` where it says nothing."""
+        values = np.full(len(self._rows), absent, stored.values.dtype)
+        inside = self._rows < len(stored.values)
+        rows = self._rows[inside]
+        values[inside] = np.where(stored.sound[rows], stored.values[rows], values[inside])
+        return values
 
-    Raises
-    ------
-    FormatError
-        If it cannot be opened or its datasets are not those of a session.
-    """
-    if not path.is_file():
-        raise FormatError(f"{path} does not exist; check its name")
-    file = _open_hdf5(path)
-    try:
-        with _named(path):
-            attributes = Attributes(file, path)
-            if "format" not in file.attrs or attributes.text("format") != FORMAT:
-                raise FormatError(f"{path} is no ThermoSeg session; choose another file")
-            found = attributes.integer("format_version")
-            if found != FORMAT_VERSION:
-                raise FormatError(
-                    f"{path} has format version {found} and this program reads {FORMAT_VERSION}; "
-                    f"open it with {_writer(attributes)} or a newer one"
+    def _look_at_tables(self) -> None:
+        """Name what is wrong with every table that stands beside the frames."""
+        types = tables_of(self._regions)
+        frames = {"frames/index", "frames/time_s", "frames/wall_time", "frames/flags"}
+        for name, dtype in types.items():
+            if name in frames:
+                continue
+            stored = self._stored(name, dtype)
+            self._say_damage({name: stored})
+            newer = self._session.newer
+            possible = possible_rows(name, stored.values, stored.sound, newer=newer)
+            if (stored.sound & ~possible).any():
+                fault = "hold values that cannot be"
+                wrong = stored.sound & ~possible
+                self._problems.append(say_rows(name, wrong, fault, "they are left out"))
+            if "wall_time" in (dtype.names or ()):
+                wrong = possible & ~possible_wall_times(stored.values["wall_time"])
+                if wrong.any():
+                    fault = "have a wall time in no calendar"
+                    self._problems.append(say_rows(name, wrong, fault, "it is not known"))
+            self._rows_of_tables[name] = possible
+        for name in PICTURES:
+            self._say_fault(name)
+
+    def _say_damage(self, tables: Mapping[str, StoredRows]) -> None:
+        for name, stored in tables.items():
+            self._say_fault(name)
+            if stored.damaged:
+                self._problems.append(
+                    f"{name}: {stored.damaged} of {len(stored.values)} rows are damaged or cut "
+                    "off; they are left out"
                 )
-            finished = attributes.integer("complete") == 1
-            check_datasets(file, path, attributes.regions(), finished=finished)
-    except BaseException:
-        file.close()
-        raise
-    return file
+            # A crash leaves such rows as a rule; a recording that was finished has none.
+            if stored.unwritten and self._complete:
+                self._problems.append(
+                    f"{name}: {stored.unwritten} rows were never written; they are left out"
+                )
+
+    def _say_fault(self, name: str) -> None:
+        if name in self._session.faults:
+            fault = self._session.faults[name]
+            self._problems.append(f"{name}: cannot be read ({fault}); it is taken for empty")
+
+    def _look_at_labels(self) -> None:
+        """Look at a few pictures of labels; `thermoseg verify` looks at all of them."""
+        rows = sorted(self._label_rows.values())
+        places = np.linspace(0, len(rows) - 1, min(len(rows), _LABELS_LOOKED_AT)).astype(int)
+        for row in (rows[place] for place in dict.fromkeys(places.tolist())):
+            labels = self._session.picture("labels/labels", row)
+            if labels is not None and not are_regions(labels, newer=self._session.newer):
+                self._problems.append(
+                    f"labels/labels: picture {row} holds {labels.max()}, which is no region; such "
+                    "pictures are not read"
+                )
+                return
+
+    def _read_counts(self) -> RecordingCounts:
+        derived = self._derive_counts(self.gaps)
+        if not self._complete:
+            return derived
+        attributes = self._session.attributes
+        told = RecordingCounts(*(attributes.integer(name) for name in COUNTS))
+        if told != derived and not (self._left_out or self._session.missing_bytes):
+            self._problems.append(
+                f"its counts ({_list_counts(told)}) do not fit its frames and gaps; counted anew: "
+                f"{_list_counts(derived)}"
+            )
+        return derived
+
+    def _derive_counts(self, gaps: Iterable[Gap]) -> RecordingCounts:
+        """Count frames and gaps; frames that are left out are dropped."""
+        lost = dict.fromkeys(GAP_CAUSES, 0)
+        for gap in gaps:
+            lost[gap.cause] += gap.frames
+        dropped = lost["recorder"] + lost["damaged"] + self._left_out
+        return RecordingCounts(len(self) + dropped, len(self), dropped, lost["camera"])
 
 
-def _writer(attributes: Attributes) -> str:
-    """Name the program that wrote a file of another major version, whatever that is like."""
-    try:
-        return attributes.text("program")
-    except FormatError:
-        return "the program that wrote it"
-
-
-def read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:
-    """Read and verify one picture, (height, width); None if it is damaged or not in the file."""
-    try:
-        # An absent chunk would read as zeros: a picture that nobody took.
-        if pictures.id.get_chunk_info_by_coord((row, 0, 0)).byte_offset is None:
-            return None
-        picture: NDArray[Any] = pictures[row]
-    except HDF5_ERRORS:
-        return None
-    return picture
-
-
-def is_session(path: Path) -> bool:
-    """Tell whether `path` is named like a session file and is HDF5 at all."""
-    return path.suffix == SUFFIX and path.is_file() and bool(h5py.is_hdf5(path))
+def _list_counts(counts: RecordingCounts) -> str:
+    return ", ".join(f"{getattr(counts, name)} {name}" for name in COUNTS)
 
 
 def read_event_lines(path: Path) -> tuple[SessionEvent, ...]:
@@ -639,31 +656,3 @@ def read_event_lines(path: Path) -> tuple[SessionEvent, ...]:
             continue
         events.append(event)
     return tuple(events)
-
-
-def _open_hdf5(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r", locking="best-effort")
-    except HDF5_ERRORS as error:
-        refusal = str(error)
-    try:
-        if is_being_recorded(path):
-            return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
-        return h5py.File(view_as_closed(path), "r")
-    except HDF5_ERRORS as error:
-        reason = refusal.partition("(")[2].rstrip(")") or refusal
-        raise FormatError(
-            f"{path} cannot be opened as a session ({reason}); it is cut off, damaged or another "
-            "kind of file, so copy it again from its source"
-        ) from error
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn what h5py raises for a damaged file into a sentence that names it."""
-    try:
-        yield
-    except HDF5_ERRORS as error:
-        raise FormatError(
-            f"{path} is damaged ({error}); recover the session to save what can be read"
-        ) from error

@@ -6,6 +6,7 @@ holds beyond the names known here is never opened.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +27,21 @@ from thermoseg.recording.layout import (
     unwritten,
 )
 
+HDF5_ERRORS: Final = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+)
+"""What h5py raises for damaged files, by experiment."""
+
 MAX_TEXT_BYTES: Final = 4096
 """A text field that is longer comes from a damaged or hostile file."""
+MAY_BE_UNKNOWN: Final = frozenset((*CLOCKS, "frames/wall_time"))
+"""Tables in which NaN says that nobody knows, and not that nobody has written the row."""
 _BLOSC2: Final = 32026
 """Registered number of the filter at The HDF Group."""
 _FILTERS: Final = {
@@ -38,44 +52,53 @@ _FILTERS: Final = {
 }
 
 
-def check_datasets(file: h5py.File, path: Path, regions: Sequence[str], *, finished: bool) -> None:
-    """Refuse a file whose datasets are malformed or point outside the file, or that lacks frames.
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredRows:
+    """What the file holds of one table."""
+
+    values: NDArray[Any]
+    """(n,); what is not in `sound` means nothing."""
+    sound: NDArray[np.bool_]
+    """(n,), rows that were written and can be read."""
+    damaged: int
+    """Rows that cannot be read: a checksum fails, or they lie beyond a cut."""
+    unwritten: int
+    """Rows that the table claims and nobody has written, those at the end included."""
+
+
+def check_datasets(
+    file: h5py.File, path: Path, regions: Sequence[str], *, finished: bool
+) -> dict[str, Exception]:
+    """Look at every dataset of a session before anything of it is read.
 
     Parameters
     ----------
     path
-        Named in the message.
+        Named in messages.
     regions
         Whose tables of samples belong to the session.
     finished
         Whether the recording was finished, so that every row claimed must be there.
 
-    Raises
-    ------
-    FormatError
-        If a dataset cannot be what its name says.
+    Returns
+    -------
+    What is wrong, by name of the dataset: a `FormatError` if it cannot be what its name says,
+    points outside the file or is missing though there is no session without it; one of
+    `HDF5_ERRORS` if it is damaged.
     """
-    tables = tables_of(regions)
-    for name, dtype in (PICTURES | tables).items():
-        dataset = find_dataset(file, name, path)
-        if dataset is None:
-            if name in REQUIRED:
-                raise _malformed(path, name, "is missing")
-            continue
-        if not _fits(dataset.dtype, dtype):
-            raise _malformed(path, name, f"has type {dataset.dtype}, not {dtype}")
-        _check_storage(dataset, name, path)
-        if name in PICTURES:
-            _check_picture(dataset, name, path)
-            held = int(dataset.id.get_num_chunks())
-        else:
-            _check_table(dataset, name, path)
-            held = stored_rows(dataset)
-        if finished and len(dataset) > held:
-            raise _malformed(path, name, f"claims {len(dataset)} rows that are not in the file")
-    labels = find_dataset(file, "labels/labels", path)
-    if labels is not None and file["frames/counts"].shape[1:] != labels.shape[1:]:
-        raise _malformed(path, "labels/labels", "differs in size from the frames")
+    faults: dict[str, Exception] = {}
+    for name, dtype in (PICTURES | tables_of(regions)).items():
+        try:
+            _check_dataset(file, name, dtype, path, finished=finished)
+        except (FormatError, *HDF5_ERRORS) as error:
+            faults[name] = error
+    if not faults.keys() & PICTURES.keys():
+        labels = find_dataset(file, "labels/labels", path)
+        if labels is not None and file["frames/counts"].shape[1:] != labels.shape[1:]:
+            faults["labels/labels"] = _malformed(
+                path, "labels/labels", "differs in size from the frames"
+            )
+    return faults
 
 
 def find_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset | None:
@@ -102,13 +125,26 @@ def find_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset | None:
     return group
 
 
-def stored_rows(table: h5py.Dataset) -> int:
-    """Return how many rows of `table` can be in the file, whatever length it claims.
+def why_not_read(dataset: h5py.Dataset) -> str:
+    """Say, in a clause, why a dataset may not be read; empty if it may."""
+    if dataset.is_virtual or dataset.id.get_create_plist().get_external_count():
+        return "takes its values from another file"
+    filters = _filters_of(dataset)
+    return "" if filters <= _FILTERS else f"is packed by filters {sorted(filters)} of no session"
+
+
+def stored_rows(table: h5py.Dataset, size_bytes: int) -> int:
+    """Return how many rows of `table` can be in a file of `size_bytes`, whatever length it claims.
 
     A writer that ends during a flush, by a kill or a full disk, may have stored the length of a
     table but not its rows.
     """
-    return int(min(len(table), table.id.get_num_chunks() * TABLE_ROWS))
+    try:
+        chunks = int(table.id.get_num_chunks())
+    except HDF5_ERRORS:
+        # Part of the index is damaged or cut off; the rest of it still leads to rows.
+        chunks = size_bytes // (TABLE_ROWS * table.dtype.itemsize)
+    return min(len(table), chunks * TABLE_ROWS)
 
 
 def is_written(rows: NDArray[Any]) -> NDArray[np.bool_]:
@@ -138,21 +174,74 @@ def read_rows(table: h5py.Dataset, rows: slice, dtype: np.dtype[Any]) -> NDArray
     return values
 
 
-def read_table(table: h5py.Dataset | None, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Read a table up to its first row that was not written, (n,); empty if there is no table."""
+def read_stored(
+    table: h5py.Dataset | None, dtype: np.dtype[Any], size_bytes: int, name: str
+) -> StoredRows:
+    """Read everything of a table that can be read; empty if there is no table.
+
+    Rows at the end that were never written are left out.
+
+    Parameters
+    ----------
+    size_bytes
+        Of the file.
+    name
+        Of the table.
+    """
     if table is None:
-        return np.empty(0, dtype)
-    rows = read_rows(table, slice(0, stored_rows(table)), dtype)
-    if table.name.lstrip("/") in CLOCKS:
-        return rows
-    missing = np.flatnonzero(~is_written(rows))
-    return rows[: missing[0]] if len(missing) else rows
+        return StoredRows(np.empty(0, dtype), np.empty(0, bool), 0, 0)
+    count = stored_rows(table, size_bytes)
+    damaged = np.zeros(count, bool)
+    try:
+        values = read_rows(table, slice(0, count), dtype)
+    except HDF5_ERRORS:
+        values = np.zeros(count, dtype)
+        for start in range(0, count, TABLE_ROWS):
+            chunk = slice(start, min(start + TABLE_ROWS, count))
+            try:
+                values[chunk] = read_rows(table, chunk, dtype)
+            except HDF5_ERRORS:
+                damaged[chunk] = True
+    written = is_written(values) | (name in MAY_BE_UNKNOWN)
+    end = int(np.flatnonzero(np.r_[True, written | damaged])[-1])
+    sound = (written & ~damaged)[:end]
+    lost = int(damaged.sum())
+    return StoredRows(values[:end], sound, lost, count - lost - int(sound.sum()))
 
 
 def _absent(dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "u":
         return np.zeros((), dtype)
     return unwritten(dtype)
+
+
+def _check_dataset(
+    file: h5py.File, name: str, dtype: np.dtype[Any], path: Path, *, finished: bool
+) -> None:
+    dataset = find_dataset(file, name, path)
+    if dataset is None:
+        if name in REQUIRED:
+            raise _malformed(path, name, "is missing")
+        return
+    if not _fits(dataset.dtype, dtype):
+        raise _malformed(path, name, f"has type {dataset.dtype}, not {dtype}")
+    _check_storage(dataset, name, path)
+    if name in PICTURES:
+        _check_picture(dataset, name, path)
+        held = _held_pictures(dataset)
+    else:
+        _check_table(dataset, name, path)
+        held = stored_rows(dataset, path.stat().st_size)
+    if finished and len(dataset) > held:
+        raise _malformed(path, name, f"claims {len(dataset)} rows that are not in the file")
+
+
+def _held_pictures(dataset: h5py.Dataset) -> int:
+    try:
+        return int(dataset.id.get_num_chunks())
+    except HDF5_ERRORS:
+        # Part of the index is damaged: each picture shows by itself whether it is there.
+        return len(dataset)
 
 
 def _fits(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
@@ -173,15 +262,19 @@ def _same_kind(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
 
 
 def _check_storage(dataset: h5py.Dataset, name: str, path: Path) -> None:
-    plist = dataset.id.get_create_plist()
-    if dataset.is_virtual or plist.get_external_count():
-        raise _malformed(path, name, "takes its values from another file")
+    elsewhere = why_not_read(dataset)
+    if elsewhere:
+        raise _malformed(path, name, elsewhere)
     if dataset.chunks is None:
         raise _malformed(path, name, "is not stored in chunks")
-    filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
-    packed = filters - {h5py.h5z.FILTER_FLETCHER32}
-    if not filters <= _FILTERS or (name not in PICTURES and packed):
-        raise _malformed(path, name, f"is packed by filters {sorted(filters)} of no session")
+    packed = _filters_of(dataset) - {h5py.h5z.FILTER_FLETCHER32}
+    if name not in PICTURES and packed:
+        raise _malformed(path, name, f"is packed by filters {sorted(packed)} of no session")
+
+
+def _filters_of(dataset: h5py.Dataset) -> set[int]:
+    plist = dataset.id.get_create_plist()
+    return {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
 
 
 def _check_picture(dataset: h5py.Dataset, name: str, path: Path) -> None:

@@ -1,0 +1,333 @@
+"""Opens session files, finished or not, whole or cut off, and checks them before they are read."""
+
+import atexit
+import json
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.errors import FormatError
+from thermoseg.recording.crashed import missing_bytes, view_as_closed
+from thermoseg.recording.layout import (
+    FORMAT,
+    FORMAT_MINOR,
+    FORMAT_VERSION,
+    HEADER_DEFAULTS,
+    MAX_REGIONS,
+    REQUIRED,
+    SUFFIX,
+)
+from thermoseg.recording.marker import is_being_recorded
+from thermoseg.recording.tables import (
+    HDF5_ERRORS,
+    StoredRows,
+    check_datasets,
+    find_dataset,
+    read_stored,
+)
+
+T = TypeVar("T", bound=str | int | float)
+J = TypeVar("J", list[Any], dict[str, Any])
+
+_views: Final[weakref.WeakValueDictionary[int, h5py.File]] = weakref.WeakValueDictionary()
+_view_numbers: Final = count()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenSession:
+    """A session file that is open, and what was found when its datasets were looked at."""
+
+    file: h5py.File
+    path: Path
+    attributes: "Attributes"
+    finished: bool
+    """Whether its recording was finished."""
+    being_recorded: bool
+    """Whether a living process wrote it when it was opened."""
+    missing_bytes: int
+    """That a finished file has lost at its end."""
+    size_bytes: int
+    faults: dict[str, Exception]
+    """What is wrong with its datasets; see `check_datasets`.  Those are not opened again."""
+
+    @property
+    def newer(self) -> bool:
+        """Whether a newer minor version of the format wrote it."""
+        return self.attributes.integer("format_minor") > FORMAT_MINOR
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self.file.close()
+
+    def dataset(self, name: str) -> h5py.Dataset | None:
+        """Return a dataset; None if the file has none that can be used."""
+        return None if name in self.faults else find_dataset(self.file, name, self.path)
+
+    def stored(self, name: str, dtype: np.dtype[Any]) -> StoredRows:
+        """Read everything of a table that can be read, as `dtype`."""
+        return read_stored(self.dataset(name), dtype, self.size_bytes, name)
+
+    def picture(self, name: str, row: int) -> NDArray[Any] | None:
+        """Read and verify one picture, (height, width); None if damaged or not in the file."""
+        pictures = self.dataset(name)
+        return None if pictures is None else read_picture(pictures, row)
+
+    def picture_count(self, name: str) -> int:
+        """Return how many pictures the file claims to hold."""
+        pictures = self.dataset(name)
+        return 0 if pictures is None else len(pictures)
+
+    def say_missing(self) -> str:
+        """Say that the file is cut off; empty if it is not."""
+        if not self.missing_bytes:
+            return ""
+        whole = self.size_bytes + self.missing_bytes
+        return (
+            f"the file is cut off: {self.missing_bytes} of {whole} bytes are missing at its end; "
+            "what lies before is read, copy the file again from its source if there is one"
+        )
+
+
+class Attributes:
+    """The attributes of a file, each checked for its kind."""
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        """Look at `file`, which `path` names in messages."""
+        self._attributes = file.attrs
+        self._path = path
+
+    def value(self, name: str, kind: type[T]) -> T:
+        """Return a text or a finite number.
+
+        Raises
+        ------
+        FormatError
+            If it is missing or of another kind.
+        """
+        value = self._get(name)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        elif isinstance(value, np.generic):
+            value = value.item()
+            value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        if not isinstance(value, kind) or (isinstance(value, float) and not np.isfinite(value)):
+            raise self._unusable(name)
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a text; see `value`."""
+        return self.value(name, str)
+
+    def integer(self, name: str) -> int:
+        """Return a whole number; see `value`."""
+        return self.value(name, int)
+
+    def regions(self) -> tuple[str, ...]:
+        """Return the names of the regions that have a table of samples.
+
+        Raises
+        ------
+        FormatError
+            If they are no names.
+        """
+        names = self._json("regions", list)
+        sound = all(isinstance(name, str) and name.isidentifier() for name in names)
+        if not sound or len(set(names)) < len(names) or len(names) > MAX_REGIONS:
+            raise self._unusable("regions")
+        return tuple(names)
+
+    def study(self) -> dict[str, str | float]:
+        """Return the study and participant fields.
+
+        Raises
+        ------
+        FormatError
+            If they are anything but texts and numbers by name.
+        """
+        fields = self._json("study", dict)
+        if not all(isinstance(value, str | int | float) for value in fields.values()):
+            raise self._unusable("study")
+        return fields
+
+    def _json(self, name: str, kind: type[J]) -> J:
+        try:
+            value = json.loads(self.text(name))
+        except (ValueError, RecursionError) as error:
+            raise self._unusable(name) from error
+        if not isinstance(value, kind):
+            raise self._unusable(name)
+        return value
+
+    def _get(self, name: str) -> object:
+        try:
+            if name in HEADER_DEFAULTS and name not in self._attributes:
+                return HEADER_DEFAULTS[name]
+            if name not in self._attributes or self._attributes.get_id(name).shape != ():
+                raise self._unusable(name)
+            value: object = self._attributes[name]
+        except HDF5_ERRORS as error:
+            raise self._unusable(name) from error
+        return value
+
+    def _unusable(self, name: str) -> FormatError:
+        return FormatError(
+            f"{self._path}: attribute “{name}” is missing or no such value as a session file has; "
+            "copy the file again from its source"
+        )
+
+
+def open_session(path: Path) -> OpenSession:
+    """Open a session file that can be read as one; some of its tables may be damaged.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be opened, its datasets are not those of a session, or its frames are damaged
+        where all of them depend.
+    """
+    session = open_leniently(path)
+    for name, fault in session.faults.items():
+        if isinstance(fault, FormatError):
+            session.close()
+            raise fault
+        if name in REQUIRED:
+            session.close()
+            raise FormatError(
+                f"{path} is damaged in “{name}” ({fault}); recover the session to save what can "
+                "be read"
+            ) from fault
+    return session
+
+
+def open_leniently(path: Path) -> OpenSession:
+    """Open a session file whatever is wrong with its datasets.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be opened or is no session.
+    """
+    if not path.is_file():
+        raise FormatError(f"{path} does not exist; check its name")
+    being_recorded = is_being_recorded(path)
+    file = _open_hdf5(path, being_recorded=being_recorded)
+    try:
+        with naming(path, "copy it again from its source"):
+            attributes = Attributes(file, path)
+            if "format" not in file.attrs or attributes.text("format") != FORMAT:
+                raise FormatError(f"{path} is no ThermoSeg session; choose another file")
+            found = attributes.integer("format_version")
+            if found != FORMAT_VERSION:
+                raise FormatError(
+                    f"{path} has format version {found} and this program reads {FORMAT_VERSION}; "
+                    f"open it with {_writer(attributes)} or a newer one"
+                )
+            finished = attributes.integer("complete") == 1
+            missing = missing_bytes(path)
+            faults = check_datasets(
+                file, path, attributes.regions(), finished=finished and not missing
+            )
+            size = path.stat().st_size
+    except BaseException:
+        file.close()
+        raise
+    return OpenSession(file, path, attributes, finished, being_recorded, missing, size, faults)
+
+
+def is_finished(path: Path) -> bool:
+    """Tell whether the recording of the session `path` was finished, whatever lies beside it."""
+    try:
+        file = _open_hdf5(path, being_recorded=False)
+    except FormatError:
+        return False
+    try:
+        return Attributes(file, path).integer("complete") == 1
+    except FormatError:
+        return False
+    finally:
+        file.close()
+
+
+def _writer(attributes: Attributes) -> str:
+    """Name the program that wrote a file of another major version, whatever that is like."""
+    try:
+        return attributes.text("program")
+    except FormatError:
+        return "the program that wrote it"
+
+
+def read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:
+    """Read and verify one picture, (height, width); None if it is damaged or not in the file."""
+    try:
+        picture: NDArray[Any] = pictures[row]
+        if not picture.any():
+            # An absent chunk reads as zeros: a picture that nobody took.  Its bytes cannot be had,
+            # though, and asking where they lie takes a walk over all the chunks.
+            pictures.id.read_direct_chunk((row, 0, 0))
+    except HDF5_ERRORS:
+        return None
+    return picture
+
+
+def is_session(path: Path) -> bool:
+    """Tell whether `path` is named like a session file and is HDF5 at all."""
+    return path.suffix == SUFFIX and path.is_file() and bool(h5py.is_hdf5(path))
+
+
+def _open_hdf5(path: Path, *, being_recorded: bool) -> h5py.File:
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except HDF5_ERRORS as error:
+        refusal = str(error)
+    try:
+        if being_recorded:
+            return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
+        file = h5py.File(view_as_closed(path), "r")
+    except HDF5_ERRORS as error:
+        reason = refusal.partition("(")[2].rstrip(")") or refusal
+        raise FormatError(
+            f"{path} cannot be opened as a session ({reason}); it is damaged or another kind of "
+            "file, so copy it again from its source"
+        ) from error
+    _views[next(_view_numbers)] = file
+    return file
+
+
+@atexit.register
+def _close_views() -> None:
+    """Close what HDF5 would close after Python has ended, when nobody can show it the file."""
+    for file in list(_views.values()):
+        file.close()
+
+
+@contextmanager
+def naming(
+    path: Path, remedy: str = "recover the session to save what can be read"
+) -> Iterator[None]:
+    """Turn what h5py raises for a damaged file into a sentence that names it, and a `remedy`."""
+    try:
+        yield
+    except HDF5_ERRORS as error:
+        raise FormatError(f"{path} is damaged ({error}); {remedy}") from error
