@@ -78,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.size:
         window.resize(*arguments.size)
     window.show()
+    for sentence in window.say_unfinished():
+        sys.stderr.write(f"thermoseg-ui: {sentence}\n")
     controller.watch_cameras()
     controller.find_models()
     wanted = arguments.model or (written.model if "model" in written.model_fields_set else "")

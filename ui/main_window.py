@@ -38,6 +38,7 @@ from PyQt6.QtWidgets import (
 )
 
 from thermoseg.assets import asset
+from thermoseg.recording.unfinished import say_unfinished
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import describe_front, describe_telemetry
 from ui.camera_panel import CameraPanel, address_of
@@ -172,6 +173,17 @@ class MainWindow(QMainWindow):
         self._record_next = record_to
         self._camera.set_address(address)
         self._controller.start(address, self._camera.model)
+
+    def say_unfinished(self) -> list[str]:
+        """Say, where there is no picture, what crashes have left in the folder for recordings.
+
+        Returns
+        -------
+        The sentences.
+        """
+        sentences = say_unfinished([self._folder, Path(_default_folder())])
+        self._page.show_news("\n".join(sentences))
+        return sentences
 
     def set_theme(self, theme: Theme) -> None:
         """Wear another theme, now and next time."""

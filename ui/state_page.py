@@ -23,6 +23,10 @@ class StatePage(QWidget):
         self._text.setProperty("role", "muted")
         self._text.setWordWrap(True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._news = QLabel()
+        self._news.setWordWrap(True)
+        self._news.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._news.hide()
         self._busy = QProgressBar()
         self._busy.setTextVisible(False)
         self._busy.setRange(0, 0)
@@ -48,6 +52,9 @@ class StatePage(QWidget):
         layout.addWidget(self._busy, 0, centre)
         layout.addSpacing(6)
         layout.addLayout(buttons)
+        layout.addSpacing(12)
+        self._news.setAlignment(centre)
+        layout.addWidget(self._news)
         layout.addStretch(4)
         self.show_empty()
 
@@ -57,6 +64,16 @@ class StatePage(QWidget):
         self._busy.setFixedWidth(round(180 * scale))
         self._text.setMaximumWidth(16_777_215)
         self._show_icon()
+
+    @property
+    def news(self) -> str:
+        """What is said below everything else; empty if nothing is."""
+        return self._news.text()
+
+    def show_news(self, text: str) -> None:
+        """Say something below everything else, whatever is shown; an empty text takes it away."""
+        self._news.setText(text)
+        self._news.setVisible(bool(text))
 
     def show_empty(self) -> None:
         """Invite to choose a source."""

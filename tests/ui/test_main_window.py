@@ -41,6 +41,25 @@ def test_at_first_it_invites_to_choose_a_camera(make_window, session) -> None:
     assert not button(window, "Record").isEnabled()
 
 
+def test_what_a_crash_left_is_said_with_what_to_type(
+    make_window, session, settings, tmp_path
+) -> None:
+    path = tmp_path / "recordings" / "monday.h5"
+    path.parent.mkdir()
+    path.write_bytes(b"half a session")
+    path.with_name("monday.h5.RECORDING").write_text('{"pid": 4194305, "started": 0}')
+    settings.setValue("recordings", str(path.parent))
+    window = make_window(session)
+    assert "not finished" not in text_of(window)
+    window.say_unfinished()
+
+    said = f"{path} was not finished (a crash?); recover it with: thermoseg recover {path}"
+    assert said in text_of(window)
+    path.unlink()
+    window.say_unfinished()
+    assert "not finished" not in text_of(window)
+
+
 def test_cameras_that_cannot_work_are_shown_with_the_reason(qtbot, make_window, session) -> None:
     window = make_window(session)
     with qtbot.waitSignal(window.controller.cameras_found):
