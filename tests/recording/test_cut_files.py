@@ -77,8 +77,8 @@ def test_a_file_cut_anywhere_gives_all_that_its_index_leads_to(made, session, sh
     held = sum(end <= whole for end in ends)
     with Recording(session) as recording:
         assert recording.problems
-        # HDF5 writes its index for a stretch of frames when they leave its cache of 1 MB, so the
-        # last of them may lie before the cut and their place in the index behind it.
+        # HDF5 gives a stretch of frames its part of the index when they leave its cache of 1 MB;
+        # of pictures as small as these the last may lie before the cut and their index behind it.
         assert held - 120 <= len(recording) <= held
         check_frames(recording, made)
         kept = recording.indices.tolist()

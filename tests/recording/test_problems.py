@@ -108,7 +108,7 @@ def test_one_wild_frame_costs_itself_and_is_named(made, tampered, change, lost):
 def test_a_frame_without_a_time_is_left_out(made, tampered):
     with Recording(tampered(setting("frames/time_s", np.nan, 5))) as recording:
         assert len(recording) == made.SOUND_FRAMES - 1
-        assert "frames/time_s: 1 rows were never written" in recording.problems[0]
+        assert "frames/time_s: 1 of 600 rows were never written" in recording.problems[0]
 
 
 def test_times_that_all_go_backwards_leave_one_frame(tampered, made):
@@ -209,7 +209,7 @@ def test_a_sample_that_was_never_written_costs_only_itself(tampered):
     change = setting_field("samples/nostrils", "time_s", np.nan, 8)
     with Recording(tampered(change)) as recording:
         assert len(recording.samples("nostrils")) == 599
-        assert "samples/nostrils: 1 rows were never written" in recording.problems[0]
+        assert "samples/nostrils: 1 of 600 rows were never written" in recording.problems[0]
 
 
 def test_an_event_at_a_strange_wall_time_is_kept_without_it(tampered):

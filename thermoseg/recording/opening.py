@@ -5,7 +5,7 @@ import json
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +58,8 @@ class OpenSession:
     size_bytes: int
     faults: dict[str, Exception]
     """What is wrong with its datasets; see `check_datasets`.  Those are not opened again."""
+    _held: dict[str, h5py.Dataset | None] = field(default_factory=dict)
+    """Datasets that were opened: to find one takes as long as to read a small picture."""
 
     @property
     def newer(self) -> bool:
@@ -79,11 +81,16 @@ class OpenSession:
 
     def close(self) -> None:
         """Close the file; may be called twice."""
+        self._held.clear()
         self.file.close()
 
     def dataset(self, name: str) -> h5py.Dataset | None:
         """Return a dataset; None if the file has none that can be used."""
-        return None if name in self.faults else find_dataset(self.file, name, self.path)
+        if name in self.faults:
+            return None
+        if name not in self._held:
+            self._held[name] = find_dataset(self.file, name, self.path)
+        return self._held[name]
 
     def stored(self, name: str, dtype: np.dtype[Any]) -> StoredRows:
         """Read everything of a table that can be read, as `dtype`."""

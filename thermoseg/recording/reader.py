@@ -594,7 +594,8 @@ class Recording:
             # A crash leaves such rows as a rule; a recording that was finished has none.
             if stored.unwritten and self._complete:
                 self._problems.append(
-                    f"{name}: {stored.unwritten} rows were never written; they are left out"
+                    f"{name}: {stored.unwritten} of {stored.claimed} rows were never written; they "
+                    "are left out"
                 )
 
     def _say_fault(self, name: str) -> None:

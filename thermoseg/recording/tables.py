@@ -65,6 +65,11 @@ class StoredRows:
     unwritten: int
     """Rows that the table claims and nobody has written, those at the end included."""
 
+    @property
+    def claimed(self) -> int:
+        """Rows that the table claims and the file has room for."""
+        return int(self.sound.sum()) + self.damaged + self.unwritten
+
 
 def check_datasets(
     file: h5py.File, path: Path, regions: Sequence[str], *, finished: bool
