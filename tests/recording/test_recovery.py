@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from thermoseg import cli
 from thermoseg.errors import FormatError, RecordingError
 from thermoseg.recording.crashed import lookup3, view_as_closed
 from thermoseg.recording.reader import Recording
@@ -77,6 +78,40 @@ def test_a_crashed_session_is_recovered_whole(made, crashed):
         assert plain.attrs["complete"] == 1
     assert path.read_bytes() == before
     assert find_unfinished(path.parent) == []
+
+
+def test_what_never_reached_the_disk_is_told_and_is_no_loss(crashed, capsys):
+    path = crashed()
+    with h5py.File(view_as_closed(path)) as file:
+        row = file["frames/index"].id.get_chunk_info(0)
+    data = bytearray(path.read_bytes())
+    # As if the last numbers had been waiting in memory: they read as never written, and their
+    # checksum is made to fit.
+    place, size = row.byte_offset, row.size
+    numbers = np.frombuffer(bytes(data[place : place + size - 4]), "<i8").copy()
+    numbers[FRAMES - 3 : FRAMES] = np.iinfo(np.int64).min
+    data[place : place + size - 4] = numbers.tobytes()
+    data[place + size - 4 : place + size] = fletcher32(numbers.tobytes())
+    path.write_bytes(data)
+    assert cli.main(["recover", str(path)]) == 0
+    told = capsys.readouterr()
+    assert told.err == (
+        f"thermoseg: {path}: 3 frames at the end had not reached the disk as a whole\n"
+    )
+    with Recording(path.with_name("session.recovered.h5")) as recording:
+        assert recording.indices.tolist() == list(range(FRAMES - 3))
+        assert recording.gaps == ()
+        assert recording.problems == ()
+
+
+def fletcher32(content):
+    """HDF5's checksum of a chunk, little-endian, over 16-bit words that it takes as big-endian."""
+    low = high = 0
+    for word in np.frombuffer(content, ">u2").tolist():
+        low += word
+        high += low
+    low, high = ((part - 1) % 65535 + 1 if part else 0 for part in (low, high))
+    return struct.pack("<I", high << 16 | low)
 
 
 def test_recovering_twice_gives_the_same_file(crashed):
