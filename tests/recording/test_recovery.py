@@ -114,6 +114,24 @@ def fletcher32(content):
     return struct.pack("<I", high << 16 | low)
 
 
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_a_crashed_session_that_was_cut_off_too_is_read_up_to_there(made, crashed, share):
+    path = crashed()
+    with path.open("rb+") as file:
+        file.truncate(int(share * path.stat().st_size))
+    with Recording(path) as recording:
+        kept = recording.indices.tolist()
+        assert share * FRAMES / 2 < len(kept) < FRAMES
+        assert kept == list(range(len(kept)))
+        for index in kept:
+            counts = recording.frame(index).counts
+            np.testing.assert_array_equal(counts, made.made_counts(index, made.made_info()))
+    report = recover(path)
+    with Recording(report.path) as recording:
+        assert recording.indices.tolist() == kept
+    assert report.losses or report.notes
+
+
 def test_recovering_twice_gives_the_same_file(crashed):
     path = crashed()
     target = recover(path).path
