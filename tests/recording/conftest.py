@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+import h5py
 import pytest
 
 from tests.conftest import WaitFor
-from tests.recording import made_frames
 from tests.recording.made_frames import (
     KILLED_SIZE,
     MODEL,
@@ -25,6 +24,11 @@ from thermoseg.frames import CameraInfo
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.recorder import Recorder
+
+Change: TypeAlias = Callable[[h5py.File], None]
+"""What a test does to a file that was sound."""
+Tamper: TypeAlias = Callable[[Change], Path]
+"""What the fixtures `tampered` give: a session to which that was done."""
 
 
 class MakeRecorder(Protocol):
@@ -45,12 +49,6 @@ class Record(Protocol):
     def __call__(
         self, frames: int = ..., name: str = ..., info: CameraInfo | None = ...
     ) -> Path: ...
-
-
-@pytest.fixture(scope="session")
-def made() -> ModuleType:
-    """The module `made_frames`."""
-    return made_frames
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 """A session that says what cannot be is named as such when it is opened, and the rest is read."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
 from drivers.frame_source import FileOptions
 from drivers.playback import open_source
+from tests.recording import made_frames as made
+from tests.recording.conftest import Change, Tamper
 from thermoseg.errors import FormatError
 from thermoseg.frames import FrameFlag
 from thermoseg.recording.layout import BREATHING, EVENT, GAP, MARKER, append
@@ -16,10 +20,10 @@ from thermoseg.recording.verification import State, verify
 
 
 @pytest.fixture
-def tampered(session):
+def tampered(session: Path) -> Tamper:
     """Let a function change a sound session, then return its path."""
 
-    def tamper(change):
+    def tamper(change: Change) -> Path:
         with h5py.File(session, "r+") as file:
             change(file)
         return session
@@ -27,15 +31,15 @@ def tampered(session):
     return tamper
 
 
-def setting(name, value, at=...):
-    def change(file):
+def setting(name: str, value: object, at: object = ...) -> Change:
+    def change(file: h5py.File) -> None:
         file[name][at] = value
 
     return change
 
 
-def setting_field(name, field, value, row):
-    def change(file):
+def setting_field(name: str, field: str, value: object, row: int) -> Change:
+    def change(file: h5py.File) -> None:
         rows = file[name][:]
         rows[field][row] = value
         file[name][:] = rows
@@ -43,8 +47,8 @@ def setting_field(name, field, value, row):
     return change
 
 
-def appending(name, dtype, **fields):
-    def change(file):
+def appending(name: str, dtype: np.dtype[np.void], **fields: object) -> Change:
+    def change(file: h5py.File) -> None:
         row = np.zeros(1, dtype)
         for field, value in fields.items():
             row[field] = value
@@ -53,13 +57,13 @@ def appending(name, dtype, **fields):
     return change
 
 
-def test_a_sound_session_has_no_problem(session):
+def test_a_sound_session_has_no_problem(session: Path) -> None:
     with Recording(session) as recording:
         assert recording.problems == ()
 
 
 @pytest.mark.parametrize("rate_hz", [-1.0, 1e300])
-def test_a_rate_that_cannot_be_is_no_clock(made, tampered, rate_hz):
+def test_a_rate_that_cannot_be_is_no_clock(tampered: Tamper, rate_hz: float) -> None:
     path = tampered(lambda file: file.attrs.modify("rate_hz", rate_hz))
     with Recording(path) as recording:
         assert recording.info.rate_hz == 0
@@ -84,7 +88,9 @@ def test_a_rate_that_cannot_be_is_no_clock(made, tampered, rate_hz):
         (setting("frames/time_s", [0.1, 0.05], slice(100, 102)), [100, 101]),
     ],
 )
-def test_one_wild_frame_costs_itself_and_is_named(made, tampered, change, lost):
+def test_one_wild_frame_costs_itself_and_is_named(
+    tampered: Tamper, change: Change, lost: list[int]
+) -> None:
     path = tampered(change)
     with Recording(path) as recording:
         kept = [index for index in range(made.SOUND_FRAMES) if index not in lost]
@@ -105,13 +111,13 @@ def test_one_wild_frame_costs_itself_and_is_named(made, tampered, change, lost):
         assert recording.problems == ()
 
 
-def test_a_frame_without_a_time_is_left_out(made, tampered):
+def test_a_frame_without_a_time_is_left_out(tampered: Tamper) -> None:
     with Recording(tampered(setting("frames/time_s", np.nan, 5))) as recording:
         assert len(recording) == made.SOUND_FRAMES - 1
         assert "frames/time_s: 1 of 600 rows were never written" in recording.problems[0]
 
 
-def test_times_that_all_go_backwards_leave_one_frame(tampered, made):
+def test_times_that_all_go_backwards_leave_one_frame(tampered: Tamper) -> None:
     times_s = np.arange(made.SOUND_FRAMES)[::-1] / 30
     with Recording(tampered(setting("frames/time_s", times_s))) as recording:
         assert len(recording) == 1
@@ -119,20 +125,20 @@ def test_times_that_all_go_backwards_leave_one_frame(tampered, made):
 
 
 @pytest.mark.parametrize("wall_time", [np.inf, -1.0, 1e300])
-def test_a_wall_time_in_no_calendar_is_not_known(made, tampered, wall_time):
+def test_a_wall_time_in_no_calendar_is_not_known(tampered: Tamper, wall_time: float) -> None:
     with Recording(tampered(setting("frames/wall_time", wall_time, 3))) as recording:
         assert len(recording) == made.SOUND_FRAMES
         assert np.flatnonzero(np.isnan(recording.wall_times)).tolist() == [3]
         assert recording.problems[0].startswith("frames/wall_time: 1 of ")
 
 
-def test_unknown_wall_times_are_no_problem(made, tampered):
+def test_unknown_wall_times_are_no_problem(tampered: Tamper) -> None:
     with Recording(tampered(setting("frames/wall_time", np.nan))) as recording:
         assert recording.problems == ()
         assert len(recording) == made.SOUND_FRAMES
 
 
-def test_labels_of_no_region_are_named_and_the_others_are_read(tampered):
+def test_labels_of_no_region_are_named_and_the_others_are_read(tampered: Tamper) -> None:
     path = tampered(setting("labels/labels", 255, 42))
     with Recording(path) as recording:
         with pytest.raises(FormatError, match="labels 42 hold 255, which is no region"):
@@ -146,25 +152,27 @@ def test_labels_of_no_region_are_named_and_the_others_are_read(tampered):
     assert verify(report.path).state is State.SOUND
 
 
-def test_labels_that_are_all_of_no_region_show_when_a_session_is_opened(tampered):
+def test_labels_that_are_all_of_no_region_show_when_a_session_is_opened(tampered: Tamper) -> None:
     with Recording(tampered(setting("labels/labels", 9))) as recording:
         assert recording.problems == (
             "labels/labels: picture 0 holds 9, which is no region; such pictures are not read",
         )
 
 
-def test_more_regions_of_a_newer_program_are_no_problem(tampered):
-    def change(file):
+def test_more_regions_of_a_newer_program_are_no_problem(tampered: Tamper) -> None:
+    def change(file: h5py.File) -> None:
         file["labels/labels"][3] = 9
         file.attrs["format_minor"] = np.int64(9)
 
     with Recording(tampered(change)) as recording:
         assert recording.problems == ()
-        assert recording.labels(3).max() == 9
+        labels = recording.labels(3)
+        assert labels is not None
+        assert labels.max() == 9
 
 
 @pytest.mark.parametrize("name", ["captured", "recorded", "dropped", "missed"])
-def test_counts_that_do_not_fit_are_counted_anew(made, tampered, name):
+def test_counts_that_do_not_fit_are_counted_anew(tampered: Tamper, name: str) -> None:
     path = tampered(lambda file: file.attrs.modify(name, np.int64(4711)))
     with Recording(path) as recording:
         counts = recording.counts
@@ -193,7 +201,9 @@ def test_counts_that_do_not_fit_are_counted_anew(made, tampered, name):
         ("breathing", appending("breathing", BREATHING, rate_per_min=-12)),
     ],
 )
-def test_a_row_that_cannot_be_is_left_out_and_named(tampered, name, change):
+def test_a_row_that_cannot_be_is_left_out_and_named(
+    tampered: Tamper, name: str, change: Change
+) -> None:
     with Recording(tampered(change)) as recording:
         (problem,) = recording.problems
         assert problem.startswith(f"{name}: 1 of ")
@@ -205,25 +215,27 @@ def test_a_row_that_cannot_be_is_left_out_and_named(tampered, name, change):
             assert len(recording.table(name)) == (name == "events")
 
 
-def test_a_sample_that_was_never_written_costs_only_itself(tampered):
+def test_a_sample_that_was_never_written_costs_only_itself(tampered: Tamper) -> None:
     change = setting_field("samples/nostrils", "time_s", np.nan, 8)
     with Recording(tampered(change)) as recording:
         assert len(recording.samples("nostrils")) == 599
         assert "samples/nostrils: 1 of 600 rows were never written" in recording.problems[0]
 
 
-def test_an_event_at_a_strange_wall_time_is_kept_without_it(tampered):
+def test_an_event_at_a_strange_wall_time_is_kept_without_it(tampered: Tamper) -> None:
     with Recording(tampered(appending("events", EVENT, wall_time=1e300))) as recording:
         assert np.isnan(recording.events[-1].wall_time)
         assert recording.problems[0].startswith("events: 1 of 2")
 
 
-def test_unknown_bits_of_a_flag_are_ignored(tampered):
+def test_unknown_bits_of_a_flag_are_ignored(tampered: Tamper) -> None:
     with Recording(tampered(setting("frames/flags", 0x8004, 2))) as recording:
         assert recording.frame(2).flags == FrameFlag.DUPLICATE
 
 
-def test_the_camera_that_plays_it_says_what_is_wrong(tampered, caplog):
+def test_the_camera_that_plays_it_says_what_is_wrong(
+    tampered: Tamper, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tampered(setting("frames/time_s", np.inf, 17))
     source = open_source(path, FileOptions())
     assert len(source) == 599
@@ -232,27 +244,27 @@ def test_the_camera_that_plays_it_says_what_is_wrong(tampered, caplog):
 
 
 class TestLongestRise:
-    def test_everything_that_rises_is_kept(self):
+    def test_everything_that_rises_is_kept(self) -> None:
         assert longest_rise(np.arange(5)).all()
         assert longest_rise(np.empty(0)).tolist() == []
 
-    def test_one_wild_value_costs_itself(self):
+    def test_one_wild_value_costs_itself(self) -> None:
         values = np.array([0.0, 1e9, 1, 2, -7, 3, 3, 4])
         expected = [True, False, True, True, False, True, False, True]
         found = longest_rise(values)
         assert values[found].tolist() == values[expected].tolist()
 
-    def test_equal_neighbours_may_be_a_rise(self):
+    def test_equal_neighbours_may_be_a_rise(self) -> None:
         assert longest_rise(np.array([1, 1, 2, 0, 2]), strictly=False).tolist() == [
             *(True, True, True, False, True)
         ]
 
-    def test_no_longer_rise_exists(self):
+    def test_no_longer_rise_exists(self) -> None:
         """Compared with dynamic programming over all pairs."""
         rng = np.random.default_rng(3)
         for _ in range(50):
             values = rng.integers(0, 12, 15)
-            lengths = []
+            lengths: list[int] = []
             for row, value in enumerate(values):
                 before = [n for n, v in zip(lengths, values[:row], strict=True) if v < value]
                 lengths.append(1 + max(before, default=0))

@@ -6,12 +6,19 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
 
 import h5py
 import numpy as np
 import psutil
 import pytest
 
+from tests.conftest import WaitFor
+from tests.recording import made_frames as made
+from tests.recording.conftest import MakeRecorder, Record
+from tests.recording.made_frames import running_writer
 from thermoseg import cli
 from thermoseg.errors import FormatError, RecordingError
 from thermoseg.recording.crashed import lookup3, view_as_closed
@@ -21,28 +28,32 @@ from thermoseg.recording.unfinished import find_unfinished
 
 FRAMES = 40
 
+Crash: TypeAlias = Callable[[], Path]
+"""What the fixture `crashed` gives."""
+
 
 @pytest.fixture
-def crashed(made, make_recorder, wait_for):
+def crashed(make_recorder: MakeRecorder, wait_for: WaitFor) -> Crash:
     """Record made frames, kill the writer once they are on disk, and return the file."""
 
-    def crash(name="session"):
+    def crash() -> Path:
         info = made.made_info()
-        recorder = make_recorder(name)
+        recorder = make_recorder()
+        writer = running_writer(recorder)
         for index in range(FRAMES):
             frame = made.made_frame(index, info)
             recorder.offer(frame)
             recorder.offer_result(made.made_result(frame, info, "motion"))
         recorder.note_event("begin", 0.5)
-        wait_for(lambda: recorder._writer.control["flushed"] == FRAMES)
+        wait_for(lambda: writer.control["flushed"] == FRAMES)
         wait_for(lambda: recorder.path.with_suffix(".events.jsonl").stat().st_size)
-        psutil.Process(recorder._writer.pid).kill()
+        psutil.Process(writer.pid).kill()
         return recorder.stop().path
 
     return crash
 
 
-def flip(path, dataset, row):
+def flip(path: Path, dataset: str, row: int) -> None:
     """Flip one bit in the middle of a chunk of a finished or unfinished session."""
     with Recording(path) as recording:
         stored = recording._session.file[dataset]
@@ -53,7 +64,7 @@ def flip(path, dataset, row):
     path.write_bytes(data)
 
 
-def test_a_crashed_session_is_recovered_whole(made, crashed):
+def test_a_crashed_session_is_recovered_whole(crashed: Crash) -> None:
     path = crashed()
     info, before = made.made_info(), path.read_bytes()
     assert find_unfinished(path.parent) == [path]
@@ -80,7 +91,9 @@ def test_a_crashed_session_is_recovered_whole(made, crashed):
     assert find_unfinished(path.parent) == []
 
 
-def test_what_never_reached_the_disk_is_told_and_is_no_loss(crashed, capsys):
+def test_what_never_reached_the_disk_is_told_and_is_no_loss(
+    crashed: Crash, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = crashed()
     with h5py.File(view_as_closed(path)) as file:
         row = file["frames/index"].id.get_chunk_info(0)
@@ -104,7 +117,7 @@ def test_what_never_reached_the_disk_is_told_and_is_no_loss(crashed, capsys):
         assert recording.problems == ()
 
 
-def fletcher32(content):
+def fletcher32(content: bytes) -> bytes:
     """HDF5's checksum of a chunk, little-endian, over 16-bit words that it takes as big-endian."""
     low = high = 0
     for word in np.frombuffer(content, ">u2").tolist():
@@ -115,7 +128,9 @@ def fletcher32(content):
 
 
 @pytest.mark.parametrize("share", [0.4, 0.8])
-def test_a_crashed_session_that_was_cut_off_too_is_read_up_to_there(made, crashed, share):
+def test_a_crashed_session_that_was_cut_off_too_is_read_up_to_there(
+    crashed: Crash, share: float
+) -> None:
     path = crashed()
     with path.open("rb+") as file:
         file.truncate(int(share * path.stat().st_size))
@@ -132,7 +147,7 @@ def test_a_crashed_session_that_was_cut_off_too_is_read_up_to_there(made, crashe
     assert report.losses or report.notes
 
 
-def test_recovering_twice_gives_the_same_file(crashed):
+def test_recovering_twice_gives_the_same_file(crashed: Crash) -> None:
     path = crashed()
     target = recover(path).path
     made_first = target.stat().st_mtime_ns
@@ -140,25 +155,27 @@ def test_recovering_twice_gives_the_same_file(crashed):
     assert target.stat().st_mtime_ns == made_first
 
 
-def test_the_recovery_of_another_session_is_not_taken_for_this_one(crashed, recorded):
+def test_the_recovery_of_another_session_is_not_taken_for_this_one(
+    crashed: Crash, recorded: Record
+) -> None:
     path = crashed()
     shutil.copy(recorded(2, "other"), path.with_name("session.recovered.h5"))
     with pytest.raises(RecordingError, match="does not belong to this session; move it"):
         recover(path)
 
 
-def test_recovery_may_go_to_another_folder(crashed, tmp_path):
+def test_recovery_may_go_to_another_folder(crashed: Crash, tmp_path: Path) -> None:
     folder = tmp_path / "rescued"
     folder.mkdir()
     assert recover(crashed(), folder).path.parent == folder
 
 
-def test_a_folder_that_cannot_be_written_is_named(crashed, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(crashed: Crash, tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"cannot be written .*another folder"):
         recover(crashed(), tmp_path / "absent")
 
 
-def run_limited(path, folder, bytes_allowed):
+def run_limited(path: Path, folder: Path, bytes_allowed: int) -> subprocess.CompletedProcess[str]:
     """Run `thermoseg recover` where no file may grow beyond a size, as on a disk that is full."""
     limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({bytes_allowed}, r.RLIM_INFINITY))"
     code = f"{limit}; import sys; from thermoseg.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -167,7 +184,9 @@ def run_limited(path, folder, bytes_allowed):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95])
-def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(session, tmp_path, share):
+def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(
+    session: Path, tmp_path: Path, share: float
+) -> None:
     folder = tmp_path / "full"
     folder.mkdir()
     done = run_limited(session, folder, int(share * session.stat().st_size))
@@ -178,7 +197,9 @@ def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(session, tm
     assert list(folder.iterdir()) == []
 
 
-def test_a_full_file_system_is_told_in_one_line_and_nothing_is_left(session, tmp_path):
+def test_a_full_file_system_is_told_in_one_line_and_nothing_is_left(
+    session: Path, tmp_path: Path
+) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount = (
@@ -197,7 +218,9 @@ def test_a_full_file_system_is_told_in_one_line_and_nothing_is_left(session, tmp
     assert "(No space left on device); make space" in line
 
 
-def test_ctrl_c_ends_the_copying_and_nothing_is_left(session, tmp_path, wait_for):
+def test_ctrl_c_ends_the_copying_and_nothing_is_left(
+    session: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
@@ -212,7 +235,7 @@ def test_ctrl_c_ends_the_copying_and_nothing_is_left(session, tmp_path, wait_for
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
-def test_a_session_is_not_recovered_onto_itself(session, tmp_path, link):
+def test_a_session_is_not_recovered_onto_itself(session: Path, tmp_path: Path, link: str) -> None:
     before = session.read_bytes()
     folder = tmp_path / "links"
     folder.mkdir()
@@ -222,7 +245,7 @@ def test_a_session_is_not_recovered_onto_itself(session, tmp_path, link):
     assert session.read_bytes() == before
 
 
-def test_damaged_frames_are_left_out_and_become_a_gap(made, recorded):
+def test_damaged_frames_are_left_out_and_become_a_gap(recorded: Record) -> None:
     path = recorded(20)
     for row in (4, 5, 19):
         flip(path, "frames/counts", row)
@@ -237,7 +260,7 @@ def test_damaged_frames_are_left_out_and_become_a_gap(made, recorded):
         assert (recording.counts.captured, recording.counts.dropped) == (20, 3)
 
 
-def test_every_loss_of_every_table_is_told_counted_and_marked(made, session):
+def test_every_loss_of_every_table_is_told_counted_and_marked(session: Path) -> None:
     for name, row in (
         *(("frames/time_s", 256), ("frames/wall_time", 0), ("labels/time_s", 512)),
         *(("samples/nostrils", 0), ("reasons", 0), ("events", 0), ("labels/labels", 7)),
@@ -271,14 +294,14 @@ def test_every_loss_of_every_table_is_told_counted_and_marked(made, session):
     assert len(events) == len(report.losses)
 
 
-def test_recovering_twice_tells_the_same_losses(session):
+def test_recovering_twice_tells_the_same_losses(session: Path) -> None:
     flip(session, "samples/mouth", 0)
     first = recover(session)
     assert first.losses
     assert recover(session) == first
 
 
-def test_nothing_is_said_of_a_sound_session(made, session):
+def test_nothing_is_said_of_a_sound_session(session: Path) -> None:
     report = recover(session)
     assert (report.losses, report.notes) == ((), ())
     assert report.tables["frames/counts"].recovered == made.SOUND_FRAMES
@@ -290,7 +313,7 @@ def test_nothing_is_said_of_a_sound_session(made, session):
             assert one.samples(region).tobytes() == other.samples(region).tobytes()
 
 
-def damage_header(path, name):
+def damage_header(path: Path, name: str) -> None:
     """Flip a bit in what HDF5 keeps of a dataset or group, which then cannot be opened."""
     with h5py.File(path) as file:
         place = h5py.h5o.get_info(file[name].id).addr
@@ -300,7 +323,7 @@ def damage_header(path, name):
 
 
 @pytest.mark.parametrize("name", ["samples/mouth", "labels/labels", "frames/flags", "gaps"])
-def test_one_broken_table_hides_no_other(made, session, name):
+def test_one_broken_table_hides_no_other(session: Path, name: str) -> None:
     damage_header(session, name)
     with Recording(session) as recording:
         assert any(problem.startswith(f"{name}: cannot be read") for problem in recording.problems)
@@ -312,7 +335,7 @@ def test_one_broken_table_hides_no_other(made, session, name):
         assert len(recording.samples("nostrils")) == made.SOUND_FRAMES
 
 
-def test_traces_are_recovered_though_all_frames_are_lost(made, session):
+def test_traces_are_recovered_though_all_frames_are_lost(session: Path) -> None:
     damage_header(session, "frames/counts")
     with pytest.raises(FormatError, match=r"frames/counts.*recover the session"):
         Recording(session)
@@ -328,7 +351,7 @@ class TestStrangers:
     """What a newer program has written into the file."""
 
     @pytest.fixture
-    def newer(self, session):
+    def newer(self, session: Path) -> Path:
         with h5py.File(session, "r+") as file:
             rows = file["samples/nostrils"][:]
             wider = np.zeros(len(rows), [*rows.dtype.descr, ("skewness", "<f4")])
@@ -347,7 +370,7 @@ class TestStrangers:
             file.attrs["format_minor"] = np.int64(7)
         return session
 
-    def test_they_are_copied_as_they_are(self, newer):
+    def test_they_are_copied_as_they_are(self, newer: Path) -> None:
         report = recover(newer)
         assert report.losses == ()
         with h5py.File(report.path) as copy:
@@ -358,7 +381,9 @@ class TestStrangers:
             skewness = copy["samples/nostrils"].fields("skewness")[:]
             assert skewness.tolist() == list(range(len(skewness)))
 
-    def test_what_points_elsewhere_is_told_and_not_followed(self, newer, tmp_path):
+    def test_what_points_elsewhere_is_told_and_not_followed(
+        self, newer: Path, tmp_path: Path
+    ) -> None:
         (tmp_path / "secret.bin").write_bytes(bytes(800))
         with h5py.File(newer, "r+") as file:
             file["soft"] = h5py.SoftLink("/frames")
@@ -373,7 +398,9 @@ class TestStrangers:
             assert not {"soft", "far", "outside", "objects"} & set(copy)
 
 
-def test_a_session_still_being_recorded_is_left_alone(made, make_recorder, wait_for):
+def test_a_session_still_being_recorded_is_left_alone(
+    make_recorder: MakeRecorder, wait_for: WaitFor
+) -> None:
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, made.made_info()))
     wait_for(lambda: recorder.status().recorded == 1)
@@ -382,7 +409,7 @@ def test_a_session_still_being_recorded_is_left_alone(made, make_recorder, wait_
     assert find_unfinished(recorder.path.parent) == []
 
 
-def test_an_event_line_that_the_crash_cut_off_is_left_out(crashed):
+def test_an_event_line_that_the_crash_cut_off_is_left_out(crashed: Crash) -> None:
     path = crashed()
     with path.with_suffix(".events.jsonl").open("ab") as lines:
         lines.write(b'{"time_s": 1.0, "wall_ti')
@@ -390,7 +417,7 @@ def test_an_event_line_that_the_crash_cut_off_is_left_out(crashed):
         assert [event.text for event in recording.events] == ["begin"]
 
 
-def test_a_damaged_unfinished_file_is_refused_at_once(crashed):
+def test_a_damaged_unfinished_file_is_refused_at_once(crashed: Crash) -> None:
     """HDF5's own way to read along would wait for its writer to mend it."""
     path = crashed()
     sane, refusals = path.read_bytes(), []
@@ -407,7 +434,9 @@ def test_a_damaged_unfinished_file_is_refused_at_once(crashed):
     assert all("session.h5" in refusal for refusal in refusals)
 
 
-def test_a_recovery_that_is_killed_leaves_nothing(session, tmp_path, wait_for):
+def test_a_recovery_that_is_killed_leaves_nothing(
+    session: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
@@ -418,15 +447,15 @@ def test_a_recovery_that_is_killed_leaves_nothing(session, tmp_path, wait_for):
 
 
 class TestViewAsClosed:
-    def test_the_checksum_is_the_one_that_its_author_published(self):
+    def test_the_checksum_is_the_one_that_its_author_published(self) -> None:
         # lookup3.c, driver5, with initial value 0.
         assert lookup3(b"Four score and seven years ago") == 0x17770551
 
-    def test_the_checksum_is_the_one_that_hdf5_writes(self, recorded):
+    def test_the_checksum_is_the_one_that_hdf5_writes(self, recorded: Record) -> None:
         superblock = recorded(1).read_bytes()[:48]
         assert struct.unpack("<I", superblock[44:]) == (lookup3(superblock[:44]),)
 
-    def test_the_file_itself_does_not_change(self, crashed):
+    def test_the_file_itself_does_not_change(self, crashed: Crash) -> None:
         path = crashed()
         before = path.read_bytes()
         with view_as_closed(path) as view:
@@ -435,6 +464,6 @@ class TestViewAsClosed:
             assert view.read(len(before) - 48) == before[48:]
         assert path.read_bytes() == before
 
-    def test_a_sound_file_needs_no_view(self, session):
+    def test_a_sound_file_needs_no_view(self, session: Path) -> None:
         with pytest.raises(ValueError, match="neither was it being written nor is it cut off"):
             view_as_closed(session)

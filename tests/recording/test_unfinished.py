@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -22,7 +23,7 @@ from thermoseg.recording.unfinished import (
 
 
 @pytest.fixture
-def left(session):
+def left(session: Path) -> Path:
     """A session as a crash leaves it: its marker is of a process that is gone."""
     with h5py.File(session, "r+") as file:
         file.attrs.modify("complete", np.int64(0))
@@ -30,42 +31,46 @@ def left(session):
     return session
 
 
-def test_the_names_are_those_of_the_session_file(tmp_path):
+def test_the_names_are_those_of_the_session_file(tmp_path: Path) -> None:
     names = SessionNames(tmp_path / f"a{SUFFIX}")
     assert names.marker.match(MARKERS)
     assert RECOVERED_SUFFIX.endswith(SUFFIX)
 
 
-def test_an_unfinished_session_is_said_with_what_to_type(left):
+def test_an_unfinished_session_is_said_with_what_to_type(left: Path) -> None:
     assert find_unfinished(left.parent) == [left]
     assert say_unfinished([left.parent, left.parent]) == [
         f"{left} was not finished (a crash?); recover it with: thermoseg recover {left}"
     ]
 
 
-def test_a_recovered_session_is_said_no_more(left):
+def test_a_recovered_session_is_said_no_more(left: Path) -> None:
     recover(left)
     assert find_unfinished(left.parent) == []
 
 
-def test_a_session_that_is_being_recorded_is_not_unfinished(left):
+def test_a_session_that_is_being_recorded_is_not_unfinished(left: Path) -> None:
     marker = {"pid": os.getpid(), "started": 1e12}
     SessionNames(left).marker.write_text(json.dumps(marker))
     assert find_unfinished(left.parent) == []
 
 
-def test_a_whole_file_whose_marker_was_left_over_is_not_unfinished(session):
+def test_a_whole_file_whose_marker_was_left_over_is_not_unfinished(session: Path) -> None:
     SessionNames(session).marker.write_text("{}")
     assert find_unfinished(session.parent) == []
 
 
-def test_a_marker_without_a_session_and_a_folder_that_is_not_there_say_nothing(tmp_path):
+def test_a_marker_without_a_session_and_a_folder_that_is_not_there_say_nothing(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "gone.h5.RECORDING").write_text("{}")
     assert find_unfinished(tmp_path) == []
     assert find_unfinished(tmp_path / "absent") == []
 
 
-def test_the_command_line_says_it_on_stderr(left, tmp_path, monkeypatch, capsys):
+def test_the_command_line_says_it_on_stderr(
+    left: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -81,7 +86,7 @@ def test_the_command_line_says_it_on_stderr(left, tmp_path, monkeypatch, capsys)
     assert "not finished" not in capsys.readouterr().err
 
 
-def test_nothing_heavy_is_loaded_where_nothing_was_left(tmp_path):
+def test_nothing_heavy_is_loaded_where_nothing_was_left(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -95,7 +100,9 @@ def test_nothing_heavy_is_loaded_where_nothing_was_left(tmp_path):
     assert done.stdout == "[]\n"
 
 
-def test_demonstrations_are_looked_at_in_their_folders(left, tmp_path, monkeypatch):
+def test_demonstrations_are_looked_at_in_their_folders(
+    left: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)

@@ -1,12 +1,17 @@
 """Every chunk of every picture and table is looked at, and what is wrong is counted."""
 
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
 import psutil
 import pytest
 
+from tests.conftest import WaitFor
+from tests.recording import made_frames as made
+from tests.recording.conftest import MakeRecorder
+from tests.recording.made_frames import running_writer
 from thermoseg import cli
 from thermoseg.recording.layout import PICTURES, tables_of
 from thermoseg.recording.reader import Recording
@@ -14,7 +19,7 @@ from thermoseg.recording.recovery import recover
 from thermoseg.recording.verification import State, verify
 
 
-def flip(path, dataset, row):
+def flip(path: Path, dataset: str, row: int) -> None:
     """Flip one bit in the middle of a chunk."""
     with h5py.File(path) as file:
         stored = file[dataset]
@@ -24,7 +29,7 @@ def flip(path, dataset, row):
     path.write_bytes(data)
 
 
-def test_a_sound_session_is_sound(made, session):
+def test_a_sound_session_is_sound(session: Path) -> None:
     before = session.read_bytes()
     verdict = verify(session)
     assert (verdict.state, verdict.finished, verdict.problems) == (State.SOUND, True, ())
@@ -49,7 +54,9 @@ def test_a_sound_session_is_sound(made, session):
         ("events", 0, 1),
     ],
 )
-def test_one_bit_anywhere_is_found_and_counted(session, name, row, lost):
+def test_one_bit_anywhere_is_found_and_counted(
+    session: Path, name: str, row: int, lost: int
+) -> None:
     flip(session, name, row)
     verdict = verify(session)
     assert verdict.state is State.DAMAGED
@@ -57,7 +64,7 @@ def test_one_bit_anywhere_is_found_and_counted(session, name, row, lost):
     assert any(problem.startswith(name) for problem in verdict.problems)
 
 
-def test_damage_of_a_dataset_that_is_not_known_is_found(session):
+def test_damage_of_a_dataset_that_is_not_known_is_found(session: Path) -> None:
     with h5py.File(session, "r+") as file:
         file.create_dataset(
             "pulse", data=np.arange(700.0), maxshape=(None,), chunks=(256,), fletcher32=True
@@ -69,18 +76,21 @@ def test_damage_of_a_dataset_that_is_not_known_is_found(session):
     assert verdict.state is State.DAMAGED
 
 
-def test_an_unfinished_session_is_named_as_such(made, make_recorder, wait_for):
+def test_an_unfinished_session_is_named_as_such(
+    make_recorder: MakeRecorder, wait_for: WaitFor
+) -> None:
     recorder = make_recorder()
+    writer = running_writer(recorder)
     info = made.made_info()
     for index in range(20):
         frame = made.made_frame(index, info)
         recorder.offer(frame)
         recorder.offer_result(made.made_result(frame, info))
-    wait_for(lambda: recorder._memory.control["flushed"] == 20)
+    wait_for(lambda: writer.control["flushed"] == 20)
     verdict = verify(recorder.path)
     assert (verdict.being_recorded, verdict.finished) == (True, False)
     assert verdict.state is State.SOUND
-    psutil.Process(recorder._process.pid).kill()
+    psutil.Process(writer.pid).kill()
     recorder.stop()
     verdict = verify(recorder.path)
     assert (verdict.being_recorded, verdict.finished) == (False, False)
@@ -89,7 +99,9 @@ def test_an_unfinished_session_is_named_as_such(made, make_recorder, wait_for):
     assert verify(recover(recorder.path).path).state is State.SOUND
 
 
-def test_the_exit_code_of_several_files_is_that_of_the_worst(session, tmp_path, capsys):
+def test_the_exit_code_of_several_files_is_that_of_the_worst(
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     damaged, other = tmp_path / "damaged.h5", tmp_path / "other.txt"
     damaged.write_bytes(session.read_bytes())
     flip(damaged, "frames/counts", 4)
@@ -106,7 +118,9 @@ def test_the_exit_code_of_several_files_is_that_of_the_worst(session, tmp_path, 
     assert "absent.h5 does not exist; check its name" in capsys.readouterr().err
 
 
-def test_each_file_is_an_object_in_json(session, tmp_path, capsys):
+def test_each_file_is_an_object_in_json(
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     damaged = tmp_path / "damaged.h5"
     damaged.write_bytes(session.read_bytes())
     flip(damaged, "labels/labels", 4)
