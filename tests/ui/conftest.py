@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import pytest
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QMessageBox
+from pytestqt.qtbot import QtBot
 
 from thermoseg.cameras import CameraListing
 from thermoseg.events import SessionEvent
@@ -24,7 +26,7 @@ from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
 from ui.main_window import MainWindow
-from ui.session_controller import SessionController
+from ui.session_controller import SessionController, SessionFactory
 
 HEIGHT, WIDTH = 48, 64
 CENTIKELVIN = LinearRadiometry(scale_k=0.01)
@@ -126,8 +128,26 @@ class FakeSession:
         return result
 
 
+Stage: TypeAlias = Callable[[str], None]
+"""Is told what is being done while a session is made."""
+FakeFactory: TypeAlias = Callable[[str, str, Stage], FakeSession]
+"""Makes a session of address and model, as `ui.session_controller.SessionFactory` does."""
+MakeController: TypeAlias = Callable[[FakeSession | FakeFactory], SessionController]
+"""What the fixture `make_controller` gives."""
+MakeWindow: TypeAlias = Callable[[FakeSession | FakeFactory], MainWindow]
+"""What the fixture `make_window` gives."""
+
+
+class MakeSample(Protocol):
+    """What the fixture `sample` gives."""
+
+    def __call__(
+        self, region: str, mean_c: float, time_s: float = ..., valid: bool = ..., reason: str = ...
+    ) -> RoiSample: ...
+
+
 @pytest.fixture
-def make_session() -> Callable[..., FakeSession]:
+def make_session() -> type[FakeSession]:
     return FakeSession
 
 
@@ -137,19 +157,19 @@ def session() -> FakeSession:
 
 
 @pytest.fixture
-def make_controller(qapp: object) -> Iterator[Callable[..., SessionController]]:
+def make_controller(qapp: object) -> Iterator[MakeController]:
     """Make controllers around a factory or a session; all are closed after the test."""
     made: list[SessionController] = []
 
-    def make(factory: object) -> SessionController:
-        if not callable(factory):
-            session = factory
-            factory = lambda address, model, stage: session  # noqa: E731
+    def make(source: FakeSession | FakeFactory) -> SessionController:
+        factory = (lambda *_: source) if isinstance(source, FakeSession) else source
         listings = [
             CameraListing("fake:", "Fake camera"),
             CameraListing("gone:", "gone", problem="install the library gone"),
         ]
-        controller = SessionController(factory, lambda: listings, lambda: ["fake-model"])
+        # To the controller a `FakeSession` is a `Session`.
+        real = cast("SessionFactory", factory)
+        controller = SessionController(real, lambda: listings, lambda: ["fake-model"])
         made.append(controller)
         return controller
 
@@ -164,9 +184,9 @@ def settings(tmp_path: Path) -> QSettings:
 
 
 @pytest.fixture
-def make_window(qtbot, make_controller, settings) -> Callable[..., MainWindow]:
-    def make(factory: object) -> MainWindow:
-        window = MainWindow(make_controller(factory), settings)
+def make_window(qtbot: QtBot, make_controller: MakeController, settings: QSettings) -> MakeWindow:
+    def make(source: FakeSession | FakeFactory) -> MainWindow:
+        window = MainWindow(make_controller(source), settings)
         qtbot.addWidget(window)
         window.show()
         return window
@@ -186,7 +206,7 @@ def one_kind_of_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sample() -> Callable[..., RoiSample]:
+def sample() -> MakeSample:
     def make(
         region: str, mean_c: float, time_s: float = 0.0, valid: bool = True, reason: str = ""
     ) -> RoiSample:

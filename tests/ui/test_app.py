@@ -48,7 +48,7 @@ def test_without_a_display_it_ends_with_one_sentence() -> None:
     assert "no display" in done.stderr
 
 
-def test_a_screenshot_needs_no_display(tmp_path) -> None:
+def test_a_screenshot_needs_no_display(tmp_path: Path) -> None:
     path = tmp_path / "window.png"
     done = run("--screenshot", str(path), "--after", "0.1", "--size", "900x600", "--model", "none")
 
@@ -56,7 +56,7 @@ def test_a_screenshot_needs_no_display(tmp_path) -> None:
     assert (QImage(str(path)).width(), QImage(str(path)).height()) == (900, 600)
 
 
-def test_a_screenshot_of_a_failure_says_so(tmp_path) -> None:
+def test_a_screenshot_of_a_failure_says_so(tmp_path: Path) -> None:
     path = tmp_path / "window.png"
     done = run("nonsense", "--screenshot", str(path), "--model", "none")
 
@@ -71,7 +71,7 @@ def test_arguments_are_read() -> None:
     assert (arguments.address, arguments.size, arguments.theme) == ("lepton:", (800, 600), "light")
 
 
-def test_a_wrong_size_is_refused(capsys) -> None:
+def test_a_wrong_size_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         build_parser().parse_args(["--size", "big"])
 
@@ -79,21 +79,21 @@ def test_a_wrong_size_is_refused(capsys) -> None:
 
 
 @pytest.mark.parametrize("text", ["-3", "nan", "soon", "1e9"])
-def test_a_wrong_time_is_refused(capsys, text: str) -> None:
+def test_a_wrong_time_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
     with pytest.raises(SystemExit):
         build_parser().parse_args(["--after", text])
 
     assert "seconds" in capsys.readouterr().err
 
 
-def test_what_was_to_be_expected_is_told_in_one_line(tmp_path) -> None:
+def test_what_was_to_be_expected_is_told_in_one_line(tmp_path: Path) -> None:
     done = run("lepton:nobody", "--screenshot", str(tmp_path / "a.png"), "--model", "none")
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 
 
-def test_a_recording_that_cannot_begin_fails_a_screenshot(tmp_path) -> None:
+def test_a_recording_that_cannot_begin_fails_a_screenshot(tmp_path: Path) -> None:
     taken = tmp_path / "taken.h5"
     taken.touch()
     done = run(
@@ -106,7 +106,7 @@ def test_a_recording_that_cannot_begin_fails_a_screenshot(tmp_path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_wrong_settings_are_told_before_a_window_opens(tmp_path) -> None:
+def test_wrong_settings_are_told_before_a_window_opens(tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     settings.write_text('backend = "gpu"', encoding="utf-8")
     done = run("--screenshot", str(tmp_path / "a.png"), THERMOSEG_SETTINGS=str(settings))
@@ -116,7 +116,7 @@ def test_wrong_settings_are_told_before_a_window_opens(tmp_path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_the_window_takes_the_model_of_the_settings(tmp_path) -> None:
+def test_the_window_takes_the_model_of_the_settings(tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     settings.write_text('model = "nobody-s"', encoding="utf-8")
     done = run(

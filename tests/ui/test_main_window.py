@@ -3,41 +3,52 @@
 import re
 from dataclasses import replace
 from fnmatch import fnmatch
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PyQt6.QtGui import QDropEvent
-from PyQt6.QtWidgets import QFileDialog, QLabel, QPushButton, QToolButton
+from PyQt6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from PyQt6.QtGui import QDropEvent, QStandardItemModel
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton, QToolButton
+from pytestqt.qtbot import QtBot
 
+from tests.ui.conftest import FakeSession, MakeSample, MakeWindow, Stage
 from thermoseg.errors import CameraError
 from thermoseg.events import SessionEvent
 from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.radiometry import RelativeCounts
+from ui.main_window import MainWindow
 from ui.session_controller import SessionState
 from ui.theme import DARK, LIGHT
 
 
-def text_of(window) -> str:
+def text_of(window: MainWindow) -> str:
     labels = window.findChildren(QLabel)
     return "\n".join(label.text() for label in labels if label.isVisible())
 
 
-def button(window, text: str):
+def button(window: MainWindow, text: str) -> QAbstractButton:
     found = [*window.findChildren(QPushButton), *window.findChildren(QToolButton)]
     return next(each for each in found if each.text() == text and each.isVisible())
 
 
+def press(window: MainWindow, key: Qt.Key) -> None:
+    QTest.keyClick(window, key)  # type: ignore[call-overload]  # static; its stub has a self
+
+
 @pytest.fixture
-def running(qtbot, make_window, session):
+def running(qtbot: QtBot, make_window: MakeWindow, session: FakeSession) -> MainWindow:
     window = make_window(session)
     window.open_source("fake:")
     qtbot.waitUntil(lambda: window.controller.state is SessionState.RUNNING)
     return window
 
 
-def test_at_first_it_invites_to_choose_a_camera(make_window, session) -> None:
+def test_at_first_it_invites_to_choose_a_camera(
+    make_window: MakeWindow, session: FakeSession
+) -> None:
     window = make_window(session)
 
     assert "Choose a camera" in text_of(window)
@@ -45,7 +56,7 @@ def test_at_first_it_invites_to_choose_a_camera(make_window, session) -> None:
 
 
 def test_what_a_crash_left_is_said_with_what_to_type(
-    make_window, session, settings, tmp_path
+    make_window: MakeWindow, session: FakeSession, settings: QSettings, tmp_path: Path
 ) -> None:
     path = tmp_path / "recordings" / "monday.h5"
     path.parent.mkdir()
@@ -63,7 +74,9 @@ def test_what_a_crash_left_is_said_with_what_to_type(
     assert "not finished" not in text_of(window)
 
 
-def test_cameras_that_cannot_work_are_shown_with_the_reason(qtbot, make_window, session) -> None:
+def test_cameras_that_cannot_work_are_shown_with_the_reason(
+    qtbot: QtBot, make_window: MakeWindow, session: FakeSession
+) -> None:
     window = make_window(session)
     with qtbot.waitSignal(window.controller.cameras_found):
         window.controller.find_cameras()
@@ -73,17 +86,25 @@ def test_cameras_that_cannot_work_are_shown_with_the_reason(qtbot, make_window, 
         "Fake camera",
         "gone — install the library gone",
     ]
-    assert not source.model().item(1).isEnabled()
+    rows = source.model()
+    assert isinstance(rows, QStandardItemModel)
+    gone = rows.item(1)
+    assert gone is not None
+    assert not gone.isEnabled()
 
 
-def test_the_first_frame_takes_the_place_of_the_invitation(qtbot, running, session) -> None:
+def test_the_first_frame_takes_the_place_of_the_invitation(
+    qtbot: QtBot, running: MainWindow, session: FakeSession
+) -> None:
     session.show(0)
     qtbot.waitUntil(lambda: running._live.isVisible())
 
     assert not running._page.isVisible()
 
 
-def test_temperatures_rates_and_losses_are_written(qtbot, running, session, sample) -> None:
+def test_temperatures_rates_and_losses_are_written(
+    qtbot: QtBot, running: MainWindow, session: FakeSession, sample: MakeSample
+) -> None:
     frame = session.show(0)
     session.segment(frame, (sample("nostrils", 33.25), sample("nose", 32.5)))
     qtbot.waitUntil(lambda: "33.25" in text_of(running))
@@ -94,7 +115,9 @@ def test_temperatures_rates_and_losses_are_written(qtbot, running, session, samp
     assert "fake-model" in running._status._source.whole
 
 
-def test_relative_counts_are_announced(qtbot, make_window, make_session) -> None:
+def test_relative_counts_are_announced(
+    qtbot: QtBot, make_window: MakeWindow, make_session: type[FakeSession]
+) -> None:
     session = make_session(radiometric=False)
     window = make_window(session)
     window.open_source("fake:")
@@ -102,7 +125,9 @@ def test_relative_counts_are_announced(qtbot, make_window, make_session) -> None
     qtbot.waitUntil(lambda: "Relative counts, no temperatures: a test" in text_of(window))
 
 
-def test_the_end_of_the_source_is_said_and_its_picture_stays(qtbot, running, session) -> None:
+def test_the_end_of_the_source_is_said_and_its_picture_stays(
+    qtbot: QtBot, running: MainWindow, session: FakeSession
+) -> None:
     session.show(0)
     session.ended = True
     qtbot.waitUntil(lambda: "End of the source" in text_of(running))
@@ -111,7 +136,7 @@ def test_the_end_of_the_source_is_said_and_its_picture_stays(qtbot, running, ses
 
 
 def test_a_camera_that_is_lost_is_said_with_the_seconds(
-    qtbot, monkeypatch, running, session
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: MainWindow, session: FakeSession
 ) -> None:
     session.show(0)
     session.lost, session.lost_seconds = "the cable is out", 3.0
@@ -126,7 +151,7 @@ def test_a_camera_that_is_lost_is_said_with_the_seconds(
 
 
 def test_a_camera_that_sends_no_first_picture_is_said_with_the_reason(
-    qtbot, monkeypatch, running, session
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: MainWindow, session: FakeSession
 ) -> None:
     qtbot.waitUntil(lambda: "Waiting for the first picture" in text_of(running))
     monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
@@ -139,7 +164,7 @@ def test_a_camera_that_sends_no_first_picture_is_said_with_the_reason(
 
 
 def test_a_picture_that_is_live_again_is_no_longer_dimmed(
-    qtbot, monkeypatch, running, session
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: MainWindow, session: FakeSession
 ) -> None:
     monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
     session.segment(session.show(0))
@@ -154,7 +179,7 @@ def test_a_picture_that_is_live_again_is_no_longer_dimmed(
 
 
 def test_what_happens_to_the_camera_is_told_for_a_while_and_kept(
-    qtbot, monkeypatch, running, session
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: MainWindow, session: FakeSession
 ) -> None:
     session.show(0)
     session.events = (
@@ -174,7 +199,9 @@ def test_what_happens_to_the_camera_is_told_for_a_while_and_kept(
     qtbot.waitUntil(lambda: not running._live._news.isVisible())
 
 
-def test_the_battery_is_in_sight_and_the_rest_under_the_pointer(qtbot, running, session) -> None:
+def test_the_battery_is_in_sight_and_the_rest_under_the_pointer(
+    qtbot: QtBot, running: MainWindow, session: FakeSession
+) -> None:
     session.telemetry = {"battery_percent": 7.0, "shutter_c": 29.5}
     session.show(0)
     qtbot.waitUntil(lambda: "battery 7 %" in running._status._source.whole)
@@ -183,7 +210,9 @@ def test_the_battery_is_in_sight_and_the_rest_under_the_pointer(qtbot, running, 
     assert "shutter 29.5 °C" in running._status._source.toolTip()
 
 
-def test_a_visible_picture_is_shown_beside_the_thermal_one(qtbot, running, session) -> None:
+def test_a_visible_picture_is_shown_beside_the_thermal_one(
+    qtbot: QtBot, running: MainWindow, session: FakeSession
+) -> None:
     session.show(0)
     assert not running._photo.isVisible()
     session.visible_jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 200, np.uint8))[1].tobytes()
@@ -201,7 +230,9 @@ def test_a_visible_picture_is_shown_beside_the_thermal_one(qtbot, running, sessi
     qtbot.waitUntil(lambda: not view.isVisible())
 
 
-def test_a_long_note_is_wrapped_and_stays_in_the_picture(qtbot, make_window, make_session) -> None:
+def test_a_long_note_is_wrapped_and_stays_in_the_picture(
+    qtbot: QtBot, make_window: MakeWindow, make_session: type[FakeSession]
+) -> None:
     session = make_session(radiometric=False)
     reason = "a reason that goes on and on, " * 12
     session.info = replace(session.info, radiometry=RelativeCounts(reason))
@@ -216,20 +247,26 @@ def test_a_long_note_is_wrapped_and_stays_in_the_picture(qtbot, make_window, mak
     assert note.height() >= note.heightForWidth(note.width())
 
 
-def test_the_actions_of_a_camera_are_offered_while_it_runs(qtbot, make_window, session) -> None:
+def test_the_actions_of_a_camera_are_offered_while_it_runs(
+    qtbot: QtBot, make_window: MakeWindow, session: FakeSession
+) -> None:
     session.actions = ("Flat-field correction",)
     window = make_window(session)
     window.open_source("fake:")
     qtbot.waitUntil(window._camera._actions.isVisible)
-    window._camera._actions.menu().actions()[0].trigger()
+    menu = window._camera._actions.menu()
+    assert menu is not None
+    menu.actions()[0].trigger()
     assert session.performed == ["Flat-field correction"]
     window.controller.stop()
 
     qtbot.waitUntil(lambda: not window._camera._actions.isVisible())
 
 
-def test_a_failure_is_told_in_the_dialog_and_on_the_page(qtbot, make_window) -> None:
-    def broken(address, model, stage):
+def test_a_failure_is_told_in_the_dialog_and_on_the_page(
+    qtbot: QtBot, make_window: MakeWindow
+) -> None:
+    def broken(address: str, model: str, stage: Stage) -> FakeSession:
         raise CameraError("no such camera; plug it in")
 
     window = make_window(broken)
@@ -241,7 +278,9 @@ def test_a_failure_is_told_in_the_dialog_and_on_the_page(qtbot, make_window) -> 
     assert "No such camera" in text_of(window)
 
 
-def test_recording_shows_path_time_size_and_drops(qtbot, running, session, tmp_path) -> None:
+def test_recording_shows_path_time_size_and_drops(
+    qtbot: QtBot, running: MainWindow, session: FakeSession, tmp_path: Path
+) -> None:
     session.show(0)
     running._folder = tmp_path
     running._set_frozen(False)
@@ -258,29 +297,35 @@ def test_recording_shows_path_time_size_and_drops(qtbot, running, session, tmp_p
 
 
 @pytest.mark.parametrize(("key", "name"), [("M", "_mask"), ("O", "_outlines"), ("S", "_smooth")])
-def test_keys_switch_what_is_shown(qtbot, make_window, session, key: str, name: str) -> None:
+def test_keys_switch_what_is_shown(
+    qtbot: QtBot, make_window: MakeWindow, session: FakeSession, key: str, name: str
+) -> None:
     window = make_window(session)
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
-    qtbot.keyClick(window, getattr(Qt.Key, f"Key_{key}"))
+    press(window, getattr(Qt.Key, f"Key_{key}"))
 
     assert not getattr(window, name).isChecked()
 
 
-def test_space_starts_and_stops(qtbot, make_window, session) -> None:
+def test_space_starts_and_stops(
+    qtbot: QtBot, make_window: MakeWindow, session: FakeSession
+) -> None:
     window = make_window(session)
     window._camera.set_address("fake:")
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
-    qtbot.keyClick(window, Qt.Key.Key_Space)
+    press(window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.controller.state is SessionState.RUNNING)
-    qtbot.keyClick(window, Qt.Key.Key_Space)
+    press(window, Qt.Key.Key_Space)
 
     assert window.controller.state is SessionState.IDLE
     assert "Choose a camera" in text_of(window)
 
 
-def test_a_frozen_picture_stands_still(qtbot, running, session) -> None:
+def test_a_frozen_picture_stands_still(
+    qtbot: QtBot, running: MainWindow, session: FakeSession
+) -> None:
     first = session.show(0)
     qtbot.waitUntil(lambda: running._live._frame is first)
     running._set_frozen(True)
@@ -293,21 +338,23 @@ def test_a_frozen_picture_stands_still(qtbot, running, session) -> None:
     qtbot.waitUntil(lambda: running._live._frame is second)
 
 
-def test_the_user_can_hold_the_colours(qtbot, running, session) -> None:
+def test_the_user_can_hold_the_colours(
+    qtbot: QtBot, running: MainWindow, session: FakeSession
+) -> None:
     session.show(0, celsius=30)
     qtbot.waitUntil(lambda: running._bar.isVisible())
     running._bar._high.setValue(40.0)
-    session.show(1, celsius=90)
-    qtbot.waitUntil(lambda: running._live._frame.index == 1)
+    hot = session.show(1, celsius=90)
+    qtbot.waitUntil(lambda: running._live._frame is hot)
 
     assert running._live._span_c[1] == 40.0
     assert running._bar._mode.currentText() == "Locked"
 
 
-def test_a_dropped_file_is_opened(qtbot, make_window, tmp_path) -> None:
-    asked = []
+def test_a_dropped_file_is_opened(qtbot: QtBot, make_window: MakeWindow, tmp_path: Path) -> None:
+    asked: list[str] = []
 
-    def factory(address, model, stage):
+    def factory(address: str, model: str, stage: Stage) -> FakeSession:
         asked.append(address)
         raise CameraError("not a picture")
 
@@ -330,11 +377,15 @@ def test_a_dropped_file_is_opened(qtbot, make_window, tmp_path) -> None:
     assert asked == [f"file:{str(path).replace(' ', '%20')}"]
 
 
-def test_what_the_user_set_is_remembered(qtbot, make_window, session) -> None:
+def test_what_the_user_set_is_remembered(
+    qtbot: QtBot, make_window: MakeWindow, session: FakeSession
+) -> None:
     window = make_window(session)
     window.set_theme(LIGHT)
     window._palette.setCurrentText("Viridis")
-    window._traces._lengths.button(120).click()
+    two_minutes = window._traces._lengths.button(120)
+    assert two_minutes is not None
+    two_minutes.click()
     window._camera.set_address("lepton:")
     window.close()
 
@@ -359,7 +410,7 @@ def test_both_themes_can_be_read() -> None:
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (theme.name, ground, ink)
 
 
-def test_text_grows_with_very_large_windows(make_window, session) -> None:
+def test_text_grows_with_very_large_windows(make_window: MakeWindow, session: FakeSession) -> None:
     window = make_window(session)
     small = window._scale
     window.resize(3840, 2160)
@@ -367,7 +418,9 @@ def test_text_grows_with_very_large_windows(make_window, session) -> None:
     assert window._scale > 1.5 * small
 
 
-def test_a_model_file_given_by_path_stays_chosen(make_window, session, tmp_path) -> None:
+def test_a_model_file_given_by_path_stays_chosen(
+    make_window: MakeWindow, session: FakeSession, tmp_path: Path
+) -> None:
     mine = tmp_path / "mine.safetensors"
     mine.write_bytes(b"")
     window = make_window(session)
@@ -383,7 +436,7 @@ def test_a_model_file_given_by_path_stays_chosen(make_window, session, tmp_path)
     "name", ["recording.seq", "session.h5", "film.webm", "film.wmv", "lepton.raw.y16.gz"]
 )
 def test_the_dialog_shows_every_kind_of_file_that_can_be_played(
-    make_window, session, monkeypatch: pytest.MonkeyPatch, name: str
+    make_window: MakeWindow, session: FakeSession, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     window = make_window(session)
     shown: list[str] = []

@@ -2,28 +2,36 @@
 
 import queue
 import threading
+from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 import ui.session_controller as session_controller
+from tests.ui.conftest import FakeSession, MakeController, Stage
 from thermoseg.cameras import CameraListing
 from thermoseg.errors import CameraError, RecordingError
+from thermoseg.hotplug import CameraWatch
 from thermoseg.recording.status import RecorderStatus
-from ui.session_controller import SessionState
+from ui.session_controller import SessionController, SessionState
 
 
 @pytest.fixture
-def running(qtbot, make_controller, session):
+def running(
+    qtbot: QtBot, make_controller: MakeController, session: FakeSession
+) -> SessionController:
     controller = make_controller(session)
     controller.start("fake:")
     qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
     return controller
 
 
-def test_opening_does_not_hold_up_the_window(qtbot, make_controller, session) -> None:
+def test_opening_does_not_hold_up_the_window(
+    qtbot: QtBot, make_controller: MakeController, session: FakeSession
+) -> None:
     go, threads = threading.Event(), []
 
-    def slow(address, model, stage):
+    def slow(address: str, model: str, stage: Stage) -> FakeSession:
         threads.append(threading.current_thread())
         go.wait(10)
         return session
@@ -38,10 +46,12 @@ def test_opening_does_not_hold_up_the_window(qtbot, make_controller, session) ->
     assert controller.view.info is session.info
 
 
-def test_it_says_what_it_is_doing(qtbot, make_controller, session) -> None:
-    said = []
+def test_it_says_what_it_is_doing(
+    qtbot: QtBot, make_controller: MakeController, session: FakeSession
+) -> None:
+    said: list[str] = []
 
-    def factory(address, model, stage):
+    def factory(address: str, model: str, stage: Stage) -> FakeSession:
         stage("Loading the model m")
         return session
 
@@ -54,7 +64,7 @@ def test_it_says_what_it_is_doing(qtbot, make_controller, session) -> None:
 
 
 def test_its_view_is_of_the_session_that_runs_and_empty_without_one(
-    qtbot, running, session
+    qtbot: QtBot, running: SessionController, session: FakeSession
 ) -> None:
     for index in range(3):
         newest = session.show(index)
@@ -64,19 +74,22 @@ def test_its_view_is_of_the_session_that_runs_and_empty_without_one(
     assert running.view.frame is newest
     assert running.view.counts.captured == 90
     running.stop()
-    assert (running.view.frame, running.view.counts.captured) == (None, 0)
+    empty = running.view
+    assert (empty.frame, empty.counts.captured) == (None, 0)
 
 
-def test_looks_are_timed(qtbot, running) -> None:
+def test_looks_are_timed(qtbot: QtBot, running: SessionController) -> None:
     qtbot.waitUntil(lambda: len(running.tick_times_ms) >= 3)
 
     assert all(0 < time_ms < 1000 for time_ms in running.tick_times_ms)
 
 
-def test_stopping_while_opening_leaves_no_session_behind(qtbot, make_controller, session) -> None:
+def test_stopping_while_opening_leaves_no_session_behind(
+    qtbot: QtBot, make_controller: MakeController, session: FakeSession
+) -> None:
     go = threading.Event()
 
-    def slow(address, model, stage):
+    def slow(address: str, model: str, stage: Stage) -> FakeSession:
         go.wait(10)
         return session
 
@@ -89,7 +102,9 @@ def test_stopping_while_opening_leaves_no_session_behind(qtbot, make_controller,
     assert controller.state is SessionState.IDLE
 
 
-def test_starting_again_ends_the_session_before(qtbot, make_controller, make_session) -> None:
+def test_starting_again_ends_the_session_before(
+    qtbot: QtBot, make_controller: MakeController, make_session: type[FakeSession]
+) -> None:
     sessions = [make_session(), make_session()]
     opened = iter(sessions)
     controller = make_controller(lambda address, model, stage: next(opened))
@@ -101,8 +116,8 @@ def test_starting_again_ends_the_session_before(qtbot, make_controller, make_ses
     assert [each.stopped for each in sessions] == [1, 0]
 
 
-def test_what_cannot_be_opened_is_told(qtbot, make_controller) -> None:
-    def broken(address, model, stage):
+def test_what_cannot_be_opened_is_told(qtbot: QtBot, make_controller: MakeController) -> None:
+    def broken(address: str, model: str, stage: Stage) -> FakeSession:
         raise CameraError("no such camera; plug it in")
 
     controller = make_controller(broken)
@@ -113,8 +128,10 @@ def test_what_cannot_be_opened_is_told(qtbot, make_controller) -> None:
     assert controller.state is SessionState.FAILED
 
 
-def test_a_session_that_ends_with_an_error_is_told_once(qtbot, running, session) -> None:
-    told = []
+def test_a_session_that_ends_with_an_error_is_told_once(
+    qtbot: QtBot, running: SessionController, session: FakeSession
+) -> None:
+    told: list[Exception] = []
     running.failed.connect(told.append)
     session.error, session.ended = CameraError("unplugged"), True
     qtbot.waitUntil(lambda: session.stopped == 1)
@@ -123,8 +140,10 @@ def test_a_session_that_ends_with_an_error_is_told_once(qtbot, running, session)
     assert told == [session.error]
 
 
-def test_the_end_of_a_file_is_no_failure(qtbot, running, session) -> None:
-    told = []
+def test_the_end_of_a_file_is_no_failure(
+    qtbot: QtBot, running: SessionController, session: FakeSession
+) -> None:
+    told: list[Exception] = []
     running.failed.connect(told.append)
     last = session.show(5)
     session.ended = True
@@ -135,7 +154,7 @@ def test_the_end_of_a_file_is_no_failure(qtbot, running, session) -> None:
 
 
 def test_a_silent_camera_is_called_lost_until_it_speaks_again(
-    qtbot, monkeypatch, running, session
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: SessionController, session: FakeSession
 ) -> None:
     monkeypatch.setattr(session_controller, "LOST_AFTER_S", 0.05)
     qtbot.waitUntil(lambda: running.state is SessionState.LOST)
@@ -145,7 +164,10 @@ def test_a_silent_camera_is_called_lost_until_it_speaks_again(
 
 
 def test_a_file_that_stands_still_is_not_lost(
-    qtbot, monkeypatch, make_controller, make_session
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    make_controller: MakeController,
+    make_session: type[FakeSession],
 ) -> None:
     monkeypatch.setattr(session_controller, "LOST_AFTER_S", 0.0)
     controller = make_controller(make_session(live=False))
@@ -155,7 +177,9 @@ def test_a_file_that_stands_still_is_not_lost(
     assert controller.state is SessionState.RUNNING
 
 
-def test_recording_starts_and_ends(qtbot, tmp_path, running, session) -> None:
+def test_recording_starts_and_ends(
+    qtbot: QtBot, tmp_path: Path, running: SessionController, session: FakeSession
+) -> None:
     path = tmp_path / "new" / "a.h5"
     with qtbot.waitSignal(running.recording_started):
         running.start_recording(path)
@@ -163,13 +187,17 @@ def test_recording_starts_and_ends(qtbot, tmp_path, running, session) -> None:
     assert session.recorded_to == [path]
     assert running.recording_path == path
     qtbot.waitUntil(lambda: running.view.recorder is not None)
-    assert running.view.recorder.bytes_on_disk == 123_456
+    recorder = running.view.recorder
+    assert recorder is not None
+    assert recorder.bytes_on_disk == 123_456
     with qtbot.waitSignal(running.recording_ended):
         running.stop_recording()
     assert running.recording_path is None
 
 
-def test_a_recording_that_fails_by_itself_is_told(qtbot, tmp_path, running, session) -> None:
+def test_a_recording_that_fails_by_itself_is_told(
+    qtbot: QtBot, tmp_path: Path, running: SessionController, session: FakeSession
+) -> None:
     with qtbot.waitSignal(running.recording_started):
         running.start_recording(tmp_path / "a.h5")
     with qtbot.waitSignal(running.failed) as told:
@@ -181,34 +209,36 @@ def test_a_recording_that_fails_by_itself_is_told(qtbot, tmp_path, running, sess
     assert running.state is SessionState.RUNNING
 
 
-def test_nothing_is_recorded_without_a_session(make_controller, session, tmp_path) -> None:
+def test_nothing_is_recorded_without_a_session(
+    make_controller: MakeController, session: FakeSession, tmp_path: Path
+) -> None:
     controller = make_controller(session)
     controller.start_recording(tmp_path / "a.h5")
 
     assert controller.recording_path is None
 
 
-def test_cameras_and_models_are_looked_for_elsewhere(qtbot, make_controller, session) -> None:
+def test_cameras_and_models_are_looked_for_elsewhere(
+    qtbot: QtBot, make_controller: MakeController, session: FakeSession
+) -> None:
     controller = make_controller(session)
     with qtbot.waitSignals([controller.cameras_found, controller.models_found]):
         controller.find_cameras()
         controller.find_models()
 
 
-class Watch:
+class Watch(CameraWatch):
     """Tells of cameras what the test says."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.lists: queue.SimpleQueue[list[CameraListing]] = queue.SimpleQueue()
         self.looks = 0
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.left = True
 
-    def next_change(self, timeout_s):
+    def next_change(self, timeout_s: float) -> list[CameraListing] | None:
         self.looks += 1
         try:
             return self.lists.get(timeout=0.01)
@@ -217,7 +247,7 @@ class Watch:
 
 
 def test_cameras_that_come_are_told_without_being_asked_for(
-    qtbot, make_controller, session
+    qtbot: QtBot, make_controller: MakeController, session: FakeSession
 ) -> None:
     controller, watch = make_controller(session), Watch()
     controller.watch_cameras(lambda: watch)
@@ -231,7 +261,10 @@ def test_cameras_that_come_are_told_without_being_asked_for(
 
 
 def test_nobody_looks_for_cameras_while_one_is_open(
-    qtbot, monkeypatch, make_controller, session
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    make_controller: MakeController,
+    session: FakeSession,
 ) -> None:
     monkeypatch.setattr(session_controller, "WATCH_S", 0.01)
     controller, watch = make_controller(session), Watch()
@@ -246,7 +279,9 @@ def test_nobody_looks_for_cameras_while_one_is_open(
     qtbot.waitUntil(lambda: watch.looks > 0)
 
 
-def test_actions_of_the_camera_are_passed_on(qtbot, running, session) -> None:
+def test_actions_of_the_camera_are_passed_on(
+    qtbot: QtBot, running: SessionController, session: FakeSession
+) -> None:
     session.actions = ("Flat-field correction",)
     running.perform("Flat-field correction")
 
@@ -254,7 +289,9 @@ def test_actions_of_the_camera_are_passed_on(qtbot, running, session) -> None:
     assert session.performed == ["Flat-field correction"]
 
 
-def test_closing_ends_the_session(make_controller, session, qtbot) -> None:
+def test_closing_ends_the_session(
+    make_controller: MakeController, session: FakeSession, qtbot: QtBot
+) -> None:
     controller = make_controller(session)
     controller.start("fake:")
     qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)

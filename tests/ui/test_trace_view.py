@@ -1,13 +1,11 @@
 """Traces keep their gaps, and numbers that are not known are a dash with a reason."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from PyQt6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from thermoseg.rois import RoiSample
+from tests.ui.conftest import MakeSample
 from ui.theme import DARK
 from ui.trace_view import TraceView, broken_at_gaps, describe_sample
 
@@ -49,16 +47,14 @@ def test_the_curve_holds_gaps_as_nan(view: TraceView) -> None:
     assert curve.opts["connect"] == "finite"
 
 
-def test_the_newest_temperature_is_written(
-    view: TraceView, sample: Callable[..., RoiSample]
-) -> None:
+def test_the_newest_temperature_is_written(view: TraceView, sample: MakeSample) -> None:
     view.show_samples({"nostrils": sample("nostrils", 34.126)})
 
     assert "34.13" in words(view)
 
 
 def test_an_untrusted_temperature_is_a_dash_with_its_reason(
-    view: TraceView, sample: Callable[..., RoiSample]
+    view: TraceView, sample: MakeSample
 ) -> None:
     view.show_samples({"nostrils": sample("nostrils", 25.0, valid=False, reason="motion")})
 
@@ -76,7 +72,7 @@ def test_an_untrusted_temperature_is_a_dash_with_its_reason(
     ],
 )
 def test_a_sample_is_described(
-    sample: Callable[..., RoiSample], mean_c: float, valid: bool, reason: str, said: tuple[str, str]
+    sample: MakeSample, mean_c: float, valid: bool, reason: str, said: tuple[str, str]
 ) -> None:
     assert describe_sample(sample("nose", mean_c, valid=valid, reason=reason)) == said
 
