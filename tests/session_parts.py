@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from thermoseg.result import Result
 
 HEIGHT, WIDTH = 24, 32
 RADIOMETRY = LinearRadiometry(0.01)
+Step: TypeAlias = int | Exception | threading.Event
+"""Of the script of a `ScriptedCamera`."""
 COUNTS_34_C = 30715
 """34.00 °C at 0.01 K per count."""
 
@@ -24,11 +27,11 @@ class ScriptedCamera:
     """Plays lists of steps, one list per opening: a number is a frame's index, an exception is
     raised, an event is waited for.  The last list ends as a camera that goes silent."""
 
-    Options = CameraOptions
+    Options: ClassVar[type[CameraOptions]] = CameraOptions
 
     def __init__(
         self,
-        *openings: Iterable[int | Exception | threading.Event],
+        *openings: Iterable[Step],
         live: bool = True,
         rate_hz: float = 100.0,
         sizes: Iterable[tuple[int, int]] = (),
@@ -40,7 +43,7 @@ class ScriptedCamera:
         self.live, self.rate_hz, self.serial = live, rate_hz, serial
         self.opened = self.closed = 0
         self.threads: set[str] = set()
-        self.steps: Iterator[int | Exception | threading.Event] = iter(())
+        self.steps: Iterator[Step] = iter(())
         self.opened_s = 0.0
 
     def open(self) -> CameraInfo:
@@ -57,7 +60,7 @@ class ScriptedCamera:
     def read(self, timeout_s: float) -> Frame:
         self.threads.add(threading.current_thread().name)
         step = next(self.steps, None)
-        if isinstance(step, threading.Event):
+        while isinstance(step, threading.Event):
             if not step.wait(timeout_s):
                 self.steps = chain_first(step, self.steps)
                 raise CameraTimeoutError("nothing yet; read again")
@@ -78,9 +81,7 @@ class ScriptedCamera:
         return []
 
 
-def chain_first(
-    first: threading.Event, rest: Iterator[int | Exception | threading.Event]
-) -> Iterator[int | Exception | threading.Event]:
+def chain_first(first: threading.Event, rest: Iterator[Step]) -> Iterator[Step]:
     yield first
     yield from rest
 

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import pytest
 
-from tests.session_parts import HEIGHT, WIDTH, ScriptedCamera, ended, make_frame
+from tests.session_parts import HEIGHT, WIDTH, ScriptedCamera, Step, ended, make_frame
 from thermoseg import camera_feed
 from thermoseg.camera_feed import Arrival, CameraFeed
 from thermoseg.cameras import Camera
@@ -281,7 +282,7 @@ def test_a_camera_that_comes_back_without_frames_is_given_growing_pauses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Patient(threading.Event):
-        pauses_s: list[float] = []  # noqa: RUF012
+        pauses_s: ClassVar[list[float]] = []
 
         def wait(self, timeout: float | None = None) -> bool:
             self.pauses_s.append(timeout or 0.0)
@@ -338,7 +339,7 @@ def test_what_a_lost_camera_told_of_itself_holds_no_longer(monkeypatch: pytest.M
 
 def test_actions_are_done_between_two_frames_and_told() -> None:
     class WithShutter(ScriptedCamera):
-        def __init__(self, steps: list[object]) -> None:
+        def __init__(self, steps: list[Step]) -> None:
             super().__init__(steps)
             self.shut = 0
 
@@ -354,7 +355,8 @@ def test_actions_are_done_between_two_frames_and_told() -> None:
 
     camera = WithShutter([0, 1, ended()])
     follower = Follower(camera)
-    assert follower.feed.actions == ()
+    closed = follower.feed.actions
+    assert closed == ()
     follower.open()
     assert follower.feed.actions == ("Flat-field correction", "Explode")
     with pytest.raises(ValueError, match="none of the camera's actions"):

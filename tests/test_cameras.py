@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.session_parts import ScriptedCamera
 from thermoseg import cameras
 from thermoseg.cameras import (
     ActingCamera,
@@ -107,11 +108,11 @@ def test_a_driver_that_is_loaded_for_ever_is_overtaken(monkeypatch: pytest.Monke
     slow = threading.Thread(target=load_driver, args=(entry(hang),))
     slow.start()
     begun.wait(60)
-    other = load_driver(entry(lambda: "the other driver"))
+    other = load_driver(entry(lambda: ScriptedCamera))
     over.set()
     slow.join()
 
-    assert other == "the other driver"
+    assert other is ScriptedCamera
 
 
 def test_what_a_camera_can_do_besides_frames_is_seen_from_what_it_has() -> None:

@@ -5,10 +5,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, Self
 
 import pytest
 
+from tests.conftest import WaitFor
 from thermoseg import cameras
 from thermoseg.cameras import CameraListing, UsbId
 from thermoseg.discovery import CameraScout, UsbCameras, list_cameras, usb_cameras
@@ -23,12 +24,24 @@ class Entry:
     discover: Callable[[], list[CameraListing]]
     usb_ids: tuple[UsbId, ...] = ()
 
-    def load(self) -> Any:
+    def load(self) -> Self:
         return self
 
 
+class Install(Protocol):
+    """What the fixture `install` gives."""
+
+    def __call__(self, **discover: Callable[[], list[CameraListing]]) -> None: ...
+
+
+class InstallUsb(Protocol):
+    """What the fixture `install_usb` gives."""
+
+    def __call__(self, **ids: tuple[UsbId, ...] | None) -> None: ...
+
+
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Let these be the drivers that are installed."""
 
     def put(**discover: Callable[[], list[CameraListing]]) -> None:
@@ -38,18 +51,22 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return put
 
 
-@pytest.fixture
-def hang() -> Iterator[Callable[[], list[CameraListing]]]:
-    """Discovery that does not come back before the test is over."""
-    over = threading.Event()
+class Hang:
+    """Discovery that does not come back before it is `over`."""
 
-    def wait() -> list[CameraListing]:
-        over.wait(60)
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __call__(self) -> list[CameraListing]:
+        self.over.wait(60)
         return [CameraListing("slow:1", "Slow")]
 
-    wait.over = over  # type: ignore[attr-defined]
-    yield wait
-    over.set()
+
+@pytest.fixture
+def hang() -> Iterator[Hang]:
+    hang = Hang()
+    yield hang
+    hang.over.set()
 
 
 def fail(error: Exception) -> Callable[[], list[CameraListing]]:
@@ -62,7 +79,7 @@ def fail(error: Exception) -> Callable[[], list[CameraListing]]:
 ONE = CameraListing("good:1", "Good one", model="Good", serial="1", width=160, height=120)
 
 
-def test_cameras_of_all_drivers_are_listed_by_driver(install: Any) -> None:
+def test_cameras_of_all_drivers_are_listed_by_driver(install: Install) -> None:
     install(b=lambda: [CameraListing("b:", "B")], a=lambda: [ONE], none=list)
 
     assert [listing.address for listing in list_cameras()] == ["good:1", "b:"]
@@ -77,7 +94,7 @@ def test_cameras_of_all_drivers_are_listed_by_driver(install: Any) -> None:
     ],
 )
 def test_a_driver_that_fails_stays_visible_with_the_reason(
-    install: Any, error: Exception, sentence: str
+    install: Install, error: Exception, sentence: str
 ) -> None:
     install(bad=fail(error), good=lambda: [ONE])
     bad, good = list_cameras()
@@ -87,7 +104,7 @@ def test_a_driver_that_fails_stays_visible_with_the_reason(
     assert good == ONE
 
 
-def test_a_driver_that_hangs_is_named_and_holds_up_nobody(install: Any, hang: Any) -> None:
+def test_a_driver_that_hangs_is_named_and_holds_up_nobody(install: Install, hang: Hang) -> None:
     install(good=lambda: [ONE], slow=hang)
     good, slow = CameraScout(patience_s=0.05).look()
 
@@ -97,7 +114,7 @@ def test_a_driver_that_hangs_is_named_and_holds_up_nobody(install: Any, hang: An
 
 
 def test_a_driver_that_is_still_being_loaded_is_waited_for(
-    install: Any, monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(entry: Entry) -> Entry:
         threading.Event().wait(0.3)
@@ -110,7 +127,7 @@ def test_a_driver_that_is_still_being_loaded_is_waited_for(
 
 
 def test_a_driver_that_is_loaded_for_ever_is_not_said_to_hang_on_a_camera(
-    install: Any, hang: Any, monkeypatch: pytest.MonkeyPatch
+    install: Install, hang: Hang, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Entry, "load", lambda _entry: hang())
     install(heavy=list)
@@ -121,9 +138,9 @@ def test_a_driver_that_is_loaded_for_ever_is_not_said_to_hang_on_a_camera(
 
 
 def test_a_driver_that_hangs_is_not_asked_again_and_is_heard_when_it_answers(
-    install: Any, hang: Any, wait_for: Callable[..., None]
+    install: Install, hang: Hang, wait_for: WaitFor
 ) -> None:
-    asked = []
+    asked: list[int] = []
 
     def slow() -> list[CameraListing]:
         asked.append(1)
@@ -139,7 +156,7 @@ def test_a_driver_that_hangs_is_not_asked_again_and_is_heard_when_it_answers(
     wait_for(lambda: [listing.address for listing in scout.look(0.01)] == ["slow:1"])
 
 
-def test_what_a_slow_driver_said_last_holds_while_it_is_asked_again(install: Any) -> None:
+def test_what_a_slow_driver_said_last_holds_while_it_is_asked_again(install: Install) -> None:
     slow = threading.Event()
     slow.set()
 
@@ -162,11 +179,11 @@ NOVEL = UsbId(0x1D6B, 0x0104, "Novel", ("video4linux",))
 
 
 @pytest.fixture
-def install_usb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def install_usb(monkeypatch: pytest.MonkeyPatch) -> InstallUsb:
     """Let drivers with these ids be installed; one that is None cannot be loaded."""
 
     def put(**ids: tuple[UsbId, ...] | None) -> None:
-        def load(entry: Entry) -> Any:
+        def load(entry: Entry) -> Entry:
             if ids[entry.name] is None:
                 raise ImportError("No module named 'sdk'")
             return entry
@@ -178,7 +195,7 @@ def install_usb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return put
 
 
-def test_usb_ids_of_all_drivers_are_collected_by_driver(install_usb: Any) -> None:
+def test_usb_ids_of_all_drivers_are_collected_by_driver(install_usb: InstallUsb) -> None:
     other = UsbId(0x1D6B, 0x0105, "Other", ("tty", "video4linux"))
     install_usb(b=(NOVEL,), a=(other,), none=())
     plugged = usb_cameras()
@@ -189,7 +206,9 @@ def test_usb_ids_of_all_drivers_are_collected_by_driver(install_usb: Any) -> Non
     assert plugged.names_in("tty") == ["Other"]
 
 
-def test_a_driver_that_cannot_be_loaded_is_left_out_with_its_reason(install_usb: Any) -> None:
+def test_a_driver_that_cannot_be_loaded_is_left_out_with_its_reason(
+    install_usb: InstallUsb,
+) -> None:
     install_usb(bad=None, good=(NOVEL,))
     plugged = usb_cameras()
 
@@ -199,13 +218,13 @@ def test_a_driver_that_cannot_be_loaded_is_left_out_with_its_reason(install_usb:
     )
 
 
-def test_a_device_that_two_drivers_open_is_collected_once(install_usb: Any) -> None:
+def test_a_device_that_two_drivers_open_is_collected_once(install_usb: InstallUsb) -> None:
     install_usb(a=(NOVEL,), b=(UsbId(0x1D6B, 0x0104, "Novelty", ("tty",)), NOVEL))
 
     assert usb_cameras().ids == (UsbId(0x1D6B, 0x0104, "Novel or Novelty", ("video4linux", "tty")),)
 
 
-def test_a_scout_knows_the_ids_of_the_drivers_that_it_has_loaded(install_usb: Any) -> None:
+def test_a_scout_knows_the_ids_of_the_drivers_that_it_has_loaded(install_usb: InstallUsb) -> None:
     install_usb(a=(NOVEL,), bad=None)
     scout = CameraScout()
 

@@ -4,13 +4,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from thermoseg import hotplug
 from thermoseg.cameras import CameraListing, UsbId
-from thermoseg.discovery import UsbCameras
+from thermoseg.discovery import CameraScout, UsbCameras
 from thermoseg.hotplug import CameraWatch, NoEvents, UdevEvents, came_and_went, device_events
 
 LEPTON = CameraListing("lepton:1", "Lepton")
@@ -31,10 +30,11 @@ class Clock:
         self.now_s += seconds
 
 
-class Bench:
+class Bench(CameraScout):
     """A table on which cameras are put: scout and monitor in one."""
 
     def __init__(self, *there: CameraListing) -> None:
+        super().__init__()
         self.there = list(there)
         self.looks = 0
         self.waits: deque[float] = deque(maxlen=100)
@@ -138,7 +138,7 @@ class Monitor:
     def start(self) -> None:
         self.started = True
 
-    def poll(self, timeout: float) -> Any:
+    def poll(self, timeout: float) -> SimpleNamespace | None:
         assert 0 < timeout <= 60
         action = self.actions.popleft() if self.actions else None
         return None if action is None else SimpleNamespace(action=action)
@@ -155,7 +155,7 @@ def test_udev_is_asked_for_the_subsystems_in_which_cameras_show_up() -> None:
 def test_the_subsystems_are_those_of_the_drivers_that_the_first_look_has_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    heard = []
+    heard: list[tuple[str, ...]] = []
 
     def listen(subsystems: tuple[str, ...]) -> Bench:
         heard.append(subsystems)

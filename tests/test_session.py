@@ -6,21 +6,22 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from tests.session_parts import FaceSegmenter, ListSink, ScriptedCamera, ended
+from tests.conftest import WaitFor
+from tests.session_parts import FaceSegmenter, ListSink, ScriptedCamera, Step, ended
 from thermoseg import session as session_module
 from thermoseg.errors import CameraLostError, CameraTimeoutError, ModelError
 from thermoseg.events import events_after
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.session import Session
+from thermoseg.session_view import SessionView
 from thermoseg.sinks import SINK_QUEUE
-
-WaitFor = Callable[..., None]
 
 
 class RaisingSink(ListSink):
@@ -37,6 +38,10 @@ class StuckSink(ListSink):
     def offer(self, frame: Frame) -> None:
         self.let_go.wait(30)
         super().offer(frame)
+
+
+def has_result(session: Session) -> bool:
+    return session.look().result is not None
 
 
 def test_every_frame_is_captured_and_the_newest_segmented(wait_for: WaitFor) -> None:
@@ -241,7 +246,8 @@ def test_while_the_camera_is_away_the_session_says_so_and_can_be_stopped(
 def test_a_hundred_replugs_leave_nothing_behind(wait_for: WaitFor) -> None:
     def cycles(count: int) -> Session:
         lost = CameraLostError("unplugged; plug it in")
-        camera = ScriptedCamera(*([0, 1, 2, lost] for _ in range(count)), [0, ended()])
+        openings: list[list[Step]] = [[0, 1, 2, lost] for _ in range(count)]
+        camera = ScriptedCamera(*openings, [0, ended()])
         camera.rate_hz = 1000.0
         session = Session(camera, None, [ListSink()])
         session.start()
@@ -310,6 +316,7 @@ def test_looks_stay_as_they_were_and_each_looker_gets_all_the_news(wait_for: Wai
     session.stop()
 
     assert (early.frame, early.counts.captured, early.ended) == (None, 0, False)
+    assert late.frame is not None
     assert (late.frame.index, late.counts.captured, late.ended) == (1, 2, True)
     assert [event.text for event in early.events] == ["before"]
     assert [event.text for event in events_after(late.events, early.events[-1])] == ["after"]
@@ -318,13 +325,15 @@ def test_looks_stay_as_they_were_and_each_looker_gets_all_the_news(wait_for: Wai
 
 def test_a_look_never_shows_a_result_of_a_frame_to_come(wait_for: WaitFor) -> None:
     camera = ScriptedCamera(range(10_000), rate_hz=1000)
-    views = []
+    views: list[SessionView] = []
     with Session(camera, FaceSegmenter()) as session:
         wait_for(lambda: session.look().result is not None)
         while len(views) < 300:
             views.append(session.look())
 
     for view in views:
+        assert view.frame is not None
+        assert view.result is not None
         assert view.result.frame.index <= view.frame.index
         assert view.result.frame.index < view.counts.captured
         assert view.counts.segmented > 0
@@ -405,7 +414,7 @@ def test_nothing_is_left_running_after_many_sessions(wait_for: WaitFor) -> None:
     for _ in range(20):
         session = Session(ScriptedCamera(range(1000)), FaceSegmenter(), [ListSink()])
         session.start()
-        wait_for(lambda running=session: running.look().result is not None)
+        wait_for(partial(has_result, session))
         session.stop()
 
     assert threading.active_count() == before

@@ -1,12 +1,13 @@
 """Recordings that take long to start and to finish: nobody waits who need not, nothing is lost."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import WaitFor
 from tests.session_parts import FaceSegmenter, ListSink, ScriptedCamera, ended
 from thermoseg import session as session_module
 from thermoseg import session_recording
@@ -16,8 +17,6 @@ from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.status import RecordingSummary
 from thermoseg.session import Session
 from thermoseg.session_recording import RecordingState
-
-WaitFor = Callable[..., None]
 
 
 class SlowRecorder(Recorder):
@@ -149,7 +148,9 @@ def test_a_recording_whose_file_does_not_reach_its_disk_is_undone(
     running.start_recording(tmp_path / "other.h5")
 
     assert state_of(running) is RecordingState.RUNNING
-    assert running.look().recorder.on_disk
+    recorder = running.look().recorder
+    assert recorder is not None
+    assert recorder.on_disk
 
 
 def test_what_was_recorded_is_known_while_the_file_is_finished_and_afterwards(
@@ -174,13 +175,15 @@ def test_what_was_recorded_is_known_while_the_file_is_finished_and_afterwards(
         seen.append(running.look())
     summary = stopped.result(30)
     wait_for(lambda: state_of(running) is RecordingState.OFF)
-    seen.append(running.look())
+    last = running.look()
+    seen.append(last)
 
     recorded = [view.counts.recorded for view in seen]
     assert min(recorded) >= before
     assert recorded == sorted(recorded)
-    assert recorded[-1] == seen[-1].recorder.recorded == summary.recorded
-    assert seen[-1].counts.dropped == 0
+    assert last.recorder is not None
+    assert recorded[-1] == last.recorder.recorded == summary.recorded
+    assert last.counts.dropped == 0
 
 
 def test_a_session_that_stops_undoes_a_recording_that_is_just_starting(

@@ -1,21 +1,19 @@
 """The recordings of a session: whole from the first frame, in nobody's way, accounted for."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 import psutil
 import pytest
 
-from tests.session_parts import FaceSegmenter, ScriptedCamera, ended
+from tests.conftest import WaitFor
+from tests.session_parts import FaceSegmenter, ScriptedCamera, Step, ended
 from thermoseg import camera_feed
 from thermoseg.errors import CameraLostError, FrameRefusedError, RecordingError
 from thermoseg.recording.reader import Recording
 from thermoseg.session import Session
 from thermoseg.session_recording import RecordingState, SessionRecording
-
-WaitFor = Callable[..., None]
 
 
 def test_what_a_camera_tells_of_itself_is_there_and_in_the_recording(
@@ -56,9 +54,10 @@ def test_a_recording_tells_gaps_losses_and_broken_frames_apart(
     wait_for: WaitFor, tmp_path: Path
 ) -> None:
     lost, broken = CameraLostError("the cable is out"), FrameRefusedError("half a frame")
-    steps = [0, 1, 4, broken, 6, lost], [0, 1, broken, broken, 5, ended()]
+    first: list[Step] = [0, 1, 4, broken, 6, lost]
+    second: list[Step] = [0, 1, broken, broken, 5, ended()]
     path = tmp_path / "gaps.h5"
-    session = Session(ScriptedCamera(*steps), None)
+    session = Session(ScriptedCamera(first, second), None)
     session.start_recording(path)
     session.start()
     wait_for(lambda: session.ended)
@@ -142,6 +141,11 @@ def test_a_recording_that_cannot_be_made_leaves_the_session_running(
         assert session.stop_recording().failed == ""
 
 
+def failure_of(session: Session) -> str:
+    recorder = session.look().recorder
+    return "" if recorder is None else recorder.failed
+
+
 def test_a_writer_that_dies_ends_the_recording_only(wait_for: WaitFor, tmp_path: Path) -> None:
     with Session(ScriptedCamera(range(10_000)), None) as session:
         session.wait_opened(10)
@@ -149,7 +153,7 @@ def test_a_writer_that_dies_ends_the_recording_only(wait_for: WaitFor, tmp_path:
         wait_for(lambda: session.look().counts.recorded >= 5)
         for writer in psutil.Process().children():
             writer.kill()
-        wait_for(lambda: session.look().recorder is not None and session.look().recorder.failed)
+        wait_for(lambda: failure_of(session))
         after = session.look().counts.captured
         wait_for(lambda: session.look().counts.captured > after)
         summary = session.stop_recording()

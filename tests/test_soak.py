@@ -7,12 +7,15 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import cycle
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
 
+from tests.conftest import WaitFor
 from thermoseg import camera_feed
 from thermoseg.cameras import Camera, CameraListing, CameraOptions, make_camera
 from thermoseg.errors import CameraLostError, FrameRefusedError
@@ -42,7 +45,7 @@ GROWTH_BYTES = 50e6
 class Ledger:
     """A camera that keeps the books of another one: what `read` gave, refused and left out."""
 
-    Options = CameraOptions
+    Options: ClassVar[type[CameraOptions]] = CameraOptions
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
@@ -100,6 +103,15 @@ def ledger() -> Iterator[Callable[[str], Ledger]]:
         each.close()
 
 
+def newest_s(session: Session) -> float:
+    frame = session.look().frame
+    return 0.0 if frame is None else frame.time_s
+
+
+def has_run_for(session: Session, seconds: float) -> bool:
+    return session.look().counts.seconds >= seconds
+
+
 def check_session(session: Session, books: Ledger) -> None:
     counts = session.look().counts
     assert counts.captured == books.frames
@@ -137,7 +149,7 @@ def test_every_fault_within_a_quarter_of_a_minute(
     monkeypatch: pytest.MonkeyPatch,
     ledger: Callable[[str], Ledger],
     tmp_path: Path,
-    wait_for: Callable[..., None],
+    wait_for: WaitFor,
 ) -> None:
     monkeypatch.setattr(camera_feed, "SILENCE_LIMIT_S", 1.5)
     faults = (
@@ -149,7 +161,7 @@ def test_every_fault_within_a_quarter_of_a_minute(
     session = Session(books, None, address="simulated:")
     session.start_recording(path)
     session.start()
-    wait_for(lambda: books.opened == 3 and session.look().frame.time_s > 12, timeout_s=60)
+    wait_for(lambda: books.opened == 3 and newest_s(session) > 12, timeout_s=60)
     session.stop()
 
     check_session(session, books)
@@ -175,7 +187,7 @@ def test_every_fault_within_a_quarter_of_a_minute(
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_half_an_hour_of_streaming_with_a_fault_every_minute(
-    ledger: Callable[[str], Ledger], tmp_path: Path, wait_for: Callable[..., None]
+    ledger: Callable[[str], Ledger], tmp_path: Path, wait_for: WaitFor
 ) -> None:
     seconds = 60 * SOAK_MINUTES
     plan = ",".join(
@@ -189,7 +201,7 @@ def test_half_an_hour_of_streaming_with_a_fault_every_minute(
     session.wait_opened(30)
     here, sizes, losses = psutil.Process(), [], []
     for tenth in range(1, int(seconds / 10) + 1):
-        wait_for(lambda until=10 * tenth: session.look().counts.seconds >= until, timeout_s=60)
+        wait_for(partial(has_run_for, session, 10 * tenth), timeout_s=60)
         writers = [child.memory_info().rss for child in here.children()]
         sizes.append((here.memory_info().rss, max(writers, default=0)))
         if tenth % round(6 * FILE_MINUTES) == 0 and 10 * tenth < seconds:
