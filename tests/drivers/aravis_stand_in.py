@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Buffer:
         return self.wall_ns
 
 
-def pictures(counts: np.ndarray, *numbers: int, order: str = "<") -> list[Buffer]:
+def pictures(counts: np.ndarray, *numbers: int, order: Literal["<", ">"] = "<") -> list[Buffer]:
     data = counts.astype(counts.dtype.newbyteorder(order)).tobytes()
     pixels = MONO8 if counts.dtype == np.uint8 else MONO16
     return [Buffer(data, number, pixels) for number in numbers]
@@ -113,7 +113,7 @@ class Aravis:
     ran: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     """Addresses."""
-    lose: Callable[[Any], None] = id
+    lose: Callable[[object], object] = id
     sleep: Callable[[float], None] = time.sleep
     look_s: float = 0.0
     """How long a look around takes."""
@@ -159,7 +159,7 @@ class Aravis:
     def get_device(self) -> "Aravis":
         return self
 
-    def connect(self, signal: str, handler: Callable[[Any], None]) -> int:
+    def connect(self, signal: str, handler: Callable[[object], None]) -> int:
         assert signal == "control-lost"
         self.lose = handler
         return 1

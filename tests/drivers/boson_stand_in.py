@@ -3,10 +3,11 @@
 import binascii
 import struct
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.drivers.hand_clock import Clock
 
 ESCAPES = {0x8E: b"\x9e\x81", 0x9E: b"\x9e\x91", 0xAE: b"\x9e\xa1"}
 
@@ -30,7 +31,7 @@ def framed(number: int, function: int, status: int, data: bytes = b"") -> bytes:
 class BosonPort:
     """The serial port of a Boson: strict about what it is told, like the camera."""
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.values = {
             0x00050002: struct.pack(">I", 93588),

@@ -1,24 +1,21 @@
-"""An independent writer of FLIR files, by the documented layout, a clock set by hand, a USB bus."""
+"""An independent writer of FLIR files, by the documented layout, and UVC cameras in memory."""
 
 import ctypes
 import errno
 import os
 import struct
 import threading
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import cv2
 import imagecodecs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from usb.backend import IBackend
-from usb.core import USBError, USBTimeoutError
 
 from drivers import uvc_capture
 from drivers.boson import BosonCamera
@@ -27,6 +24,17 @@ from drivers.uvc_capture import UvcSystem
 from drivers.uvc_controls import ExtensionUnits
 from drivers.uvc_nodes import VideoMode, VideoNode
 from tests.drivers.boson_stand_in import BosonPort, boson_picture
+from tests.drivers.hand_clock import Clock, HandClock
+from tests.drivers.virtual_usb import VirtualBus, VirtualDevice
+from thermoseg.frames import CameraInfo
+from thermoseg.radiometry import RelativeCounts
+
+
+def reason_of(info: CameraInfo) -> str:
+    """Return why what a camera sends is no temperatures."""
+    assert isinstance(info.radiometry, RelativeCounts)
+    return info.radiometry.reason
+
 
 PLANCK = {"r1": 21106.77, "b": 1501.0, "f": 1.0, "o": -7340, "r2": 0.012545258}
 
@@ -97,15 +105,16 @@ class FlirWriter:
         height, width = self.counts.shape
         head = struct.pack(self.record_order + "HHH26x", 2, *(self.claimed_size or (width, height)))
         big = self.record_order == ">"
-        subtype, body = {
+        encoders: dict[str, Callable[[], tuple[int, bytes]]] = {
             "raw": lambda: (
                 1 if big else 2,
                 self.counts.astype(self.record_order + "u2").tobytes(),
             ),
-            "png": lambda: (3, imagecodecs.png_encode(self.counts)),
-            "png swapped": lambda: (3, imagecodecs.png_encode(self.counts.byteswap())),
-            "jpeg-ls": lambda: (4, imagecodecs.jpegls_encode(self.counts)),
-        }[self.payload]()
+            "png": lambda: (3, bytes(imagecodecs.png_encode(self.counts))),
+            "png swapped": lambda: (3, bytes(imagecodecs.png_encode(self.counts.byteswap()))),
+            "jpeg-ls": lambda: (4, bytes(imagecodecs.jpegls_encode(self.counts))),
+        }
+        subtype, body = encoders[self.payload]()
         return self.subtype or subtype, head + body
 
     def fff(self) -> bytes:
@@ -130,7 +139,7 @@ class FlirWriter:
         """Return a picture that carries the frame in its APP1 segments."""
         block = self.fff()
         parts = [block[at : at + part_bytes] for at in range(0, len(block), part_bytes)]
-        visible = imagecodecs.jpeg8_encode(np.full((8, 8, 3), 90, np.uint8))
+        visible = bytes(imagecodecs.jpeg8_encode(np.full((8, 8, 3), 90, np.uint8)))
         segments = b"".join(
             b"\xff\xe1"
             + struct.pack(">H", len(part) + 10)
@@ -144,26 +153,9 @@ class FlirWriter:
 
 
 @pytest.fixture
-def flir() -> Callable[..., FlirWriter]:
+def flir() -> type[FlirWriter]:
     """Make a writer of FLIR frames."""
     return FlirWriter
-
-
-class HandClock:
-    """A clock that stands still except while somebody sleeps, in place of the module `time`."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return 1.7e9 + self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds >= 0
-        self.now += seconds
 
 
 @pytest.fixture
@@ -189,205 +181,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     return clock
 
 
-Bytes: TypeAlias = "array[int]"
-
-
-class Descriptor(SimpleNamespace):
-    """What a USB device says of one of its parts; 0 where nothing is said."""
-
-    extra_descriptors = b""
-
-    def __getattr__(self, name: str) -> int:
-        return 0
-
-
-@dataclass
-class VirtualDevice:
-    """A USB device that exists in memory."""
-
-    firmware: Any
-    """Answers the transfers: `bulk_in(device, endpoint, size, timeout_ms)` with bytes (none for a
-    timeout), `bulk_out(device, endpoint, data)`, `control(type, request, value, size)`."""
-    vendor: int
-    product: int
-    interfaces: Mapping[tuple[int, int], tuple[int, ...]]
-    """Endpoint addresses of each (interface, alternate setting)."""
-    configurations: tuple[int, ...] = (1,)
-    texts: Mapping[int, str] = field(default_factory=dict)
-    """String descriptors; the third is the serial number."""
-    release: int = 0x0108
-    bus: int = 99
-    ports: tuple[int, ...] = (2,)
-    present: bool = True
-    refusal: int | None = None
-    """Errno of opening it."""
-    taken: bool = False
-    """Whether another program has its interfaces."""
-    active: int = 0
-    settings: dict[int, int] = field(default_factory=dict)
-    claimed: set[int] = field(default_factory=set)
-    calls: list[tuple[object, ...]] = field(default_factory=list)
-
-    def endpoints(self) -> set[int]:
-        """Those of the alternate settings that are chosen."""
-        return {
-            address
-            for (interface, setting), addresses in self.interfaces.items()
-            if self.settings.get(interface, 0) == setting
-            for address in addresses
-        }
-
-
-class VirtualBus(IBackend):
-    """What pyusb takes for libusb: the devices in `devices` are plugged in."""
-
-    def __init__(self, *devices: VirtualDevice) -> None:
-        self.devices = list(devices)
-
-    def enumerate_devices(self) -> Iterator[VirtualDevice]:
-        return (device for device in self.devices if device.present)
-
-    def get_parent(self, dev: VirtualDevice) -> None:
-        return None
-
-    def get_device_descriptor(self, dev: VirtualDevice) -> Descriptor:
-        return Descriptor(
-            idVendor=dev.vendor,
-            idProduct=dev.product,
-            bcdDevice=dev.release,
-            iSerialNumber=3 if 3 in dev.texts else 0,
-            bNumConfigurations=len(dev.configurations),
-            bus=dev.bus,
-            address=7,
-            port_number=dev.ports[-1],
-            port_numbers=dev.ports,
-        )
-
-    def get_configuration_descriptor(self, dev: VirtualDevice, config: int) -> Descriptor:
-        return Descriptor(
-            bNumInterfaces=len({number for number, _ in dev.interfaces}),
-            bConfigurationValue=dev.configurations[config],
-        )
-
-    def get_interface_descriptor(
-        self, dev: VirtualDevice, intf: int, alt: int, config: int
-    ) -> Descriptor:
-        place = [place for place in dev.interfaces if place[0] == intf][alt]
-        return Descriptor(
-            bInterfaceNumber=place[0],
-            bAlternateSetting=place[1],
-            bNumEndpoints=len(dev.interfaces[place]),
-        )
-
-    def get_endpoint_descriptor(
-        self, dev: VirtualDevice, ep: int, intf: int, alt: int, config: int
-    ) -> Descriptor:
-        place = [place for place in dev.interfaces if place[0] == intf][alt]
-        return Descriptor(
-            bEndpointAddress=dev.interfaces[place][ep], bmAttributes=2, wMaxPacketSize=512
-        )
-
-    def open_device(self, dev: VirtualDevice) -> VirtualDevice:
-        self._check(dev)
-        if dev.refusal is not None:
-            raise USBError(os.strerror(dev.refusal), -3, dev.refusal)
-        return dev
-
-    def close_device(self, dev_handle: VirtualDevice) -> None:
-        dev_handle.calls.append(("close",))
-
-    def get_configuration(self, dev_handle: VirtualDevice) -> int:
-        self._check(dev_handle)
-        return dev_handle.active
-
-    def set_configuration(self, dev_handle: VirtualDevice, config_value: int) -> None:
-        self._check(dev_handle)
-        dev_handle.calls.append(("configuration", config_value))
-        dev_handle.active = config_value
-
-    def claim_interface(self, dev_handle: VirtualDevice, intf: int) -> None:
-        self._check(dev_handle)
-        if dev_handle.taken:
-            raise USBError("Resource busy", -6, errno.EBUSY)
-        dev_handle.claimed.add(intf)
-        dev_handle.calls.append(("claim", intf))
-
-    def release_interface(self, dev_handle: VirtualDevice, intf: int) -> None:
-        dev_handle.claimed.discard(intf)
-        self._check(dev_handle)
-        dev_handle.calls.append(("release", intf))
-
-    def set_interface_altsetting(
-        self, dev_handle: VirtualDevice, intf: int, altsetting: int
-    ) -> None:
-        self._check(dev_handle, intf)
-        dev_handle.settings[intf] = altsetting
-        dev_handle.calls.append(("setting", intf, altsetting))
-
-    def bulk_read(
-        self, dev_handle: VirtualDevice, ep: int, intf: int, buff: Bytes, timeout: int
-    ) -> int:
-        self._check(dev_handle, intf, ep)
-        data = dev_handle.firmware.bulk_in(dev_handle, ep, len(buff), timeout)
-        if not data:
-            raise USBTimeoutError("Operation timed out", -7, errno.ETIMEDOUT)
-        assert len(data) <= len(buff)
-        buff[: len(data)] = array("B", data)
-        return len(data)
-
-    def bulk_write(
-        self, dev_handle: VirtualDevice, ep: int, intf: int, data: Bytes, timeout: int
-    ) -> int:
-        self._check(dev_handle, intf, ep)
-        dev_handle.firmware.bulk_out(dev_handle, ep, data.tobytes())
-        return len(data)
-
-    def ctrl_transfer(
-        self,
-        dev_handle: VirtualDevice,
-        bmRequestType: int,  # noqa: N803  # pyusb's names
-        bRequest: int,  # noqa: N803
-        wValue: int,  # noqa: N803
-        wIndex: int,  # noqa: N803
-        data: Bytes,
-        timeout: int,
-    ) -> int:
-        self._check(dev_handle)
-        if (bmRequestType, bRequest, wValue >> 8) == (0x80, 6, 3):
-            text = dev_handle.texts.get(wValue & 0xFF, "").encode("utf-16-le")
-            body = b"\x09\x04" if wValue & 0xFF == 0 else text
-            answer = bytes([len(body) + 2, 3]) + body
-        else:
-            answer = dev_handle.firmware.control(bmRequestType, bRequest, wValue, len(data))
-            if not bmRequestType & 0x80:
-                return len(data)
-        answer = answer[: len(data)]
-        data[: len(answer)] = array("B", answer)
-        return len(answer)
-
-    def clear_halt(self, dev_handle: VirtualDevice, ep: int) -> None:
-        self._check(dev_handle)
-        dev_handle.calls.append(("clear halt", ep))
-
-    def reset_device(self, dev_handle: VirtualDevice) -> None:
-        self._check(dev_handle)
-        dev_handle.calls.append(("reset",))
-        dev_handle.settings.clear()
-
-    def is_kernel_driver_active(self, dev_handle: VirtualDevice, intf: int) -> bool:
-        return False
-
-    def _check(
-        self, device: VirtualDevice, interface: int | None = None, endpoint: int | None = None
-    ) -> None:
-        if not device.present:
-            raise USBError("No such device (it may have been disconnected)", -4, errno.ENODEV)
-        if interface is not None:
-            assert interface in device.claimed, "an interface is claimed before it is used"
-        if endpoint is not None:
-            assert endpoint in device.endpoints(), "an endpoint is used where its setting has it"
-
-
 @pytest.fixture
 def usb_device() -> type[VirtualDevice]:
     """Make devices for a virtual USB."""
@@ -400,6 +193,10 @@ def usb_bus() -> type[VirtualBus]:
     return VirtualBus
 
 
+Pictures: TypeAlias = Callable[[int], NDArray[Any] | None]
+"""What comes as picture n: an array of any shape and kind, or None for a read that fails."""
+
+
 class UvcCamera:
     """A UVC camera and the system it is plugged into: what stands for OpenCV and for the kernel.
 
@@ -407,9 +204,8 @@ class UvcCamera:
     and answers its extension units byte by byte.
     """
 
-    def __init__(self, picture: Callable[[int], Any], **settings: Any) -> None:
+    def __init__(self, picture: Pictures, **settings: object) -> None:
         self.picture = picture
-        """What comes as picture n: an array, or None for a read that fails."""
         self.platform = "linux"
         self.vendor, self.product, self.serial, self.name = 0x1E4E, 0x0100, "8003000b-5113", "Cam"
         self.path = Path("/dev/video7")
@@ -497,7 +293,7 @@ class UvcCamera:
             cv2.CAP_PROP_POS_MSEC: 1e6 + 1000 * (self.next - 1) / self.rate_hz,
         }.get(prop, 0.0)
 
-    def read(self) -> tuple[bool, Any]:
+    def read(self) -> tuple[bool, NDArray[Any] | None]:
         if self.blocks.is_set():
             self.unblock.wait(10)
         if not self.present:
@@ -528,12 +324,13 @@ class UvcCamera:
         return self.next / self.rate_hz - passed_s
 
     @property
-    def _time(self) -> Any:
-        return uvc_capture.time
+    def _time(self) -> Clock:
+        clock: Clock = vars(uvc_capture)["time"]  # the one that the test has put there
+        return clock
 
     # What the kernel's uvcvideo would be.
 
-    def ioctl(self, file: int, request: int, query: Any) -> int:
+    def ioctl(self, file: int, request: int, query: ctypes.Structure) -> int:
         assert request == 0xC0107521
         unit, selector, kind, size, address = struct.unpack("<BBBxH2xQ", bytes(query))
         if self.troubles:
@@ -640,14 +437,26 @@ def lepton_scene() -> type[LeptonScene]:
     return LeptonScene
 
 
+class PlugLepton(Protocol):
+    """What the fixture `plug_lepton` gives; the settings are those of `UvcCamera`."""
+
+    def __call__(
+        self,
+        picture: Pictures | None = ...,
+        scene: LeptonScene | None = ...,
+        **settings: object,
+    ) -> tuple[UvcCamera, LeptonScene]: ...
+
+
 @pytest.fixture
-def plug_lepton(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., tuple[UvcCamera, LeptonScene]]:
+def plug_lepton(monkeypatch: pytest.MonkeyPatch) -> PlugLepton:
     """Plug a Lepton 3.5 on a PureThermal board into a machine that stands for this one."""
 
-    def plug(picture: Any = None, scene: Any = None, **settings: Any) -> Any:
-        camera = UvcCamera(lambda number: None, **{"units": dict(LEPTON_UNITS)} | settings)
+    def plug(
+        picture: Pictures | None = None, scene: LeptonScene | None = None, **settings: object
+    ) -> tuple[UvcCamera, LeptonScene]:
+        units = {"units": dict(LEPTON_UNITS)}
+        camera = UvcCamera(lambda number: None, **(units | settings))
         scene = scene or LeptonScene(camera, rate_hz=camera.rate_hz)
         camera.picture = picture or scene.picture
         monkeypatch.setattr("drivers.lepton.LeptonCamera.system", camera.system())
@@ -664,13 +473,21 @@ def kelvin64_picture(number: int) -> NDArray[np.uint16]:
     return np.vstack([np.full((192, 256), 128 << 8 | 90, "<u2"), thermal])
 
 
+class PlugKelvin64(Protocol):
+    """What the fixture `plug_kelvin64` gives; the settings are those of `UvcCamera`."""
+
+    def __call__(self, picture: Pictures | None = ..., **settings: object) -> UvcCamera: ...
+
+
 @pytest.fixture
-def plug_kelvin64(monkeypatch: pytest.MonkeyPatch) -> Callable[..., UvcCamera]:
+def plug_kelvin64(monkeypatch: pytest.MonkeyPatch) -> PlugKelvin64:
     """Plug a TC001, or what the settings say, into a machine that stands for this one."""
 
-    def plug(picture: Any = None, **settings: Any) -> UvcCamera:
-        bytes_of = lambda n: kelvin64_picture(n).view(np.uint8).reshape(384, 256, 2)  # noqa: E731
-        standard = {
+    def bytes_of(number: int) -> NDArray[np.uint8]:
+        return kelvin64_picture(number).view(np.uint8).reshape(384, 256, 2)
+
+    def plug(picture: Pictures | None = None, **settings: object) -> UvcCamera:
+        standard: dict[str, object] = {
             "vendor": 0x0BDA,
             "product": 0x5840,
             "serial": "200901010001",
@@ -686,8 +503,12 @@ def plug_kelvin64(monkeypatch: pytest.MonkeyPatch) -> Callable[..., UvcCamera]:
     return plug
 
 
+Kelvin64: TypeAlias = Callable[[int], NDArray[np.uint16]]
+"""What the fixture `kelvin64` gives."""
+
+
 @pytest.fixture
-def kelvin64() -> Callable[[int], NDArray[np.uint16]]:
+def kelvin64() -> Kelvin64:
     """Make pictures of the TC001 class, both halves as words."""
     return kelvin64_picture
 
@@ -698,34 +519,39 @@ def boson_port(clock: HandClock) -> BosonPort:
     return BosonPort(clock)
 
 
-@pytest.fixture
-def boson(
-    clock: Any, boson_port: BosonPort, uvc_camera: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., BosonCamera]]:
-    """Plug in a Boson and make its camera; `boson.uvc` is its video half."""
-    made: list[BosonCamera] = []
+class PlugBoson:
+    """Plugs in a Boson and makes its camera; `uvc` is the video half of the last one."""
 
-    def build(
-        picture: Callable[[int], Any] = boson_picture,
+    uvc: UvcCamera
+
+    def __init__(self, port: BosonPort, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[BosonCamera] = []
+        self._port, self._monkeypatch = port, monkeypatch
+
+    def __call__(
+        self,
+        picture: Pictures = boson_picture,
         *,
         serial_ports: Iterable[SimpleNamespace] | None = None,
         target: str = "",
-        uvc: dict[str, Any] | None = None,
-        **options: Any,
+        uvc: dict[str, object] | None = None,
+        **options: object,
     ) -> BosonCamera:
         settings = {"vendor": 0x09CB, "product": 0x4007, "serial": "93588", "rate_hz": 60.0}
-        settings |= {"sizes": [(320, 256)]} | (uvc or {})
-        camera = uvc_camera(picture, **settings)
+        self.uvc = UvcCamera(picture, **settings | {"sizes": [(320, 256)]} | (uvc or {}))
         ports = [SimpleNamespace(vid=0x09CB, pid=0x4007, serial_number="93588", device="/dev/tty")]
         ports = ports if serial_ports is None else list(serial_ports)
-        monkeypatch.setattr(BosonCamera, "system", camera.system())
-        monkeypatch.setattr(
-            BosonCamera, "ports", SerialPorts(lambda: ports, lambda path: boson_port)
-        )
-        made.append(BosonCamera(target, BosonOptions(**options)))
-        build.uvc = camera  # type: ignore[attr-defined]
-        return made[-1]
+        known = SerialPorts(lambda: ports, lambda path: self._port)
+        self._monkeypatch.setattr(BosonCamera, "system", self.uvc.system())
+        self._monkeypatch.setattr(BosonCamera, "ports", known)
+        self.made.append(BosonCamera(target, BosonOptions.model_validate(options)))
+        return self.made[-1]
 
-    yield build
-    for camera in made:
+
+@pytest.fixture
+def boson(boson_port: BosonPort, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugBoson]:
+    """Plug in a Boson and make its camera."""
+    plug = PlugBoson(boson_port, monkeypatch)
+    yield plug
+    for camera in plug.made:
         camera.close()

@@ -105,7 +105,7 @@ NODES = {
 def xml_of(family: str) -> str:
     """Return the library's own description with more nodes."""
     Aravis.enable_interface("Fake")
-    text, _ = Aravis.Camera.new("Fake_1").get_device().get_genicam_xml()
+    text: str = Aravis.Camera.new("Fake_1").get_device().get_genicam_xml()[0]
     Aravis.disable_interface("Fake")
     if family == "ax5":  # which has neither 16 bits nor a node for its rate
         text = text.replace("Mono16", "Mono14").replace(str(0x01100007), str(MONO14))

@@ -6,12 +6,14 @@ import json
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import usb.core
 from numpy.typing import NDArray
+
+from tests.drivers.hand_clock import Clock
+from tests.drivers.virtual_usb import VirtualDevice
 
 SERIAL = "T0W0FC00123"
 PERIOD_S = 1 / 8.7
@@ -30,7 +32,7 @@ def thermal_of(counts: NDArray[np.uint16], order: str = "<") -> bytes:
     return b"".join(struct.pack(f"{order}HH80H", n, 7, *line) for n, line in enumerate(lines))
 
 
-def picture(thermal: bytes, status: dict[str, Any] = OPEN, jpeg: bytes = JPEG) -> bytes:
+def picture(thermal: bytes, status: Mapping[str, object] = OPEN, jpeg: bytes = JPEG) -> bytes:
     said = json.dumps(status).encode() + b"\0"
     sizes = len(thermal), len(jpeg), len(said)
     head = struct.pack("<6I", 0xBEEF, 1, sum(sizes), *sizes)
@@ -66,7 +68,7 @@ class Unit:
     """The firmware of a FLIR ONE, as strict as the real one."""
 
     def __init__(
-        self, clock: Any, pictures: Iterable[bytes] | None = None, period_s: float = PERIOD_S
+        self, clock: Clock, pictures: Iterable[bytes] | None = None, period_s: float = PERIOD_S
     ) -> None:
         self.clock = clock
         self.pictures = iter(endless() if pictures is None else pictures)
@@ -87,7 +89,7 @@ class Unit:
         self._begun = 0
         """How often the stream was."""
 
-    def bulk_in(self, device: Any, endpoint: int, size: int, timeout_ms: int) -> bytes:
+    def bulk_in(self, device: VirtualDevice, endpoint: int, size: int, timeout_ms: int) -> bytes:
         self.reads.append((endpoint, timeout_ms))
         if self.faults and self.faults[0][0] == endpoint:
             code = self.faults.popleft()[1]
@@ -105,7 +107,7 @@ class Unit:
             self.clock.sleep(timeout_ms / 1000)
         return data
 
-    def bulk_out(self, device: Any, endpoint: int, data: bytes) -> None:
+    def bulk_out(self, device: VirtualDevice, endpoint: int, data: bytes) -> None:
         assert endpoint == 0x02
         self.written.append(data)
 
@@ -118,7 +120,7 @@ class Unit:
         self._asked = {0x81, 0x83}
         self._rest, self._due_s = b"", None
 
-    def _message(self, device: Any) -> bytes:
+    def _message(self, device: VirtualDevice) -> bytes:
         if not self._greeted and device.settings.get(1) == 1:
             self._greeted = True
             return self.greeting

@@ -4,11 +4,13 @@ import errno
 import struct
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import usb.core
 from numpy.typing import NDArray
+
+from tests.drivers.hand_clock import Clock
+from tests.drivers.virtual_usb import VirtualDevice
 
 
 def tau_counts(number: int, width: int = 336, height: int = 256) -> NDArray[np.uint16]:
@@ -26,7 +28,7 @@ def teax(counts: NDArray[np.uint16]) -> bytes:
 class Grabber:
     """The firmware of a TeAx grabber: an FTDI chip, which puts two bytes before each packet."""
 
-    def __init__(self, clock: Any, pictures: Iterable[bytes] | None = None) -> None:
+    def __init__(self, clock: Clock, pictures: Iterable[bytes] | None = None) -> None:
         self.clock = clock
         self.pictures = (
             (teax(tau_counts(number)) for number in range(10_000))
@@ -37,7 +39,7 @@ class Grabber:
         self.written: list[bytes] = []
         self.faults: deque[int] = deque()
 
-    def bulk_in(self, device: Any, endpoint: int, size: int, timeout_ms: int) -> bytes:
+    def bulk_in(self, device: VirtualDevice, endpoint: int, size: int, timeout_ms: int) -> bytes:
         assert endpoint == 0x81
         if self.faults:
             code = self.faults.popleft()
@@ -53,7 +55,7 @@ class Grabber:
         packets = [data[at : at + 510] for at in range(0, len(data), 510)] or [b""]
         return b"".join(b"\x01\x60" + packet for packet in packets)
 
-    def bulk_out(self, device: Any, endpoint: int, data: bytes) -> None:
+    def bulk_out(self, device: VirtualDevice, endpoint: int, data: bytes) -> None:
         assert endpoint == 0x02
         self.written.append(data)
 

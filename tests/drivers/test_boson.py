@@ -2,9 +2,8 @@
 
 import struct
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -14,7 +13,10 @@ import drivers.boson
 from drivers import boson_link, picture_stream, uvc_capture, vendor_library
 from drivers.boson import BosonCamera
 from drivers.boson_link import SerialPorts
+from tests.conftest import WaitFor
 from tests.drivers.boson_stand_in import BosonPort, boson_picture
+from tests.drivers.conftest import PlugBoson, reason_of
+from tests.drivers.hand_clock import HandClock
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
@@ -28,7 +30,7 @@ from thermoseg.session import Session
 FLAGS = ~FrameFlag.UNCALIBRATED
 
 
-def test_a_boson_streams_relative_counts_with_the_reason(boson: Callable[..., Any]) -> None:
+def test_a_boson_streams_relative_counts_with_the_reason(boson: PlugBoson) -> None:
     camera = boson()
     info = camera.open()
     frames = [camera.read(0.25) for _ in range(3)]
@@ -41,21 +43,19 @@ def test_a_boson_streams_relative_counts_with_the_reason(boson: Callable[..., An
     )
     assert info.rate_hz == 60
     assert isinstance(info.radiometry, RelativeCounts)
-    assert "tlinear" in info.radiometry.reason
+    assert "tlinear" in reason_of(info)
     assert [np.array_equal(f.counts, boson_picture(n)) for n, f in enumerate(frames)] == [True] * 3
     assert all(frame.flags & FrameFlag.UNCALIBRATED for frame in frames)
 
 
-def test_a_large_boson_keeps_its_own_size(boson: Callable[..., Any]) -> None:
+def test_a_large_boson_keeps_its_own_size(boson: PlugBoson) -> None:
     info = boson(lambda number: boson_picture(number, 512, 640), uvc={"sizes": [(640, 512)]}).open()
 
     assert (info.model, info.width, info.height) == ("FLIR Boson 640", 640, 512)
 
 
 @pytest.mark.parametrize("shape", [(1, 320 * 256 * 2), (256, 320, 2)])
-def test_flattened_pictures_are_put_right(
-    shape: tuple[int, ...], boson: Callable[..., Any]
-) -> None:
+def test_flattened_pictures_are_put_right(shape: tuple[int, ...], boson: PlugBoson) -> None:
     camera = boson(lambda number: boson_picture(number).view(np.uint8).reshape(shape))
     camera.open()
 
@@ -71,7 +71,7 @@ def test_flattened_pictures_are_put_right(
     ],
 )
 def test_pictures_of_another_kind_are_refused_never_cut(
-    wrong: NDArray[Any], boson: Callable[..., Any]
+    wrong: NDArray[Any], boson: PlugBoson
 ) -> None:
     camera = boson(lambda number: wrong if number == 1 else boson_picture(number))
     camera.open()
@@ -82,7 +82,7 @@ def test_pictures_of_another_kind_are_refused_never_cut(
     assert np.array_equal(camera.read(0.25).counts, boson_picture(2))
 
 
-def test_an_unplugged_boson_is_lost_and_not_none_for_ever(boson: Callable[..., Any]) -> None:
+def test_an_unplugged_boson_is_lost_and_not_none_for_ever(boson: PlugBoson) -> None:
     camera = boson()
     camera.open()
     camera.read(0.25)
@@ -94,9 +94,7 @@ def test_an_unplugged_boson_is_lost_and_not_none_for_ever(boson: Callable[..., A
     assert boson.uvc.released == 1
 
 
-def test_the_shutter_is_known_from_the_camera(
-    boson: Callable[..., Any], boson_port: BosonPort
-) -> None:
+def test_the_shutter_is_known_from_the_camera(boson: PlugBoson, boson_port: BosonPort) -> None:
     camera = boson()
     camera.open()
     flags = []
@@ -113,7 +111,7 @@ def test_the_shutter_is_known_from_the_camera(
     assert after == list(range(closed[-1] + 1, closed[-1] + 120))
 
 
-def test_a_frozen_picture_is_the_shutter_too(boson: Callable[..., Any]) -> None:
+def test_a_frozen_picture_is_the_shutter_too(boson: PlugBoson) -> None:
     camera = boson(lambda number: boson_picture(min(number, 5)))
     camera.open()
     flags = [camera.read(0.25).flags & FLAGS for _ in range(10)]
@@ -123,7 +121,7 @@ def test_a_frozen_picture_is_the_shutter_too(boson: Callable[..., Any]) -> None:
     assert flags[8:] == [FrameFlag.DUPLICATE | FrameFlag.SHUTTER] * 2
 
 
-def test_a_correction_can_be_asked_for(boson: Callable[..., Any], boson_port: BosonPort) -> None:
+def test_a_correction_can_be_asked_for(boson: PlugBoson, boson_port: BosonPort) -> None:
     camera = boson()
     camera.open()
     camera.read(0.25)
@@ -134,9 +132,9 @@ def test_a_correction_can_be_asked_for(boson: Callable[..., Any], boson_port: Bo
 
 
 def test_a_session_outlives_the_pulled_cable_of_a_boson(
-    boson: Callable[..., Any],
+    boson: PlugBoson,
     boson_port: BosonPort,
-    wait_for: Callable[..., None],
+    wait_for: WaitFor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in (drivers.boson, boson_link, picture_stream, uvc_capture):
@@ -155,7 +153,7 @@ def test_a_session_outlives_the_pulled_cable_of_a_boson(
     assert session.look().counts.gaps == 1
 
 
-def test_once_opened_it_stays_with_the_same_boson(boson: Callable[..., Any]) -> None:
+def test_once_opened_it_stays_with_the_same_boson(boson: PlugBoson) -> None:
     camera = boson()
     camera.open()
     boson.uvc.present, boson.uvc.others = False, [boson.uvc.twin]
@@ -167,14 +165,14 @@ def test_once_opened_it_stays_with_the_same_boson(boson: Callable[..., Any]) -> 
     assert boson.uvc.plugged == ["/dev/video7"] * 2
 
 
-def test_options_are_set_and_read_back(boson: Callable[..., Any], boson_port: BosonPort) -> None:
+def test_options_are_set_and_read_back(boson: PlugBoson, boson_port: BosonPort) -> None:
     boson(gain="low", shutter="manual").open()
 
     assert (0x00050014, struct.pack(">I", 1)) in boson_port.told
     assert (0x00050012, struct.pack(">I", 0)) in boson_port.told
 
 
-def test_a_boson_says_who_it_is(boson: Callable[..., Any]) -> None:
+def test_a_boson_says_who_it_is(boson: PlugBoson) -> None:
     camera = boson()
     camera.open()
 
@@ -182,7 +180,7 @@ def test_a_boson_says_who_it_is(boson: Callable[..., Any]) -> None:
 
 
 def test_a_boson_tells_of_its_shutter_and_temperature_while_it_streams(
-    boson: Callable[..., Any], boson_port: BosonPort
+    boson: PlugBoson, boson_port: BosonPort
 ) -> None:
     camera = boson()
     camera.open()
@@ -201,7 +199,7 @@ def test_a_boson_tells_of_its_shutter_and_temperature_while_it_streams(
 
 
 def test_a_boson_that_falls_silent_tells_nothing_old(
-    boson: Callable[..., Any], boson_port: BosonPort
+    boson: PlugBoson, boson_port: BosonPort
 ) -> None:
     camera = boson()
     camera.open()
@@ -221,7 +219,7 @@ def test_a_boson_that_falls_silent_tells_nothing_old(
 
 
 def test_opening_a_boson_ends_in_time_whatever_comes(
-    boson: Callable[..., Any], boson_port: BosonPort, clock: Any
+    boson: PlugBoson, boson_port: BosonPort, clock: HandClock
 ) -> None:
     def late(number: int) -> NDArray[np.uint16]:
         clock.sleep(0.95 if number == 0 else 0)
@@ -236,7 +234,7 @@ def test_opening_a_boson_ends_in_time_whatever_comes(
 
 
 def test_a_radiometric_boson_gives_hundredths_of_a_kelvin(
-    boson: Callable[..., Any], boson_port: BosonPort
+    boson: PlugBoson, boson_port: BosonPort
 ) -> None:
     camera = boson(lambda number: boson_picture(number) + np.uint16(number == 0), tlinear=True)
     info = camera.open()
@@ -247,9 +245,7 @@ def test_a_radiometric_boson_gives_hundredths_of_a_kelvin(
     assert np.allclose(frame.celsius, frame.counts * 0.01 - 273.15, atol=1e-4)
 
 
-def test_a_boson_that_is_not_radiometric_says_so(
-    boson: Callable[..., Any], boson_port: BosonPort
-) -> None:
+def test_a_boson_that_is_not_radiometric_says_so(boson: PlugBoson, boson_port: BosonPort) -> None:
     boson_port.sets.pop(0x000E000D)
     with pytest.raises(CameraError, match="not a radiometric Boson; leave tlinear away"):
         boson(tlinear=True).open()
@@ -258,13 +254,13 @@ def test_a_boson_that_is_not_radiometric_says_so(
 
 
 def test_counts_that_cannot_be_kelvin_are_not_shown_as_such(
-    boson: Callable[..., Any], boson_port: BosonPort
+    boson: PlugBoson, boson_port: BosonPort
 ) -> None:
     boson_port.values[0x000E000E] = struct.pack(">I", 2)
     info = boson(lambda number: boson_picture(number) // 4).open()
 
     assert isinstance(info.radiometry, RelativeCounts)
-    assert "0.01 K" in info.radiometry.reason
+    assert "0.01 K" in reason_of(info)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +278,7 @@ def test_counts_that_cannot_be_kelvin_are_not_shown_as_such(
     ],
 )
 def test_without_its_serial_port_there_is_video_alone(
-    serial_ports: list[SimpleNamespace], boson: Callable[..., Any]
+    serial_ports: list[SimpleNamespace], boson: PlugBoson
 ) -> None:
     camera = boson(serial_ports=serial_ports)
     camera.open()
@@ -295,11 +291,11 @@ def test_without_its_serial_port_there_is_video_alone(
 
 
 def test_a_serial_port_that_may_not_be_opened_costs_only_the_commands(
-    boson: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    boson: PlugBoson, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     camera = boson()
 
-    def refuse(path: str) -> Any:
+    def refuse(path: str) -> NoReturn:
         # As pyserial writes it.
         raise OSError(13, f"could not open port {path}: [Errno 13] Permission denied: '{path}'")
 
@@ -310,7 +306,7 @@ def test_a_serial_port_that_may_not_be_opened_costs_only_the_commands(
     assert "takes no commands (/dev/tty: Permission denied)" in caplog.text
 
 
-def test_a_boson_is_listed_by_its_serial_number(boson: Callable[..., Any]) -> None:
+def test_a_boson_is_listed_by_its_serial_number(boson: PlugBoson) -> None:
     boson()
     (listing,) = BosonCamera.discover()
 
@@ -319,7 +315,7 @@ def test_a_boson_is_listed_by_its_serial_number(boson: Callable[..., Any]) -> No
     assert listing.problem == ""
 
 
-def test_what_keeps_a_boson_from_being_used_is_listed(boson: Callable[..., Any]) -> None:
+def test_what_keeps_a_boson_from_being_used_is_listed(boson: PlugBoson) -> None:
     boson(uvc={"refusal": PermissionError(13, "no")})
     assert "install-udev" in BosonCamera.discover()[0].problem
     boson(uvc={"fourcc": "I420"})
@@ -331,7 +327,7 @@ def test_what_keeps_a_boson_from_being_used_is_listed(boson: Callable[..., Any])
 
 
 def test_closing_a_boson_frees_both_halves_and_it_opens_again(
-    boson: Callable[..., Any], boson_port: BosonPort
+    boson: PlugBoson, boson_port: BosonPort
 ) -> None:
     camera = boson()
     before = camera.open()
@@ -347,10 +343,8 @@ def test_closing_a_boson_frees_both_halves_and_it_opens_again(
     assert camera.open() == before
 
 
-def test_a_missing_library_is_named(
-    boson: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(name: str) -> Any:
+def test_a_missing_library_is_named(boson: PlugBoson, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> NoReturn:
         raise ImportError(name)
 
     camera = boson()

@@ -4,12 +4,13 @@ import errno
 import logging
 import struct
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from drivers import boson_link
 from tests.drivers.boson_stand_in import BosonPort, framed
+from tests.drivers.conftest import PlugBoson
+from tests.drivers.hand_clock import HandClock
 from thermoseg.errors import (
     CameraError,
 )
@@ -32,7 +33,7 @@ from thermoseg.frames import FrameFlag
     ],
 )
 def test_replies_that_are_wrong_are_not_believed_and_hold_up_nobody(
-    spoil: Callable[[bytes], bytes], boson: Callable[..., Any], boson_port: BosonPort, clock: Any
+    spoil: Callable[[bytes], bytes], boson: PlugBoson, boson_port: BosonPort, clock: HandClock
 ) -> None:
     camera = boson()
     camera.open()
@@ -51,7 +52,7 @@ def test_replies_that_are_wrong_are_not_believed_and_hold_up_nobody(
 
 
 def test_a_cable_pulled_inside_a_question_is_no_crash(
-    boson: Callable[..., Any], boson_port: BosonPort, monkeypatch: pytest.MonkeyPatch
+    boson: PlugBoson, boson_port: BosonPort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera = boson()
     camera.open()
@@ -67,11 +68,10 @@ def test_a_cable_pulled_inside_a_question_is_no_crash(
         camera.run_ffc()
 
 
-def test_numbers_that_need_escapes_get_through(
-    boson: Callable[..., Any], boson_port: BosonPort
-) -> None:
+def test_numbers_that_need_escapes_get_through(boson: PlugBoson, boson_port: BosonPort) -> None:
     camera = boson()
     camera.open()
+    assert camera._link is not None
     camera._link._boson.command_count = 0x8E9EAE8D
     for _ in range(300):
         camera.run_ffc()
@@ -98,7 +98,7 @@ def test_real_packets_are_written_and_read(boson_port: BosonPort) -> None:
 
 
 def test_flirpy_neither_logs_nor_touches_the_logging_of_the_program(
-    boson: Callable[..., Any], boson_port: BosonPort, caplog: pytest.LogCaptureFixture
+    boson: PlugBoson, boson_port: BosonPort, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = list(logging.getLogger().handlers)
     caplog.set_level(logging.DEBUG)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from drivers.gige_neighbours import Neighbours
 from drivers.tau import TauCamera
 from tests.drivers.aravis_stand_in import WARM, Aravis, Buffer, GenicamError, Node
 from tests.drivers.boson_stand_in import BosonPort, boson_picture
-from tests.drivers.conftest import FlirWriter, HandClock
+from tests.drivers.conftest import FlirWriter, PlugKelvin64, UvcCamera
 from tests.drivers.flir_one_stand_in import (
     INTERFACES,
     SERIAL,
@@ -31,7 +31,9 @@ from tests.drivers.flir_one_stand_in import (
     picture,
     thermal_of,
 )
+from tests.drivers.hand_clock import HandClock
 from tests.drivers.tau_stand_in import Grabber
+from tests.drivers.virtual_usb import VirtualBus, VirtualDevice
 from thermoseg.cameras import (
     ENTRY_POINT_GROUP,
     OPEN_CLOSE_LIMIT_S,
@@ -100,6 +102,16 @@ class Kind:
     """How much longer the first frame may take where a camera was open before."""
 
 
+class Plug(Protocol):
+    """What the fixtures `plug_…` give: plugs in a device that sends at a rate."""
+
+    def __call__(self, rate_hz: float) -> None: ...
+
+
+Make: TypeAlias = Callable[[Kind, str], Camera]
+"""What the fixture `make` gives: a camera of a kind, with options."""
+
+
 def alone(address: str) -> Callable[[Path, str], str]:
     """Return a device whose rate is its own affair."""
     return lambda folder, options: address
@@ -113,8 +125,11 @@ def calibrated(folder: Path, options: str) -> str:
 
 @pytest.fixture
 def plug_flir_one(
-    clock: HandClock, usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., None]:
+    clock: HandClock,
+    usb_device: type[VirtualDevice],
+    usb_bus: type[VirtualBus],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Plug:
     """Plug in a FLIR ONE that looks at a room: 4500 counts are 23 °C with the photo's constants."""
 
     def plug(rate_hz: float) -> None:
@@ -137,8 +152,8 @@ def plug_flir_one(
 
 @pytest.fixture
 def plug_boson(
-    clock: HandClock, uvc_camera: Any, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., None]:
+    clock: HandClock, uvc_camera: type[UvcCamera], monkeypatch: pytest.MonkeyPatch
+) -> Plug:
     """Plug in a Boson and its serial port."""
 
     def plug(rate_hz: float) -> None:
@@ -160,7 +175,7 @@ def plug_boson(
 
 
 @pytest.fixture
-def plug_p2pro(plug_kelvin64: Callable[..., Any]) -> Callable[..., None]:
+def plug_p2pro(plug_kelvin64: PlugKelvin64) -> Plug:
     """Plug in a P2 Pro, which speaks like a TC001."""
 
     def plug(rate_hz: float) -> None:
@@ -177,11 +192,11 @@ class PacedGrabber(Grabber):
         self.period_s = period_s
         self.due_s: float | None = None
 
-    def bulk_in(self, device: Any, endpoint: int, size: int, timeout_ms: int) -> bytes:
-        self.due_s = self.due_s or self.clock.now
+    def bulk_in(self, device: VirtualDevice, endpoint: int, size: int, timeout_ms: int) -> bytes:
+        self.due_s = self.due_s or self.clock.monotonic()
         if not self.rest:
-            if self.clock.now < self.due_s:
-                self.clock.sleep(min(0.016, self.due_s - self.clock.now))
+            if self.clock.monotonic() < self.due_s:
+                self.clock.sleep(min(0.016, self.due_s - self.clock.monotonic()))
                 return b"\x01\x60"
             self.due_s += self.period_s
         return super().bulk_in(device, endpoint, size, timeout_ms)
@@ -193,8 +208,11 @@ class PacedGrabber(Grabber):
 
 @pytest.fixture
 def plug_tau(
-    clock: HandClock, usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., None]:
+    clock: HandClock,
+    usb_device: type[VirtualDevice],
+    usb_bus: type[VirtualBus],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Plug:
     """Plug in a Tau behind its grabber."""
 
     def plug(rate_hz: float) -> None:
@@ -235,7 +253,7 @@ class PacedAravis(Aravis):
 
 
 @pytest.fixture
-def plug_gige(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def plug_gige(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Plug:
     """Put an A700 into a network of its own."""
 
     def plug(rate_hz: float) -> None:
@@ -290,16 +308,17 @@ def without_stand_in(scheme: str) -> Kind:
     return Kind(fail, "{rate}")
 
 
-KINDS = [
-    pytest.param(kind, id="-".join(filter(None, (entry.name, name))))
+NAMED_KINDS = {
+    "-".join(filter(None, (entry.name, name))): kind
     for entry in DRIVERS
     for name, kind in STAND_INS.get(entry.name, {"": without_stand_in(entry.name)}).items()
-]
-FINITE = [kind for kind in KINDS if kind.values[0].finite]
+}
+KINDS = [pytest.param(kind, id=name) for name, kind in NAMED_KINDS.items()]
+FINITE = [pytest.param(kind, id=name) for name, kind in NAMED_KINDS.items() if kind.finite]
 
 
 @pytest.fixture
-def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Camera]]:
+def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
     """Make cameras that are closed after the test."""
     made: list[Camera] = []
 
@@ -316,11 +335,12 @@ def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    return request.param
+    kind: Kind = request.param
+    return kind
 
 
 @pytest.fixture
-def camera(make: Callable[..., Camera], kind: Kind) -> Camera:
+def camera(make: Make, kind: Kind) -> Camera:
     return make(kind, kind.endless.format(rate=200))
 
 
@@ -395,7 +415,7 @@ def test_close_may_be_called_at_any_time(camera: Camera) -> None:
 
 @pytest.mark.parametrize("rate", [200, 0.1], ids=["fast", "slow"])
 def test_opening_and_closing_end_in_the_time_that_a_session_gives(
-    make: Callable[..., Camera], kind: Kind, clock: Any, rate: float
+    make: Make, kind: Kind, clock: HandClock, rate: float
 ) -> None:
     camera = make(kind, kind.endless.format(rate=rate))
     for _ in range(2):
@@ -412,7 +432,7 @@ def test_a_camera_that_was_never_opened_says_so(camera: Camera) -> None:
 
 
 def test_it_starts_anew_when_opened_again_after_closing(
-    camera: Camera, kind: Kind, clock: Any
+    camera: Camera, kind: Kind, clock: HandClock
 ) -> None:
     before = camera.open()
     first = camera.read(timeout_s=1)
@@ -427,7 +447,9 @@ def test_it_starts_anew_when_opened_again_after_closing(
     assert again.time_s == pytest.approx(first.time_s, abs=kind.start_slack_s)
 
 
-def test_opening_an_open_camera_starts_anew_too(camera: Camera, kind: Kind, clock: Any) -> None:
+def test_opening_an_open_camera_starts_anew_too(
+    camera: Camera, kind: Kind, clock: HandClock
+) -> None:
     before = camera.open()
     first = camera.read(timeout_s=1)
     camera.read(timeout_s=1)
@@ -440,7 +462,7 @@ def test_opening_an_open_camera_starts_anew_too(camera: Camera, kind: Kind, cloc
 
 
 def test_a_read_gives_up_in_the_promised_time_and_no_frame_is_lost_by_it(
-    make: Callable[..., Camera], kind: Kind, clock: Any
+    make: Make, kind: Kind, clock: HandClock
 ) -> None:
     camera = make(kind, kind.endless.format(rate=2))
     camera.open()
@@ -457,9 +479,7 @@ def test_a_read_gives_up_in_the_promised_time_and_no_frame_is_lost_by_it(
     assert second.index == first.index + 1
 
 
-def test_the_announced_rate_is_kept_over_a_second(
-    make: Callable[..., Camera], kind: Kind, clock: Any
-) -> None:
+def test_the_announced_rate_is_kept_over_a_second(make: Make, kind: Kind, clock: HandClock) -> None:
     camera = make(kind, kind.endless.format(rate=25))
     camera.open()
     start = clock.now
@@ -471,7 +491,7 @@ def test_the_announced_rate_is_kept_over_a_second(
 
 
 def test_a_frame_that_was_waited_for_in_vain_is_gone_after_closing(
-    make: Callable[..., Camera], kind: Kind, clock: Any
+    make: Make, kind: Kind, clock: HandClock
 ) -> None:
     camera = make(kind, kind.endless.format(rate=0.1))
     camera.open()
@@ -486,7 +506,7 @@ def test_a_frame_that_was_waited_for_in_vain_is_gone_after_closing(
 
 
 @pytest.mark.parametrize("kind", FINITE)
-def test_a_finite_source_ends_once_and_for_all(make: Callable[..., Camera], kind: Kind) -> None:
+def test_a_finite_source_ends_once_and_for_all(make: Make, kind: Kind) -> None:
     camera = make(kind, kind.finite)
     info = camera.open()
     frames = [camera.read(timeout_s=1) for _ in range(4)]
@@ -499,7 +519,7 @@ def test_a_finite_source_ends_once_and_for_all(make: Callable[..., Camera], kind
 
 
 @pytest.mark.parametrize("kind", FINITE)
-def test_a_finite_source_shows_the_same_again(make: Callable[..., Camera], kind: Kind) -> None:
+def test_a_finite_source_shows_the_same_again(make: Make, kind: Kind) -> None:
     camera = make(kind, kind.finite)
     rounds = []
     for _ in range(2):
@@ -507,8 +527,9 @@ def test_a_finite_source_shows_the_same_again(make: Callable[..., Camera], kind:
         rounds.append(np.stack([camera.read(timeout_s=1).counts for _ in range(4)]))
         camera.close()
 
-    assert np.array_equal(*rounds)
-    assert len(np.unique(rounds[0], axis=0)) == 4
+    first, again = rounds
+    assert np.array_equal(first, again)
+    assert len(np.unique(first, axis=0)) == 4
 
 
 @pytest.mark.parametrize("entry", DRIVERS, ids=lambda entry: entry.name)

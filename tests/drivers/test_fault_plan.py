@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
 
 from drivers.fault_plan import Fault, FaultKind, FaultPlan
 from drivers.simulated import SimulatedCamera
+from tests.drivers.hand_clock import HandClock
 from thermoseg.cameras import make_camera
 from thermoseg.errors import CameraLostError, CameraTimeoutError, ConfigError, FrameRefusedError
 from thermoseg.frames import Frame, FrameFlag
@@ -18,7 +18,7 @@ SMALL = "simulated:?width=64&height=48&rate_hz=10"
 
 
 @pytest.fixture
-def opened(clock: Any) -> Iterator[Callable[[str], SimulatedCamera]]:
+def opened(clock: HandClock) -> Iterator[Callable[[str], SimulatedCamera]]:
     cameras = []
 
     def make(fault: str) -> SimulatedCamera:
@@ -90,7 +90,7 @@ def test_an_option_given_twice_is_refused() -> None:
 
 
 def test_an_unplugged_camera_is_lost_until_it_is_plugged_in_again(
-    opened: Callable[[str], SimulatedCamera], clock: Any
+    opened: Callable[[str], SimulatedCamera], clock: HandClock
 ) -> None:
     camera = opened("unplug@0.5s%2B2s")
     assert [frame.index for frame in read(camera, 5)] == [0, 1, 2, 3, 4]
@@ -106,7 +106,7 @@ def test_an_unplugged_camera_is_lost_until_it_is_plugged_in_again(
 
 
 def test_a_camera_that_was_out_for_an_instant_must_be_opened_again(
-    opened: Callable[[str], SimulatedCamera], clock: Any
+    opened: Callable[[str], SimulatedCamera], clock: HandClock
 ) -> None:
     camera = opened("unplug@0.5s+0s")
     read(camera, 5)
@@ -120,7 +120,7 @@ def test_a_camera_that_was_out_for_an_instant_must_be_opened_again(
 
 
 def test_a_stalled_camera_sends_nothing_until_it_is_opened_again(
-    opened: Callable[[str], SimulatedCamera], clock: Any
+    opened: Callable[[str], SimulatedCamera], clock: HandClock
 ) -> None:
     camera = opened("stall@0.5s")
     read(camera, 5)
@@ -139,7 +139,7 @@ def test_frames_of_a_short_stall_are_missing_by_their_numbers(
     opened: Callable[[str], SimulatedCamera],
 ) -> None:
     camera = opened("stall@0.5s+2s")
-    indices = []
+    indices: list[int] = []
     while len(indices) < 10:
         try:
             indices.append(camera.read(timeout_s=0.25).index)

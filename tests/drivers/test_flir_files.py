@@ -2,7 +2,6 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.flir_files import MAX_PIXELS, FlirFile, fff_of_jpeg
+from tests.drivers.conftest import FlirWriter
 from thermoseg.errors import FormatError
 from thermoseg.radiometry import PlanckRadiometry, RelativeCounts
-
-Writer = Callable[..., Any]
 
 
 def save(folder: Path, data: bytes, name: str = "recording.fff") -> Path:
@@ -72,7 +70,7 @@ def test_a_real_header_is_read_to_the_last_parameter(test_data: Path) -> None:
 @pytest.mark.parametrize("record_order", ["<", ">"])
 @pytest.mark.parametrize("payload", ["raw", "png", "png swapped", "jpeg-ls"])
 def test_every_byte_order_and_payload_gives_the_same_counts(
-    tmp_path: Path, flir: Writer, directory_order: str, record_order: str, payload: str
+    tmp_path: Path, flir: type[FlirWriter], directory_order: str, record_order: str, payload: str
 ) -> None:
     counts = np.linspace(17_000, 19_000, 48).astype(np.uint16).reshape(6, 8)
     written = flir(counts, directory_order, record_order, payload)
@@ -87,7 +85,7 @@ def test_every_byte_order_and_payload_gives_the_same_counts(
 
 @pytest.mark.parametrize(("record_order", "subtype"), [("<", 1), (">", 2)])
 def test_a_subtype_that_contradicts_its_record_is_settled_by_plausibility(
-    tmp_path: Path, flir: Writer, record_order: str, subtype: int
+    tmp_path: Path, flir: type[FlirWriter], record_order: str, subtype: int
 ) -> None:
     written = flir(record_order=record_order, subtype=subtype)
 
@@ -96,7 +94,7 @@ def test_a_subtype_that_contradicts_its_record_is_settled_by_plausibility(
 
 
 def test_a_frame_without_a_slope_is_told_from_its_swapped_self_by_the_range(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     flat = np.full((4, 4), 18_109, np.uint16)
 
@@ -109,7 +107,7 @@ def test_a_frame_without_a_slope_is_told_from_its_swapped_self_by_the_range(
 
 
 def test_a_sequence_of_blocks_of_different_length_is_walked_by_directory(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     frames = [
         flir(np.full((3, 4), 17_000 + n, np.uint16), padding=37 * n, milliseconds=33 * n)
@@ -125,7 +123,7 @@ def test_a_sequence_of_blocks_of_different_length_is_walked_by_directory(
     assert times == pytest.approx([1_700_000_000 + 0.033 * n for n in range(5)])
 
 
-def test_the_magic_inside_a_picture_is_no_frame(tmp_path: Path, flir: Writer) -> None:
+def test_the_magic_inside_a_picture_is_no_frame(tmp_path: Path, flir: type[FlirWriter]) -> None:
     counts = np.full((3, 4), 17_000, np.uint16)
     counts[1] = np.frombuffer(b"FFF\0FLIR", "<u2")
     path = save(tmp_path, flir(counts).fff() * 2, "magic.seq")
@@ -134,14 +132,14 @@ def test_the_magic_inside_a_picture_is_no_frame(tmp_path: Path, flir: Writer) ->
         assert len(file) == 2
 
 
-def test_padding_between_frames_is_skipped(tmp_path: Path, flir: Writer) -> None:
+def test_padding_between_frames_is_skipped(tmp_path: Path, flir: type[FlirWriter]) -> None:
     block = flir().fff()
 
     with FlirFile(save(tmp_path, block + bytes(100) + block + bytes(9), "padded.seq")) as file:
         assert (len(file), file.remark) == (2, "")
 
 
-def test_a_csq_may_mix_frame_sizes(tmp_path: Path, flir: Writer) -> None:
+def test_a_csq_may_mix_frame_sizes(tmp_path: Path, flir: type[FlirWriter]) -> None:
     small, large = np.full((3, 4), 17_000, np.uint16), np.full((6, 8), 17_500, np.uint16)
     data = flir(small, payload="jpeg-ls").fff() + flir(large, payload="jpeg-ls").fff()
 
@@ -149,43 +147,45 @@ def test_a_csq_may_mix_frame_sizes(tmp_path: Path, flir: Writer) -> None:
         assert [file.frame(n).counts.shape for n in (0, 1)] == [(3, 4), (6, 8)]
 
 
-def test_a_radiometric_jpeg_is_put_together_from_its_segments(tmp_path: Path, flir: Writer) -> None:
+def test_a_radiometric_jpeg_is_put_together_from_its_segments(
+    tmp_path: Path, flir: type[FlirWriter]
+) -> None:
     written = flir(payload="png swapped")
 
     with FlirFile(save(tmp_path, written.jpeg(), "photo.jpg")) as file:
         np.testing.assert_array_equal(file.frame(0).counts, written.counts)
 
 
-def test_a_plain_jpeg_carries_no_block(flir: Writer) -> None:
+def test_a_plain_jpeg_carries_no_block(flir: type[FlirWriter]) -> None:
     import imagecodecs
 
-    plain = imagecodecs.jpeg8_encode(np.zeros((8, 8), np.uint8))
+    plain = bytes(imagecodecs.jpeg8_encode(np.zeros((8, 8), np.uint8)))
 
     assert fff_of_jpeg(plain, "plain.jpg") is None
 
 
-def test_overrides_go_before_the_file(tmp_path: Path, flir: Writer) -> None:
+def test_overrides_go_before_the_file(tmp_path: Path, flir: type[FlirWriter]) -> None:
     path = save(tmp_path, flir(emissivity=0.5, humidity=1.5).fff())
 
     with FlirFile(path, {"emissivity": 0.95, "humidity": 0.5, "distance_m": 1.0}) as file:
-        celsius = file.camera.radiometry.to_celsius(np.uint16([18_272]))
+        celsius = file.camera.radiometry.to_celsius(np.array([18_272], np.uint16))
 
     assert celsius[0] == pytest.approx(24.77367, abs=1e-4)
 
 
 def test_a_percentage_in_the_header_gives_the_published_temperature(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     path = save(tmp_path, flir(emissivity=0.95, humidity=50.0, distance_m=1.0).fff())
 
     with FlirFile(path) as file:
-        celsius = file.camera.radiometry.to_celsius(np.uint16([17_171]))
+        celsius = file.camera.radiometry.to_celsius(np.array([17_171], np.uint16))
 
     assert celsius[0] == pytest.approx(18.30356, abs=1e-4)
 
 
 def test_counts_without_calibration_are_not_called_temperatures(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     for number, written in enumerate([flir(r1=0.0), flir(with_camera_info=False)]):
         with FlirFile(save(tmp_path, written.fff(), f"{number}.fff")) as file:
@@ -194,7 +194,7 @@ def test_counts_without_calibration_are_not_called_temperatures(
 
 
 def test_a_recording_that_still_grows_gives_its_complete_frames(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     block = flir().fff()
     path = save(tmp_path, block * 3 + block[: len(block) // 2], "growing.seq")
@@ -204,7 +204,7 @@ def test_a_recording_that_still_grows_gives_its_complete_frames(
         assert "after 3 complete frames" in file.remark
 
 
-def test_bytes_behind_the_last_frame_are_mentioned(tmp_path: Path, flir: Writer) -> None:
+def test_bytes_behind_the_last_frame_are_mentioned(tmp_path: Path, flir: type[FlirWriter]) -> None:
     with FlirFile(save(tmp_path, flir().fff() + b"no frame", "tail.seq")) as file:
         assert len(file) == 1
         assert "8 bytes" in file.remark
@@ -231,7 +231,7 @@ def test_bytes_behind_the_last_frame_are_mentioned(tmp_path: Path, flir: Writer)
     ],
 )
 def test_a_damaged_file_is_refused_by_file_record_and_remedy(
-    tmp_path: Path, flir: Writer, damage: Callable[[bytes], bytes], words: str
+    tmp_path: Path, flir: type[FlirWriter], damage: Callable[[bytes], bytes], words: str
 ) -> None:
     path = save(tmp_path, damage(flir().fff()))
 
@@ -245,31 +245,33 @@ def test_a_damaged_file_is_refused_by_file_record_and_remedy(
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ({"claimed_size": (0, 4)}, "0×4 pixels"),
-        ({"claimed_size": (65_535, 65_535)}, "65535×65535 pixels"),
-        ({"claimed_size": (4_000, 4_000)}, "needs 32000000 bytes"),
-        ({"claimed_size": (4_000, 4_000), "payload": "png"}, "not 4000×4000"),
-        ({"claimed_size": (4_000, 4_000), "payload": "jpeg-ls"}, "not 4000×4000"),
-        ({"emissivity": 0.0}, "emissivity"),
-        ({"emissivity": float("nan")}, "emissivity"),
-        ({"humidity": 1.5}, "humidity"),
-        ({"distance_m": -3.0}, "distance_m"),
+        (FlirWriter(claimed_size=(0, 4)), "0×4 pixels"),
+        (FlirWriter(claimed_size=(65_535, 65_535)), "65535×65535 pixels"),
+        (FlirWriter(claimed_size=(4_000, 4_000)), "needs 32000000 bytes"),
+        (FlirWriter(claimed_size=(4_000, 4_000), payload="png"), "not 4000×4000"),
+        (FlirWriter(claimed_size=(4_000, 4_000), payload="jpeg-ls"), "not 4000×4000"),
+        (FlirWriter(emissivity=0.0), "emissivity"),
+        (FlirWriter(emissivity=float("nan")), "emissivity"),
+        (FlirWriter(humidity=1.5), "humidity"),
+        (FlirWriter(distance_m=-3.0), "distance_m"),
     ],
 )
 def test_impossible_values_are_refused_by_name(
-    tmp_path: Path, flir: Writer, written: dict[str, Any], words: str
+    tmp_path: Path, written: FlirWriter, words: str
 ) -> None:
-    assert words in complaint_about(save(tmp_path, flir(**written).fff()))
+    assert words in complaint_about(save(tmp_path, written.fff()))
 
 
-def test_a_missing_segment_of_a_radiometric_jpeg_is_named(tmp_path: Path, flir: Writer) -> None:
+def test_a_missing_segment_of_a_radiometric_jpeg_is_named(
+    tmp_path: Path, flir: type[FlirWriter]
+) -> None:
     path = save(tmp_path, flir().jpeg(leave_out=2), "photo.jpg")
 
     assert "part 2 of" in complaint_about(path)
 
 
 def test_a_compressed_image_larger_than_it_can_be_is_not_unpacked(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     block = bytearray(flir(payload="png", claimed_size=(8_000, 8_000)).fff())
     at = block.index(b"IHDR") + 4
@@ -294,7 +296,7 @@ def test_no_image_beyond_the_bound_is_read() -> None:
 )
 def test_changed_bytes_give_a_frame_or_one_sentence(
     tmp_path: Path,
-    flir: Writer,
+    flir: type[FlirWriter],
     payload: str,
     orders: str,
     jpeg: bool,

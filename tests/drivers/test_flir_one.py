@@ -4,15 +4,17 @@ import errno
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import pytest
 
 from drivers.flir_one import FlirOneCamera, FlirOneOptions
 from drivers.flir_one_link import Sightings
+from tests.conftest import WaitFor
+from tests.drivers.conftest import FlirWriter, reason_of
 from tests.drivers.flir_one_stand_in import (
     CLOSED,
     INTERFACES,
@@ -28,6 +30,8 @@ from tests.drivers.flir_one_stand_in import (
     picture,
     thermal_of,
 )
+from tests.drivers.hand_clock import HandClock
+from tests.drivers.virtual_usb import VirtualBus, VirtualDevice
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
@@ -38,16 +42,37 @@ from thermoseg.errors import (
     FormatError,
     FrameRefusedError,
 )
-from thermoseg.frames import FrameFlag
+from thermoseg.frames import Frame, FrameFlag
 from thermoseg.radiometry import RelativeCounts
 from thermoseg.session import Session
 
 SET_UP = [("claim", 0), ("claim", 1), ("claim", 2), ("setting", 2, 0), ("setting", 1, 0)]
 
 
-class RealClock:
-    monotonic = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
+class Plug(Protocol):
+    """What the fixture `plug` gives; the differences are those from a `VirtualDevice`."""
+
+    def __call__(self, *units: Unit, **differences: object) -> VirtualBus: ...
+
+
+class CameraOn(Protocol):
+    """What the fixture `camera_on` gives."""
+
+    def __call__(self, bus: VirtualBus, target: str = ..., **options: object) -> FlirOneCamera: ...
+
+
+class Stream(Protocol):
+    """What the fixture `stream` gives."""
+
+    def __call__(
+        self, pictures: Iterable[bytes] | None = ..., **options: object
+    ) -> FlirOneCamera: ...
+
+
+class Photo(Protocol):
+    """What the fixture `photo` gives; the fields are those of a `FlirWriter`."""
+
+    def __call__(self, **fields: float) -> Path: ...
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +82,12 @@ def nobody_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def plug(usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def plug(
+    usb_device: type[VirtualDevice], usb_bus: type[VirtualBus], monkeypatch: pytest.MonkeyPatch
+) -> Plug:
     """Plug a unit into a virtual USB; returns the bus."""
 
-    def build(*units: Unit, **differences: Any) -> Any:
+    def build(*units: Unit, **differences: object) -> VirtualBus:
         devices = [
             usb_device(
                 firmware=unit,
@@ -85,13 +112,13 @@ def plug(usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch) -> Call
 
 
 @pytest.fixture
-def camera_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FlirOneCamera]]:
+def camera_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[CameraOn]:
     """Make cameras that are closed after the test."""
     made: list[FlirOneCamera] = []
 
-    def build(bus: Any, target: str = "", **options: Any) -> FlirOneCamera:
+    def build(bus: VirtualBus, target: str = "", **options: object) -> FlirOneCamera:
         monkeypatch.setattr(FlirOneCamera, "backend", bus)
-        made.append(FlirOneCamera(target, FlirOneOptions(**options)))
+        made.append(FlirOneCamera(target, FlirOneOptions.model_validate(options)))
         return made[-1]
 
     yield build
@@ -100,30 +127,32 @@ def camera_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FlirOne
 
 
 @pytest.fixture
-def stream(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
-) -> Callable[..., FlirOneCamera]:
+def stream(clock: HandClock, plug: Plug, camera_on: CameraOn) -> Stream:
     """Open a camera that sends these pictures."""
 
-    def build(pictures: Iterable[bytes] | None = None, **options: Any) -> FlirOneCamera:
-        camera = camera_on(plug(Unit(clock, pictures)), **options)
+    def build(pictures: Iterable[bytes] | None = None, **options: object) -> FlirOneCamera:
+        camera = camera_on(plug(Unit(clock, pictures)), "", **options)
         camera.open()
         return camera
 
     return build
 
 
-def settings_of(bus: Any) -> list[tuple[object, ...]]:
+def settings_of(bus: VirtualBus) -> list[tuple[object, ...]]:
     return [call for call in bus.devices[0].calls if call[0] != "close"]
 
 
 @pytest.fixture
-def photo(flir: Callable[..., Any], tmp_path: Path) -> Callable[..., Path]:
+def photo(flir: type[FlirWriter], tmp_path: Path) -> Photo:
     """Write a radiometric JPEG of the phone app."""
 
-    def build(**fields: Any) -> Path:
+    def build(**fields: float) -> Path:
         path = tmp_path / "photo.jpg"
-        path.write_bytes(flir(**fields).jpeg())
+        writer = flir()
+        for name, value in fields.items():
+            assert hasattr(writer, name)
+            setattr(writer, name, value)
+        path.write_bytes(writer.jpeg())
         return path
 
     return build
@@ -133,9 +162,9 @@ def photo(flir: Callable[..., Any], tmp_path: Path) -> Callable[..., Path]:
 def test_frames_hold_the_counts_of_the_sensor(
     width: int,
     height: int,
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
 ) -> None:
     scene = [counts_of(seed, width, height) for seed in range(3)]
     unit = Unit(clock, [picture(thermal_of(counts)) for counts in scene])
@@ -153,7 +182,7 @@ def test_frames_hold_the_counts_of_the_sensor(
 
 
 def test_the_camera_is_set_up_in_the_order_that_it_accepts(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     bus = plug(Unit(clock))
     camera_on(bus).open()
@@ -167,7 +196,7 @@ def test_the_camera_is_set_up_in_the_order_that_it_accepts(
 
 
 def test_a_configuration_that_is_chosen_already_is_left_alone(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     bus = plug(Unit(clock), active=3)
     camera_on(bus).open()
@@ -176,7 +205,7 @@ def test_a_configuration_that_is_chosen_already_is_left_alone(
 
 
 def test_the_description_is_heard_before_pictures_are_asked_for(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     camera_on(plug(unit)).open()
@@ -186,7 +215,7 @@ def test_the_description_is_heard_before_pictures_are_asked_for(
 
 
 def test_a_camera_that_does_not_describe_itself_is_known_by_its_pictures(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock, [picture(thermal_of(counts_of(1, 160, 120)))] * 2)
     unit.greeting = b""
@@ -198,7 +227,7 @@ def test_a_camera_that_does_not_describe_itself_is_known_by_its_pictures(
 
 
 def test_a_description_that_pictures_contradict_is_not_believed(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock, frames_of(1, 2))
     unit.greeting = described(160, 120)
@@ -209,7 +238,7 @@ def test_a_description_that_pictures_contradict_is_not_believed(
 
 
 def test_a_big_endian_sensor_is_read_right(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock, [picture(thermal_of(counts_of(5), ">"))])
     unit.greeting = described(80, 60, big_endian="1")
@@ -220,7 +249,7 @@ def test_a_big_endian_sensor_is_read_right(
 
 
 def test_all_three_endpoints_are_asked_in_every_round(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     camera = camera_on(plug(unit))
@@ -240,9 +269,9 @@ def test_all_three_endpoints_are_asked_in_every_round(
 @pytest.mark.parametrize("transfer_bytes", [164, 511, 512, 5000, 10_500])
 def test_transfers_may_be_cut_anywhere(
     transfer_bytes: int,
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
 ) -> None:
     unit = Unit(clock, frames_of(1))
     unit.transfer_bytes = 16384
@@ -259,7 +288,7 @@ def test_transfers_may_be_cut_anywhere(
     ]
 
 
-def next_frame(camera: FlirOneCamera) -> Any:
+def next_frame(camera: FlirOneCamera) -> Frame:
     for _ in range(2000):
         try:
             return camera.read(0.5)
@@ -269,7 +298,7 @@ def next_frame(camera: FlirOneCamera) -> Any:
 
 
 def test_without_a_calibration_there_are_relative_counts_and_the_reason(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     frame = stream(frames_of(1)).read(0.5)
 
@@ -278,12 +307,12 @@ def test_without_a_calibration_there_are_relative_counts_and_the_reason(
 
 
 def test_the_reason_says_how_to_get_temperatures(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     info = camera_on(plug(Unit(clock))).open()
 
     assert isinstance(info.radiometry, RelativeCounts)
-    assert "?calibration=photo.jpg" in info.radiometry.reason
+    assert "?calibration=photo.jpg" in reason_of(info)
 
 
 GEN2 = {"r1": 16528.178, "b": 1427.5, "o": -1307, "r2": 0.012258549}
@@ -307,8 +336,8 @@ def test_a_photo_of_the_app_calibrates_the_stream(
     distance_m: float,
     raw: int,
     celsius: float,
-    photo: Callable[..., Path],
-    stream: Callable[..., FlirOneCamera],
+    photo: Photo,
+    stream: Stream,
 ) -> None:
     path = photo(emissivity=emissivity, distance_m=distance_m, **constants)
     camera = stream([picture(thermal_of(np.full((60, 80), raw, np.uint16)))] * 2, calibration=path)
@@ -319,9 +348,7 @@ def test_a_photo_of_the_app_calibrates_the_stream(
     assert frame.counts[30, 40] == raw
 
 
-def test_options_go_before_what_the_photo_says(
-    photo: Callable[..., Path], stream: Callable[..., FlirOneCamera]
-) -> None:
+def test_options_go_before_what_the_photo_says(photo: Photo, stream: Stream) -> None:
     scene = [picture(thermal_of(np.full((60, 80), 3500, np.uint16)))] * 2
     path = photo(emissivity=1.0, **GEN2)
     frame = stream(scene, calibration=path, emissivity=0.95, distance_m=0).read(0.5)
@@ -329,29 +356,25 @@ def test_options_go_before_what_the_photo_says(
     assert frame.celsius[0, 0] == pytest.approx(32.808, abs=2e-3)
 
 
-def test_a_photo_without_calibration_is_refused_by_name(
-    photo: Callable[..., Path], stream: Callable[..., FlirOneCamera]
-) -> None:
+def test_a_photo_without_calibration_is_refused_by_name(photo: Photo, stream: Stream) -> None:
     with pytest.raises(ConfigError, match=r"photo\.jpg.*phone app"):
         stream(calibration=photo(with_camera_info=False))
 
 
-def test_a_photo_that_is_not_there_is_said_without_numbers(
-    tmp_path: Path, stream: Callable[..., FlirOneCamera]
-) -> None:
+def test_a_photo_that_is_not_there_is_said_without_numbers(tmp_path: Path, stream: Stream) -> None:
     message = r"^nix\.jpg cannot be read \(No such file or directory\); check path and rights$"
     with pytest.raises(FormatError, match=message):
         stream(calibration=tmp_path / "nix.jpg")
 
 
 def test_object_parameters_without_a_photo_are_refused(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     with pytest.raises(ConfigError, match=r"emissivity.*calibration=photo\.jpg"):
         stream(emissivity=0.98)
 
 
-def test_an_address_may_carry_calibration_and_options(photo: Callable[..., Path]) -> None:
+def test_an_address_may_carry_calibration_and_options(photo: Photo) -> None:
     camera = make_camera(f"flirone:{SERIAL}?calibration={photo()}&emissivity=0.98&humidity=40%25")
 
     assert isinstance(camera, FlirOneCamera)
@@ -359,7 +382,7 @@ def test_an_address_may_carry_calibration_and_options(photo: Callable[..., Path]
 
 
 def test_frames_with_the_shutter_closed_and_soon_after_are_flagged(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     thermal = thermal_of(counts_of())
     states = [OPEN] * 2 + [CLOSED] * 3 + [{"shutterState": "FFC"}] + [OPEN] * 20
@@ -377,7 +400,7 @@ def test_frames_with_the_shutter_closed_and_soon_after_are_flagged(
 
 
 def test_battery_and_shutter_are_told_and_serial_numbers_are_not(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     unit.messages += [
@@ -402,7 +425,7 @@ def test_battery_and_shutter_are_told_and_serial_numbers_are_not(
 
 
 def test_the_photograph_of_the_newest_frame_is_beside_it(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     thermal = thermal_of(counts_of())
     camera = stream([picture(thermal, jpeg=JPEG + bytes(80)), picture(thermal, jpeg=b"")])
@@ -418,9 +441,9 @@ def test_the_photograph_of_the_newest_frame_is_beside_it(
 def test_the_shutter_can_be_left_to_the_user(
     shutter: str,
     value: bool,
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
 ) -> None:
     unit = Unit(clock)
     camera_on(plug(unit), shutter=shutter).open()
@@ -433,7 +456,7 @@ def test_the_shutter_can_be_left_to_the_user(
 
 
 def test_pictures_cut_off_are_counted_and_none_of_them_is_valid(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     whole = frames_of(*range(6))
     camera = stream([whole[0], whole[1][:5000], whole[2], b"\xef\xbe" + whole[3][2:40], *whole[4:]])
@@ -445,7 +468,7 @@ def test_pictures_cut_off_are_counted_and_none_of_them_is_valid(
 
 
 def test_a_picture_with_bytes_missing_or_packets_out_of_order_is_flagged(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     good = thermal_of(counts_of())
     swapped = good[:1640] + good[1804:1968] + good[1640:1804] + good[1968:]
@@ -457,7 +480,7 @@ def test_a_picture_with_bytes_missing_or_packets_out_of_order_is_flagged(
 
 
 def test_packets_that_never_were_in_order_are_no_damage(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     words = np.frombuffer(thermal_of(counts_of(1, 160, 120)), "<u2").reshape(-1, 82).copy()
     words[:, 0] = 5
@@ -467,7 +490,7 @@ def test_packets_that_never_were_in_order_are_no_damage(
 
 
 def test_an_image_of_another_size_is_refused_and_counted(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     other = picture(thermal_of(counts_of(1, 160, 120)))
     camera = stream([*frames_of(1), other, picture(bytes(500)), *frames_of(2)])
@@ -480,7 +503,7 @@ def test_an_image_of_another_size_is_refused_and_counted(
 
 
 def test_an_image_of_no_known_size_is_refused_when_opening(
-    stream: Callable[..., FlirOneCamera],
+    stream: Stream,
 ) -> None:
     with pytest.raises(CameraError, match=r"25000 bytes.*report"):
         stream([picture(bytes(25_000))] * 5)
@@ -489,9 +512,9 @@ def test_an_image_of_no_known_size_is_refused_when_opening(
 @pytest.mark.parametrize("timeout_s", [0.05, 0.25, 0.5])
 def test_a_read_of_a_silent_camera_ends_in_time(
     timeout_s: float,
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
 ) -> None:
     unit = Unit(clock)
     camera = camera_on(plug(unit))
@@ -506,7 +529,7 @@ def test_a_read_of_a_silent_camera_ends_in_time(
 
 
 def test_a_stream_that_stalls_is_set_up_anew_and_then_given_up(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     bus = plug(unit)
@@ -528,7 +551,7 @@ def test_a_stream_that_stalls_is_set_up_anew_and_then_given_up(
 
 
 def test_a_stream_that_was_set_up_anew_goes_on(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     camera = camera_on(plug(unit))
@@ -548,9 +571,9 @@ def test_a_stream_that_was_set_up_anew_goes_on(
 def test_pulling_the_cable_loses_the_camera(
     code: int,
     endpoint: int,
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
 ) -> None:
     unit = Unit(clock)
     camera = camera_on(plug(unit))
@@ -566,7 +589,7 @@ def test_pulling_the_cable_loses_the_camera(
 
 
 def test_pulling_the_cable_while_it_opens_leaves_nothing_open(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     unit.faults.append((0x81, errno.ENODEV))
@@ -580,7 +603,7 @@ def test_pulling_the_cable_while_it_opens_leaves_nothing_open(
 
 
 def test_pulling_the_cable_before_closing_is_no_error(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     bus = plug(Unit(clock))
     camera = camera_on(bus)
@@ -594,7 +617,7 @@ def test_pulling_the_cable_before_closing_is_no_error(
 
 @pytest.mark.parametrize("code", [errno.EPIPE, errno.EOVERFLOW])
 def test_a_single_failed_transfer_costs_a_picture_at_most(
-    code: int, clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    code: int, clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     bus = plug(unit)
@@ -610,7 +633,7 @@ def test_a_single_failed_transfer_costs_a_picture_at_most(
 
 
 def test_transfers_that_fail_for_ever_lose_the_camera(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock)
     camera = camera_on(plug(unit))
@@ -622,9 +645,9 @@ def test_transfers_that_fail_for_ever_lose_the_camera(
 
 
 def test_closing_stops_the_stream_in_order_and_it_can_be_opened_again(
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
@@ -643,9 +666,9 @@ def test_closing_stops_the_stream_in_order_and_it_can_be_opened_again(
 
 
 def test_a_camera_that_is_off_the_bus_for_a_moment_is_waited_for(
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bus = plug(Unit(clock), present=False)
@@ -661,7 +684,7 @@ def test_a_camera_that_is_off_the_bus_for_a_moment_is_waited_for(
 
 
 def test_no_camera_is_said_in_time_with_what_to_do(
-    clock: Any, usb_bus: Any, camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, usb_bus: type[VirtualBus], camera_on: CameraOn
 ) -> None:
     start_s = clock.now
     with pytest.raises(CameraError, match=r"no FLIR ONE X9 is there; plug it in.*charge"):
@@ -671,7 +694,7 @@ def test_no_camera_is_said_in_time_with_what_to_do(
 
 
 def test_a_camera_without_pictures_is_said_in_time(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock, [])
     unit.greeting = b""
@@ -685,9 +708,9 @@ def test_a_camera_without_pictures_is_said_in_time(
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
 def test_a_missing_permission_names_the_rule_and_the_command(
     code: int,
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
@@ -698,9 +721,9 @@ def test_a_missing_permission_names_the_rule_and_the_command(
 
 
 def test_a_permission_that_comes_late_after_plugging_in_is_waited_for(
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bus = plug(Unit(clock), refusal=errno.EACCES)
@@ -715,14 +738,14 @@ def test_a_permission_that_comes_late_after_plugging_in_is_waited_for(
 
 
 def test_a_camera_that_another_program_has_is_said_to_be_busy(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     with pytest.raises(CameraError, match="used by another program"):
         camera_on(plug(Unit(clock), taken=True)).open()
 
 
 def test_a_unit_for_iphones_is_refused_with_the_reason(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock, [])
     unit.greeting = bytes.fromhex("FF550200EE10")
@@ -739,17 +762,17 @@ def test_a_unit_for_iphones_is_refused_with_the_reason(
     ],
 )
 def test_a_generation_that_speaks_otherwise_is_refused(
-    differences: dict[str, Any],
-    clock: Any,
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
+    differences: dict[str, object],
+    clock: HandClock,
+    plug: Plug,
+    camera_on: CameraOn,
 ) -> None:
     with pytest.raises(CameraError, match="generation that this driver does not know"):
         camera_on(plug(Unit(clock), **differences)).open()
 
 
 def test_of_two_cameras_the_named_one_is_opened(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     bus = plug(Unit(clock), Unit(clock))
 
@@ -760,7 +783,7 @@ def test_of_two_cameras_the_named_one_is_opened(
 
 
 def test_once_opened_it_stays_with_the_same_camera(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     bus = plug(Unit(clock), Unit(clock))
     bus.devices[1].present = False
@@ -772,7 +795,7 @@ def test_once_opened_it_stays_with_the_same_camera(
         camera.open()
 
 
-def test_discovery_lists_each_by_its_serial_number(clock: Any, plug: Callable[..., Any]) -> None:
+def test_discovery_lists_each_by_its_serial_number(clock: HandClock, plug: Plug) -> None:
     bus = plug(Unit(clock), Unit(clock))
     bus.devices[1].texts = {}
     listings = FlirOneCamera.discover()
@@ -786,7 +809,7 @@ def test_discovery_lists_each_by_its_serial_number(clock: Any, plug: Callable[..
 
 
 def test_a_camera_that_leaves_the_bus_for_a_moment_stays_listed(
-    clock: Any, plug: Callable[..., Any]
+    clock: HandClock, plug: Plug
 ) -> None:
     """An idle FLIR ONE leaves every 4.7 s and comes back."""
     bus = plug(Unit(clock), Unit(clock))
@@ -801,7 +824,7 @@ def test_a_camera_that_leaves_the_bus_for_a_moment_stays_listed(
 
 
 def test_a_camera_that_is_there_again_otherwise_is_listed_once(
-    clock: Any, plug: Callable[..., Any]
+    clock: HandClock, plug: Plug
 ) -> None:
     bus = plug(Unit(clock), refusal=errno.EACCES)
     (refused,) = FlirOneCamera.discover()
@@ -816,7 +839,7 @@ def test_a_camera_that_is_there_again_otherwise_is_listed_once(
 
 
 def test_discovery_says_which_permission_is_missing(
-    clock: Any, plug: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    clock: HandClock, plug: Plug, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     plug(Unit(clock), refusal=errno.EACCES)
@@ -835,11 +858,11 @@ def test_a_missing_libusb_is_said_with_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_a_session_outlives_a_pulled_cable(
-    plug: Callable[..., Any],
-    camera_on: Callable[..., FlirOneCamera],
-    wait_for: Callable[..., None],
+    plug: Plug,
+    camera_on: CameraOn,
+    wait_for: WaitFor,
 ) -> None:
-    unit = Unit(RealClock)
+    unit = Unit(time)
     bus = plug(unit)
     with Session(camera_on(bus), None) as session:
         wait_for(lambda: session.look().counts.captured >= 3)
@@ -854,7 +877,7 @@ def test_a_session_outlives_a_pulled_cable(
     assert session.look().lost == ""
 
 
-def test_frames_are_their_own_and_stay_as_they_were(stream: Callable[..., FlirOneCamera]) -> None:
+def test_frames_are_their_own_and_stay_as_they_were(stream: Stream) -> None:
     camera = stream()
     first = camera.read(0.5)
     before = first.counts.copy()
@@ -874,7 +897,7 @@ def test_a_camera_that_was_never_opened_says_so() -> None:
         camera.read(0.1)
 
 
-def test_opening_an_open_camera_starts_anew(stream: Callable[..., FlirOneCamera]) -> None:
+def test_opening_an_open_camera_starts_anew(stream: Stream) -> None:
     camera = stream()
     first = camera.read(0.5)
     camera.read(0.5)
@@ -887,7 +910,7 @@ def test_opening_an_open_camera_starts_anew(stream: Callable[..., FlirOneCamera]
 
 
 def test_several_pictures_of_one_transfer_get_growing_times(
-    clock: Any, plug: Callable[..., Any], camera_on: Callable[..., FlirOneCamera]
+    clock: HandClock, plug: Plug, camera_on: CameraOn
 ) -> None:
     unit = Unit(clock, [b"".join(frames_of(1, 2, 3))])
     unit.transfer_bytes = 1 << 20

@@ -2,11 +2,11 @@
 
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from drivers.gige import GigeCamera
 from drivers.gige_library import GigeLibrary, aravis_remedy, load_aravis
 from drivers.gige_neighbours import Neighbours
 from drivers.gvcp_pulse import GvcpPulse
+from tests.conftest import WaitFor
 from tests.drivers.aravis_stand_in import (
     MONO8,
     MONO14,
@@ -26,6 +27,8 @@ from tests.drivers.aravis_stand_in import (
     Node,
     pictures,
 )
+from tests.drivers.conftest import reason_of
+from tests.drivers.hand_clock import HandClock
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
@@ -90,7 +93,7 @@ def test_what_is_missing_is_named_as_the_makefile_installs_it(
     with pytest.raises(DriverMissingError) as caught:
         load_aravis()
 
-    if gige_library.sys.platform == "linux":
+    if sys.platform == "linux":
         assert f"sudo apt-get install {packages[1]}”" in str(caught.value)
     assert "No module named 'gi'" in str(caught.value)
     for platform, said in (("linux", "make gige"), ("darwin", "brew install"), ("win32", "Linux")):
@@ -129,7 +132,7 @@ def test_counts_that_cannot_be_temperatures_are_none(
     camera = open_camera("gige:A7")
     info = camera.open()
 
-    assert reason in info.radiometry.reason
+    assert reason in reason_of(info)
     assert camera.read(timeout_s=0.1).flags & FrameFlag.UNCALIBRATED
 
 
@@ -139,7 +142,7 @@ def test_a_scale_that_the_camera_does_not_take_is_never_assumed(
     aravis.nodes["IRFormat"].takes = lambda value: "Radiometric"
     info = open_camera("gige:A7").open()
 
-    assert info.radiometry.reason == "the camera sends no temperatures: IRFormat is Radiometric"
+    assert reason_of(info) == "the camera sends no temperatures: IRFormat is Radiometric"
     with pytest.raises(CameraError, match=r"cannot send coarse temperatures \(IRFormat is Radio"):
         open_camera("gige:A7?resolution=coarse").open()
 
@@ -231,7 +234,7 @@ def test_a_camera_that_falls_silent_is_asked_no_further_question(
 def test_a_broken_picture_is_refused_and_the_next_one_read(
     aravis: Aravis,
     open_camera: Callable[[str], GigeCamera],
-    change: dict[str, Any],
+    change: dict[str, object],
     complaint: str,
 ) -> None:
     for name, value in change.items():
@@ -282,7 +285,7 @@ def test_of_several_cameras_one_must_be_named(
 
 
 @pytest.fixture
-def by_hand(aravis: Aravis, clock: Any) -> Any:
+def by_hand(aravis: Aravis, clock: HandClock) -> HandClock:
     """A clock that only the stand-in moves; its pictures have 3×2 pixels, a look takes a second."""
     aravis.sleep, aravis.look_s = clock.sleep, 1.0
     aravis.nodes |= {"Width": Node("3"), "Height": Node("2")}
@@ -291,7 +294,7 @@ def by_hand(aravis: Aravis, clock: Any) -> Any:
 
 @pytest.mark.parametrize("sent", [[], [Buffer(bytes(12), n, status="missing") for n in range(9)]])
 def test_opening_ends_in_time_without_a_picture_and_read_has_the_first(
-    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: Any, sent: list[Buffer]
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: HandClock, sent: list[Buffer]
 ) -> None:
     aravis.buffers = list(sent)
     camera = open_camera("gige:A7")
@@ -324,7 +327,7 @@ def test_opening_ends_in_time_without_a_picture_and_read_has_the_first(
 def test_a_camera_that_never_sends_a_whole_picture_is_lost_with_the_reason(
     aravis: Aravis,
     open_camera: Callable[[str], GigeCamera],
-    by_hand: Any,
+    by_hand: HandClock,
     sent: list[str],
     why: str,
 ) -> None:
@@ -348,7 +351,7 @@ def test_a_camera_that_never_sends_a_whole_picture_is_lost_with_the_reason(
 
 
 def test_a_late_first_picture_that_holds_no_temperatures_is_refused_with_the_reason(
-    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: Any
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: HandClock
 ) -> None:
     aravis.buffers = []
     camera = open_camera("gige:A7")
@@ -361,7 +364,7 @@ def test_a_late_first_picture_that_holds_no_temperatures_is_refused_with_the_rea
 
 
 def test_a_camera_whose_place_is_known_is_opened_without_a_search(
-    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: Any
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera], by_hand: HandClock
 ) -> None:
     GigeCamera.discover()
     camera = open_camera("gige:A7")
@@ -377,7 +380,9 @@ def test_a_camera_whose_place_is_known_is_opened_without_a_search(
     assert aravis.opened == ["10.0.0.7", "10.0.0.9"], "it has moved, and another has its place"
 
 
-def test_a_search_that_somebody_else_makes_meanwhile_will_do(aravis: Aravis, by_hand: Any) -> None:
+def test_a_search_that_somebody_else_makes_meanwhile_will_do(
+    aravis: Aravis, by_hand: HandClock
+) -> None:
     library = GigeCamera.library()
     wanted_s = by_hand.now
     GigeCamera.neighbours.look(library)
@@ -420,7 +425,7 @@ def test_control_that_was_lost_ends_the_reading_of_a_camera_that_answers_no_puls
 
 
 def test_the_pulse_stops_after_three_questions_without_an_answer(
-    monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., None]
+    monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
 ) -> None:
     now = SimpleNamespace(s=0.0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as camera:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ import pytest
 from drivers.gige import GigeCamera
 from drivers.gige_library import load_aravis
 from drivers.gige_link import FAREWELL
+from tests.conftest import WaitFor
+from tests.drivers.conftest import reason_of
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
@@ -85,13 +88,19 @@ class Plugged:
         self.process.communicate()
 
 
+class Plug(Protocol):
+    """What the fixture `plug` gives."""
+
+    def __call__(self, serial: str, family: str, *settings: str) -> Plugged: ...
+
+
 @pytest.fixture
-def plug(wait_for: Callable[..., None]) -> Iterator[Callable[..., Plugged]]:
+def plug(wait_for: WaitFor) -> Iterator[Plug]:
     """Start fake cameras; afterwards wait until what was lost has been freed."""
     plugged: list[Plugged] = []
 
-    def start(*arguments: str) -> Plugged:
-        plugged.append(Plugged(*arguments))
+    def start(serial: str, family: str, *settings: str) -> Plugged:
+        plugged.append(Plugged(serial, family, *settings))
         return plugged[-1]
 
     yield start
@@ -133,7 +142,7 @@ def block_of(frame: Frame) -> int:
 
 
 def test_an_a700_is_listed_and_streams_known_temperatures_at_60_hz_without_a_loss(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("A7", "a700", *SIXTY_HZ)
     (listing,) = GigeCamera.discover()
@@ -181,7 +190,7 @@ def no_raw_sockets() -> Iterator[None]:
 
 
 def test_a_user_without_root_gets_whole_pictures_as_well(
-    plug: Callable[..., Plugged],
+    plug: Plug,
     open_camera: Callable[[str], GigeCamera],
     no_raw_sockets: None,
 ) -> None:
@@ -205,21 +214,23 @@ def test_a_user_without_root_gets_whole_pictures_as_well(
 
 
 def test_what_another_program_left_is_undone(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     """The fake A700 begins with its visual image, and offers 16 bits for the thermal one only."""
     plug("A7", "a700", "acquisition=2", "trigger=1")
     camera = open_camera("gige:A7?ip=127.0.0.1")
     info = camera.open()
+    assert camera._link is not None
     left = {name: camera._link.nodes.text(name) for name in ("AcquisitionMode", "TriggerMode")}
 
+    assert isinstance(info.radiometry, LinearRadiometry)
     assert info.radiometry.scale_k == 0.01
     assert left == {"AcquisitionMode": "Continuous", "TriggerMode": "Off"}
     assert camera.read(timeout_s=0.5).celsius[256, 256] == pytest.approx(FACE_C, abs=0.01)
 
 
 def test_object_parameters_are_set_read_back_and_told(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("A7", "a700")
     camera = open_camera(
@@ -238,7 +249,7 @@ def test_object_parameters_are_set_read_back_and_told(
 
 
 def test_an_ax5_streams_14_bits_of_four_hundredths_of_a_kelvin(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("AX", "ax5")
     camera = open_camera("gige:")
@@ -252,7 +263,7 @@ def test_an_ax5_streams_14_bits_of_four_hundredths_of_a_kelvin(
 
 
 def test_a_camera_that_knows_no_temperatures_gives_relative_counts_with_the_reason(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("VIS", "plain")
     camera = open_camera("gige:VIS?ip=127.0.0.1&rate_hz=50&packet_size=1000")
@@ -260,7 +271,7 @@ def test_a_camera_that_knows_no_temperatures_gives_relative_counts_with_the_reas
     frame = camera.read(timeout_s=0.5)
 
     assert not info.radiometric
-    assert "neither of the nodes IRFormat and TemperatureLinearMode" in info.radiometry.reason
+    assert "neither of the nodes IRFormat and TemperatureLinearMode" in reason_of(info)
     assert frame.flags & FrameFlag.UNCALIBRATED
     assert (info.rate_hz, info.model, info.serial) == (50, "Aravis Fake", "VIS")
     assert camera.telemetry()["packet_bytes"] == 1000
@@ -269,9 +280,9 @@ def test_a_camera_that_knows_no_temperatures_gives_relative_counts_with_the_reas
 
 
 def test_a_nuc_reaches_the_camera_and_flags_the_frames(
-    plug: Callable[..., Plugged],
+    plug: Plug,
     open_camera: Callable[[str], GigeCamera],
-    wait_for: Callable[..., None],
+    wait_for: WaitFor,
 ) -> None:
     plug("A7", "a700")
     camera = open_camera("gige:A7?ip=127.0.0.1")
@@ -279,14 +290,19 @@ def test_a_nuc_reaches_the_camera_and_flags_the_frames(
     before = camera.read(timeout_s=0.5)
     camera.actions["Flat-field correction"]()
     after: list[Frame] = []
-    wait_for(lambda: after.append(camera.read(0.5)) or after[-1].counts[0, 2] > before.counts[0, 2])
+
+    def is_corrected() -> bool:
+        after.append(camera.read(0.5))
+        return bool(after[-1].counts[0, 2] > before.counts[0, 2])
+
+    wait_for(is_corrected)
 
     assert not before.flags & FrameFlag.SHUTTER
     assert after[-1].flags & FrameFlag.SHUTTER
 
 
 def test_incomplete_pictures_are_refused_and_none_is_delivered(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("A7", "a700", "lost=0.002", *SIXTY_HZ)
     camera = open_camera("gige:A7?ip=127.0.0.1")
@@ -315,7 +331,7 @@ def test_incomplete_pictures_are_refused_and_none_is_delivered(
 
 
 def test_a_camera_that_another_program_controls_is_named_so(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("A7", "a700")
     first = open_camera("gige:A7?ip=127.0.0.1")
@@ -327,7 +343,7 @@ def test_a_camera_that_another_program_controls_is_named_so(
 
 
 def test_the_wrong_camera_at_an_address_is_refused(
-    plug: Callable[..., Plugged], open_camera: Callable[[str], GigeCamera]
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
     plug("A7", "a700")
 
@@ -342,9 +358,9 @@ def test_the_wrong_camera_at_an_address_is_refused(
 
 
 def test_a_lost_camera_is_noticed_without_hanging_and_can_be_opened_again(
-    plug: Callable[..., Plugged],
+    plug: Plug,
     open_camera: Callable[[str], GigeCamera],
-    wait_for: Callable[..., None],
+    wait_for: WaitFor,
 ) -> None:
     plugged = plug("A7", "a700")
     camera = open_camera("gige:A7?ip=127.0.0.1")
@@ -379,7 +395,7 @@ def test_a_lost_camera_is_noticed_without_hanging_and_can_be_opened_again(
 
 
 def test_a_session_survives_a_restart_of_its_camera_and_records_the_gap(
-    plug: Callable[..., Plugged], wait_for: Callable[..., None]
+    plug: Plug, wait_for: WaitFor
 ) -> None:
     plugged = plug("A7", "a700")
     address = "gige:A7?ip=127.0.0.1"
@@ -407,7 +423,7 @@ def test_a_session_survives_a_restart_of_its_camera_and_records_the_gap(
 
 
 def test_stopping_while_a_camera_opens_that_sends_nothing_is_no_hang(
-    plug: Callable[..., Plugged],
+    plug: Plug,
 ) -> None:
     plug("A7", "a700", "lost=1.0")
     session = Session(make_camera("gige:A7"), None)
@@ -418,7 +434,7 @@ def test_stopping_while_a_camera_opens_that_sends_nothing_is_no_hang(
 
 
 def test_a_camera_whose_pictures_never_arrive_is_lost_with_the_reason(
-    plug: Callable[..., Plugged], wait_for: Callable[..., None]
+    plug: Plug, wait_for: WaitFor
 ) -> None:
     plug("A7", "a700", "lost=1.0")
     with Session(make_camera("gige:?ip=127.0.0.1"), None) as session:
@@ -436,7 +452,7 @@ SMALL = ("width=160", "height=120", "period_us=16667")
 
 
 def test_a_session_lives_with_one_per_cent_of_lost_packets_and_counts_them(
-    plug: Callable[..., Plugged], wait_for: Callable[..., None]
+    plug: Plug, wait_for: WaitFor
 ) -> None:
     """Two pictures of three arrive whole: 0.99 ** 41."""
     plug("A7", "a700", "lost=0.01", *SMALL)
@@ -452,7 +468,7 @@ def test_a_session_lives_with_one_per_cent_of_lost_packets_and_counts_them(
 
 
 def test_a_session_with_ten_per_cent_of_lost_packets_says_so_and_hangs_nowhere(
-    plug: Callable[..., Plugged], wait_for: Callable[..., None]
+    plug: Plug, wait_for: WaitFor
 ) -> None:
     """One picture of 75 arrives whole: 0.9 ** 41."""
     plug("A7", "a700", "lost=0.1", *SMALL)

@@ -1,5 +1,6 @@
 """The Lepton: every shape its pictures come in, what its telemetry says, and what goes wrong."""
 
+import ctypes
 import gzip
 import json
 import os
@@ -10,17 +11,20 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias, cast
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from drivers.lepton import LeptonCamera
-from drivers.uvc_capture import UvcSystem
+from drivers.uvc_capture import UvcSystem, Video
 from drivers.uvc_controls import ExtensionUnits
 from drivers.uvc_nodes import VideoMode
-from tests.drivers.conftest import LEPTON_UNITS
+from tests.conftest import WaitFor
+from tests.drivers.conftest import LEPTON_UNITS, LeptonScene, PlugLepton, UvcCamera, reason_of
+from tests.drivers.hand_clock import HandClock
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
@@ -29,7 +33,7 @@ from thermoseg.errors import (
     ConfigError,
     FrameRefusedError,
 )
-from thermoseg.frames import Frame, FrameFlag
+from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.session import Session
 from thermoseg.timeline import TimeLine
@@ -37,13 +41,31 @@ from thermoseg.timeline import TimeLine
 SAMPLE = "cameras/liflab_pt3_lepton3x_y16_82f.raw.y16.gz"
 
 
-@pytest.fixture
-def open_lepton(clock: Any) -> Iterator[Callable[..., LeptonCamera]]:
-    """Open the Lepton that is plugged in; closed after the test."""
-    opened: list[LeptonCamera] = []
+class OpenedLepton(LeptonCamera):
+    """A Lepton, and what it said when it was opened."""
 
-    def build(options: str = "", target: str = "") -> LeptonCamera:
-        camera: Any = make_camera(f"lepton:{target}?{options}")
+    info: CameraInfo
+
+
+class OpenLepton(Protocol):
+    """What the fixture `open_lepton` gives."""
+
+    def __call__(self, options: str = ..., target: str = ...) -> OpenedLepton: ...
+
+
+Reshape: TypeAlias = Callable[[NDArray[np.uint16]], NDArray[Any]]
+"""Makes another array of a picture."""
+See: TypeAlias = Callable[[int, str], dict[str, Any]]
+"""What the fixture `see` gives: what the program printed as JSON."""
+
+
+@pytest.fixture
+def open_lepton(clock: HandClock) -> Iterator[OpenLepton]:
+    """Open the Lepton that is plugged in; closed after the test."""
+    opened: list[OpenedLepton] = []
+
+    def build(options: str = "", target: str = "") -> OpenedLepton:
+        camera = cast("OpenedLepton", make_camera(f"lepton:{target}?{options}"))
         opened.append(camera)
         camera.info = camera.open()
         return camera
@@ -53,7 +75,7 @@ def open_lepton(clock: Any) -> Iterator[Callable[..., LeptonCamera]]:
         camera.close()
 
 
-def read(camera: Any, count: int) -> list[Frame]:
+def read(camera: LeptonCamera, count: int) -> list[Frame]:
     return [camera.read(timeout_s=1) for _ in range(count)]
 
 
@@ -61,7 +83,9 @@ def bits(frames: list[Frame], flag: FrameFlag) -> list[bool]:
     return [bool(frame.flags & flag) for frame in frames]
 
 
-def test_a_lepton_3_5_gives_celsius_by_its_telemetry(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_lepton_3_5_gives_celsius_by_its_telemetry(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     plug_lepton()
     lepton = open_lepton()
     frame = lepton.read(timeout_s=1)
@@ -83,16 +107,16 @@ def test_a_lepton_3_5_gives_celsius_by_its_telemetry(plug_lepton: Any, open_lept
 )
 @pytest.mark.parametrize("form", ["words", "flat bytes", "byte pairs", "flat words"])
 def test_each_shape_opencv_gives_is_taken_apart(
-    plug_lepton: Any,
-    open_lepton: Any,
-    lepton_scene: Any,
+    plug_lepton: PlugLepton,
+    open_lepton: OpenLepton,
+    lepton_scene: type[LeptonScene],
     rows: int,
     columns: int,
     telemetry_words: int,
     form: str,
 ) -> None:
     scene = lepton_scene(rows=rows, columns=columns, telemetry_words=telemetry_words)
-    shapes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    shapes: dict[str, Reshape] = {
         "words": lambda picture: picture,
         "flat bytes": lambda picture: picture.view(np.uint8).reshape(1, -1),
         "byte pairs": lambda picture: picture.view(np.uint8).reshape(*picture.shape, 2),
@@ -115,7 +139,7 @@ def test_each_shape_opencv_gives_is_taken_apart(
 
 
 def test_the_picture_with_telemetry_is_asked_for_where_it_is_offered(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, _ = plug_lepton(sizes=[(160, 120), (160, 122)])
     open_lepton()
@@ -123,7 +147,9 @@ def test_the_picture_with_telemetry_is_asked_for_where_it_is_offered(
     assert camera.size == (160, 122)
 
 
-def test_telemetry_may_be_left_away(plug_lepton: Any, open_lepton: Any, lepton_scene: Any) -> None:
+def test_telemetry_may_be_left_away(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, lepton_scene: type[LeptonScene]
+) -> None:
     camera, _ = plug_lepton(scene=lepton_scene(telemetry_words=0), sizes=[(160, 122), (160, 120)])
     lepton = open_lepton("telemetry=false")
 
@@ -132,15 +158,21 @@ def test_telemetry_may_be_left_away(plug_lepton: Any, open_lepton: Any, lepton_s
 
 
 def test_a_board_that_ignores_the_size_is_taken_as_it_is(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+    plug_lepton: PlugLepton,
+    open_lepton: OpenLepton,
+    lepton_scene: type[LeptonScene],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     camera, _ = plug_lepton(scene=lepton_scene(telemetry_words=0), sizes=[(160, 120)])
-    camera.modes = lambda path: [VideoMode("Y16 ", 160, 122, 9.0)]
+    modes = [VideoMode("Y16 ", 160, 122, 9.0)]
+    monkeypatch.setattr(camera, "modes", lambda path: modes)
 
     assert open_lepton().info.height == 120
 
 
-def test_any_other_size_is_refused_with_its_numbers(plug_lepton: Any, open_lepton: Any) -> None:
+def test_any_other_size_is_refused_with_its_numbers(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     plug_lepton(sizes=[(640, 512)])
 
     with pytest.raises(CameraError, match="gives 640×512 pixels, which no Lepton has"):
@@ -151,13 +183,18 @@ def test_any_other_size_is_refused_with_its_numbers(plug_lepton: Any, open_lepto
 
 
 def test_tlinear_is_switched_on_after_the_stream_has_begun(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera, _ = plug_lepton()
-    begun = []
+    begun: list[int] = []
     camera.units[21, 18] = bytes(4)
     ask = camera.ioctl
-    camera.ioctl = lambda *query: begun.append(camera.next) or ask(*query)
+
+    def note(file: int, request: int, query: ctypes.Structure) -> int:
+        begun.append(camera.next)
+        return ask(file, request, query)
+
+    monkeypatch.setattr(camera, "ioctl", note)
     lepton = open_lepton()
 
     assert (21, 18, b"\1\0\0\0") in camera.written
@@ -167,18 +204,16 @@ def test_tlinear_is_switched_on_after_the_stream_has_begun(
 
 
 def test_pictures_from_before_the_setting_took_hold_are_left_out(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera, scene = plug_lepton()
     late = camera.picture
 
-    def picture(number: int) -> np.ndarray:
+    def picture(number: int) -> NDArray[Any] | None:
         if number < 3:
-            scene.camera = None
-            camera_tlinear, scene.tlinear = scene.tlinear, lambda: (0, 0)
-            array = late(number)
-            scene.camera, scene.tlinear = camera, camera_tlinear
-            return array
+            with monkeypatch.context() as before:
+                before.setattr(scene, "tlinear", lambda: (0, 0))
+                return late(number)
         return late(number)
 
     camera.picture = picture
@@ -190,7 +225,7 @@ def test_pictures_from_before_the_setting_took_hold_are_left_out(
     assert np.median(frame.celsius) == pytest.approx(30, abs=0.05)
 
 
-def test_coarse_tlinear_is_for_hot_scenes(plug_lepton: Any, open_lepton: Any) -> None:
+def test_coarse_tlinear_is_for_hot_scenes(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     plug_lepton()
     lepton = open_lepton("tlinear=0.1")
     frame = lepton.read(timeout_s=1)
@@ -200,7 +235,7 @@ def test_coarse_tlinear_is_for_hot_scenes(plug_lepton: Any, open_lepton: Any) ->
     assert np.median(frame.celsius) == pytest.approx(30.05, abs=0.06)
 
 
-def test_a_setting_may_be_kept(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_setting_may_be_kept(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     camera, _ = plug_lepton()
     camera.units |= {(21, 18): b"\1\0\0\0", (21, 19): bytes(4)}
     lepton = open_lepton("tlinear=keep")
@@ -209,7 +244,7 @@ def test_a_setting_may_be_kept(plug_lepton: Any, open_lepton: Any) -> None:
     assert lepton.info.radiometry == LinearRadiometry(0.1)
 
 
-def test_tlinear_may_be_switched_off(plug_lepton: Any, open_lepton: Any) -> None:
+def test_tlinear_may_be_switched_off(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     plug_lepton()
     lepton = open_lepton("tlinear=off")
     frame = lepton.read(timeout_s=1)
@@ -220,7 +255,7 @@ def test_tlinear_may_be_switched_off(plug_lepton: Any, open_lepton: Any) -> None
 
 
 def test_a_core_without_radiometry_shows_relative_counts(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, _ = plug_lepton()
     camera.units = {(4, 8): b"500-0726-01".ljust(32, b"\0")}
@@ -228,28 +263,32 @@ def test_a_core_without_radiometry_shows_relative_counts(
 
     assert lepton.info.model == "Lepton 3.x 500-0726-01"
     assert not lepton.info.radiometric
-    assert "only a radiometric Lepton (2.5, 3.1R, 3.5)" in lepton.info.radiometry.reason
+    assert "only a radiometric Lepton (2.5, 3.1R, 3.5)" in reason_of(lepton.info)
 
 
-def test_agc_is_never_celsius(plug_lepton: Any, open_lepton: Any) -> None:
+def test_agc_is_never_celsius(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     _, scene = plug_lepton()
     scene.status = 1 << 12
 
-    assert "AGC" in open_lepton().info.radiometry.reason
+    assert "AGC" in reason_of(open_lepton().info)
 
 
 def test_eight_bits_are_agc_even_without_telemetry(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, lepton_scene: type[LeptonScene]
 ) -> None:
     stretched = np.arange(120 * 160, dtype="<u2").reshape(120, 160) % 256
     plug_lepton(lambda number: np.roll(stretched, number), sizes=[(160, 120)])
 
-    assert "AGC" in open_lepton().info.radiometry.reason
+    assert "AGC" in reason_of(open_lepton().info)
 
 
 @pytest.mark.parametrize(("celsius", "radiometric"), [(30.0, True), (-60.0, False)])
 def test_without_telemetry_and_controls_the_counts_must_look_like_kelvin(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any, celsius: float, radiometric: bool
+    plug_lepton: PlugLepton,
+    open_lepton: OpenLepton,
+    lepton_scene: type[LeptonScene],
+    celsius: float,
+    radiometric: bool,
 ) -> None:
     scene = lepton_scene(telemetry_words=0, celsius=celsius)
     plug_lepton(scene=scene, sizes=[(160, 120)], units={})
@@ -257,24 +296,28 @@ def test_without_telemetry_and_controls_the_counts_must_look_like_kelvin(
 
     assert lepton.info.radiometric is radiometric
     if not radiometric:
-        assert "median count of 213" in lepton.info.radiometry.reason
+        assert "median count of 213" in reason_of(lepton.info)
 
 
-def test_counts_of_14_bits_are_no_kelvin(plug_lepton: Any, open_lepton: Any) -> None:
+def test_counts_of_14_bits_are_no_kelvin(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     slope = np.arange(120 * 160, dtype="<u2").reshape(120, 160) // 40 + 8000
     plug_lepton(lambda number: slope + number, sizes=[(160, 120)], units={})
 
-    assert "is no Kelvin×100" in open_lepton().info.radiometry.reason
+    assert "is no Kelvin×100" in reason_of(open_lepton().info)
 
 
-def test_tlinear_that_makes_no_sense_is_not_believed(plug_lepton: Any, open_lepton: Any) -> None:
+def test_tlinear_that_makes_no_sense_is_not_believed(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     _, scene = plug_lepton()
     scene.celsius = -120.0
 
-    assert "a median of -120 °C cannot be" in open_lepton().info.radiometry.reason
+    assert "a median of -120 °C cannot be" in reason_of(open_lepton().info)
 
 
-def test_a_stream_that_loses_its_calibration_is_refused(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_stream_that_loses_its_calibration_is_refused(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton()
     read(lepton, 2)
@@ -290,7 +333,9 @@ def test_a_stream_that_loses_its_calibration_is_refused(plug_lepton: Any, open_l
     assert np.median(lepton.read(timeout_s=1).celsius) == pytest.approx(30, abs=0.05)
 
 
-def test_calibration_is_checked_at_every_start(plug_lepton: Any, open_lepton: Any) -> None:
+def test_calibration_is_checked_at_every_start(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     camera, _ = plug_lepton()
     camera.units[21, 18] = bytes(4)
     lepton = open_lepton("tlinear=keep")
@@ -303,7 +348,9 @@ def test_calibration_is_checked_at_every_start(plug_lepton: Any, open_lepton: An
 # Numbers, times and flags.
 
 
-def test_the_frame_counter_numbers_the_frames(plug_lepton: Any, open_lepton: Any) -> None:
+def test_the_frame_counter_numbers_the_frames(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     _, scene = plug_lepton()
     scene.counter = lambda number: 59_884 + number + 3 * (number > 2)
     frames = read(open_lepton(), 5)
@@ -312,7 +359,7 @@ def test_the_frame_counter_numbers_the_frames(plug_lepton: Any, open_lepton: Any
     assert bits(frames, FrameFlag.GAP_BEFORE) == [False, False, False, True, False]
 
 
-def test_the_counter_may_wrap(plug_lepton: Any, open_lepton: Any) -> None:
+def test_the_counter_may_wrap(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     _, scene = plug_lepton()
     scene.counter = lambda number: (0xFFFFFFFE + number) % (1 << 32)
     frames = read(open_lepton(), 4)
@@ -321,7 +368,9 @@ def test_the_counter_may_wrap(plug_lepton: Any, open_lepton: Any) -> None:
     assert not any(bits(frames, FrameFlag.GAP_BEFORE))
 
 
-def test_a_counter_that_begins_anew_leaves_a_gap(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_counter_that_begins_anew_leaves_a_gap(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     _, scene = plug_lepton()
     scene.counter = lambda number: 70_000 + number if number < 2 else number
     frames = read(open_lepton(), 4)
@@ -331,7 +380,10 @@ def test_a_counter_that_begins_anew_leaves_a_gap(plug_lepton: Any, open_lepton: 
 
 
 def test_frames_that_a_lepton_2_5_sends_three_times_are_dropped(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any, clock: Any
+    plug_lepton: PlugLepton,
+    open_lepton: OpenLepton,
+    lepton_scene: type[LeptonScene],
+    clock: HandClock,
 ) -> None:
     scene = lepton_scene(rows=60, columns=80, telemetry_words=240, rate_hz=27.0)
     scene.counter = lambda number: number // 3
@@ -345,7 +397,7 @@ def test_frames_that_a_lepton_2_5_sends_three_times_are_dropped(
 
 
 def test_waiting_for_another_frame_than_the_last_ends_in_time(
-    plug_lepton: Any, open_lepton: Any, clock: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, clock: HandClock
 ) -> None:
     _, scene = plug_lepton()
     scene.counter = lambda number: 7
@@ -359,7 +411,7 @@ def test_waiting_for_another_frame_than_the_last_ends_in_time(
 
 
 def test_without_telemetry_repeated_pictures_are_flagged(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, lepton_scene: type[LeptonScene]
 ) -> None:
     scene = lepton_scene(telemetry_words=0)
     scene.counter = lambda number: number // 3
@@ -371,7 +423,9 @@ def test_without_telemetry_repeated_pictures_are_flagged(
     assert not any(bits(frames, FrameFlag.SHUTTER))
 
 
-def test_times_are_those_of_the_cameras_clock(plug_lepton: Any, open_lepton: Any) -> None:
+def test_times_are_those_of_the_cameras_clock(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     _, scene = plug_lepton()
     scene.uptime_ms = lambda number: 6_829_926 + 114 * number
     frames = read(open_lepton(), 4)
@@ -381,7 +435,7 @@ def test_times_are_those_of_the_cameras_clock(plug_lepton: Any, open_lepton: Any
 
 @pytest.mark.parametrize("jump_ms", [-5_000_000, 60_000, 1 << 30], ids=["back", "on", "far on"])
 def test_a_clock_that_jumps_is_not_followed(
-    plug_lepton: Any, open_lepton: Any, jump_ms: int
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, jump_ms: int
 ) -> None:
     _, scene = plug_lepton()
     scene.uptime_ms = lambda number: 5_000_000 + 111 * number + jump_ms * (number > 2)
@@ -390,7 +444,9 @@ def test_a_clock_that_jumps_is_not_followed(
     assert np.diff([frame.time_s for frame in frames]) == pytest.approx(0.111, abs=0.002)
 
 
-def test_a_clock_that_stands_still_is_replaced_by_ours(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_clock_that_stands_still_is_replaced_by_ours(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     _, scene = plug_lepton()
     scene.uptime_ms = lambda number: 0
     frames = read(open_lepton(), 4)
@@ -398,7 +454,9 @@ def test_a_clock_that_stands_still_is_replaced_by_ours(plug_lepton: Any, open_le
     assert np.diff([frame.time_s for frame in frames]) == pytest.approx(1 / 9)
 
 
-def test_the_shutter_is_known_by_telemetry(plug_lepton: Any, open_lepton: Any) -> None:
+def test_the_shutter_is_known_by_telemetry(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     _, scene = plug_lepton()
     scene.ffc_state = lambda number: 1 if number < 2 else 2 if number < 5 else 3
     scene.frozen = lambda number: 2 <= number < 5
@@ -412,7 +470,7 @@ def test_the_shutter_is_known_by_telemetry(plug_lepton: Any, open_lepton: Any) -
 
 
 def test_a_correction_shortly_before_the_start_is_known_too(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     _, scene = plug_lepton()
     scene.ffc_uptime_ms = 5_000_000 - 1500
@@ -422,7 +480,7 @@ def test_a_correction_shortly_before_the_start_is_known_too(
 
 
 def test_a_lepton_that_never_closed_its_shutter_is_not_flagged(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     _, scene = plug_lepton()
     scene.ffc_state = lambda number: 0
@@ -432,7 +490,7 @@ def test_a_lepton_that_never_closed_its_shutter_is_not_flagged(
 
 
 def test_without_telemetry_a_frozen_picture_is_the_shutter(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, lepton_scene: type[LeptonScene]
 ) -> None:
     scene = lepton_scene(telemetry_words=0, frozen=lambda number: 2 <= number < 9)
     plug_lepton(scene=scene, sizes=[(160, 120)])
@@ -444,7 +502,7 @@ def test_without_telemetry_a_frozen_picture_is_the_shutter(
 
 
 def test_a_hot_lepton_warns_once(
-    plug_lepton: Any, open_lepton: Any, caplog: pytest.LogCaptureFixture
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, scene = plug_lepton()
     lepton = open_lepton()
@@ -462,7 +520,7 @@ def test_a_hot_lepton_warns_once(
 
 @pytest.mark.parametrize("value", [0, 65535])
 def test_a_picture_without_content_is_flagged(
-    plug_lepton: Any, open_lepton: Any, value: int
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, value: int
 ) -> None:
     camera, scene = plug_lepton()
 
@@ -477,7 +535,7 @@ def test_a_picture_without_content_is_flagged(
 
 
 def test_a_stream_does_not_begin_with_an_empty_picture(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, lepton_scene: type[LeptonScene]
 ) -> None:
     scene = lepton_scene(telemetry_words=0)
     plug_lepton(
@@ -509,7 +567,7 @@ def test_a_stream_does_not_begin_with_an_empty_picture(
     ids=["rows missing", "empty", "too long", "odd", "floats", "colour", "shifted", "byte-swapped"],
 )
 def test_one_broken_picture_is_refused_and_the_next_one_comes(
-    plug_lepton: Any, open_lepton: Any, broken: Any, message: str
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, broken: Reshape, message: str
 ) -> None:
     camera, scene = plug_lepton()
     camera.picture = lambda number: (
@@ -524,7 +582,7 @@ def test_one_broken_picture_is_refused_and_the_next_one_comes(
 
 
 def test_a_picture_whose_end_is_an_earlier_ones_is_refused(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, scene = plug_lepton()
 
@@ -543,7 +601,7 @@ def test_a_picture_whose_end_is_an_earlier_ones_is_refused(
 
 
 def test_without_telemetry_it_is_flagged(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, lepton_scene: type[LeptonScene]
 ) -> None:
     scene = lepton_scene(telemetry_words=0)
 
@@ -559,7 +617,7 @@ def test_without_telemetry_it_is_flagged(
 
 
 def test_a_stream_that_is_never_raw_is_refused_at_the_start(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, _ = plug_lepton(lambda number: np.zeros((122, 160, 3), np.uint8))
 
@@ -572,7 +630,7 @@ def test_a_stream_that_is_never_raw_is_refused_at_the_start(
 
 
 def test_a_lepton_that_is_unplugged_is_lost_at_once(
-    plug_lepton: Any, open_lepton: Any, clock: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, clock: HandClock
 ) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton()
@@ -592,7 +650,7 @@ def test_a_lepton_that_is_unplugged_is_lost_at_once(
 
 
 def test_a_lepton_that_comes_back_as_another_device_is_the_same_one(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton(target="8003000b-5113")
@@ -602,7 +660,9 @@ def test_a_lepton_that_comes_back_as_another_device_is_the_same_one(
     assert camera.plugged == ["/dev/video7", "/dev/video2"]
 
 
-def test_once_opened_it_stays_with_the_same_lepton(plug_lepton: Any, open_lepton: Any) -> None:
+def test_once_opened_it_stays_with_the_same_lepton(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton()
     camera.present, camera.others = False, [camera.twin]
@@ -615,11 +675,11 @@ def test_once_opened_it_stays_with_the_same_lepton(plug_lepton: Any, open_lepton
 
 
 def test_a_lepton_that_is_unplugged_while_it_opens_is_left_closed(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, scene = plug_lepton()
 
-    def leave(number: int) -> Any:
+    def leave(number: int) -> NDArray[np.uint16]:
         camera.present = False
         rows = scene.picture(number)
         rows[:120] = 30_000  # nothing to begin with, so the next picture is waited for
@@ -632,7 +692,7 @@ def test_a_lepton_that_is_unplugged_while_it_opens_is_left_closed(
     assert camera.released == 1
 
 
-def test_a_read_that_fails_is_a_loss(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_read_that_fails_is_a_loss(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton()
     lepton.read(timeout_s=1)
@@ -643,12 +703,15 @@ def test_a_read_that_fails_is_a_loss(plug_lepton: Any, open_lepton: Any) -> None
 
 
 def test_a_stream_that_stalls_times_out_again_and_again(
-    plug_lepton: Any, open_lepton: Any, clock: Any
+    plug_lepton: PlugLepton,
+    open_lepton: OpenLepton,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton()
     lepton.read(timeout_s=1)
-    camera.wait = lambda timeout_s: clock.sleep(timeout_s)
+    monkeypatch.setattr(camera, "wait", clock.sleep)
     start = clock.now
     for _ in range(4):
         with pytest.raises(CameraTimeoutError):
@@ -658,7 +721,7 @@ def test_a_stream_that_stalls_times_out_again_and_again(
 
 
 def test_a_lepton_that_sends_nothing_says_what_to_look_at(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, _ = plug_lepton(lambda number: None)
 
@@ -667,7 +730,9 @@ def test_a_lepton_that_sends_nothing_says_what_to_look_at(
     assert camera.released == 1
 
 
-def test_another_format_is_refused_by_name(plug_lepton: Any, open_lepton: Any) -> None:
+def test_another_format_is_refused_by_name(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     camera, _ = plug_lepton(fourcc="UYVY")
 
     with pytest.raises(CameraError, match="gives “UYVY” instead of raw pictures"):
@@ -675,7 +740,7 @@ def test_another_format_is_refused_by_name(plug_lepton: Any, open_lepton: Any) -
     assert camera.released == 1
 
 
-def test_a_lepton_in_use_says_so(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_lepton_in_use_says_so(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     plug_lepton(busy=True)
 
     with pytest.raises(CameraError, match=r"cannot be opened|is gone"):
@@ -683,7 +748,10 @@ def test_a_lepton_in_use_says_so(plug_lepton: Any, open_lepton: Any) -> None:
 
 
 def test_missing_rights_name_the_remedy(
-    plug_lepton: Any, open_lepton: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plug_lepton: PlugLepton,
+    open_lepton: OpenLepton,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plug_lepton(busy=True)
     monkeypatch.setattr("drivers.uvc_capture.os.access", lambda path, mode: False)
@@ -693,7 +761,9 @@ def test_missing_rights_name_the_remedy(
         open_lepton()
 
 
-def test_a_target_that_is_not_there_is_named(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_target_that_is_not_there_is_named(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     plug_lepton()
 
     with pytest.raises(CameraError, match="no Lepton “4711” is plugged in; there is lepton:8003"):
@@ -702,7 +772,7 @@ def test_a_target_that_is_not_there_is_named(plug_lepton: Any, open_lepton: Any)
 
 @pytest.mark.parametrize("target", ["8003000b-5113", "pci-0000:00:14.0-usb-0:2:1.0-video-index0"])
 def test_serial_number_and_place_both_open_it(
-    plug_lepton: Any, open_lepton: Any, target: str
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, target: str
 ) -> None:
     plug_lepton()
 
@@ -717,7 +787,7 @@ def test_a_mistyped_option_is_refused() -> None:
 # Settings and commands.
 
 
-def test_ffc_runs_on_request(plug_lepton: Any, open_lepton: Any) -> None:
+def test_ffc_runs_on_request(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     camera, _ = plug_lepton()
     lepton = open_lepton()
     camera.written.clear()
@@ -727,7 +797,9 @@ def test_ffc_runs_on_request(plug_lepton: Any, open_lepton: Any) -> None:
     assert len(camera.written[0][2]) == 1
 
 
-def test_ffc_of_a_closed_lepton_is_an_error(plug_lepton: Any, open_lepton: Any) -> None:
+def test_ffc_of_a_closed_lepton_is_an_error(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     plug_lepton()
     lepton = open_lepton()
     lepton.close()
@@ -737,7 +809,9 @@ def test_ffc_of_a_closed_lepton_is_an_error(plug_lepton: Any, open_lepton: Any) 
 
 
 @pytest.mark.parametrize(("gain", "word"), [("high", 0), ("low", 1), ("auto", 2)])
-def test_gain_is_set(plug_lepton: Any, open_lepton: Any, gain: str, word: int) -> None:
+def test_gain_is_set(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, gain: str, word: int
+) -> None:
     camera, _ = plug_lepton()
     open_lepton(f"gain={gain}")
 
@@ -745,28 +819,30 @@ def test_gain_is_set(plug_lepton: Any, open_lepton: Any, gain: str, word: int) -
 
 
 def test_a_gain_that_the_lepton_does_not_take_is_refused(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera, _ = plug_lepton()
     ask = camera.ioctl
 
-    def keep_high(*query: Any) -> Any:
-        answer = ask(*query)
+    def keep_high(file: int, request: int, query: ctypes.Structure) -> int:
+        answer = ask(file, request, query)
         camera.units[6, 19] = struct.pack("<I", 0)
         return answer
 
-    camera.ioctl = keep_high
+    monkeypatch.setattr(camera, "ioctl", keep_high)
     with pytest.raises(CameraError, match="has its gain high and not low; leave gain=low away"):
         open_lepton("gain=low")
 
 
-def test_a_lepton_tells_of_itself_without_a_transfer(plug_lepton: Any, open_lepton: Any) -> None:
+def test_a_lepton_tells_of_itself_without_a_transfer(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """306.13 K and 305.18 K of the scene's telemetry are 32.98 and 32.03 °C."""
     camera, scene = plug_lepton()
     scene.ffc_state = lambda number: [3, 1, 2, 3][min(number, 3)]
     lepton = open_lepton("gain=auto")
     before = lepton.telemetry()
-    camera.ioctl = None
+    monkeypatch.setattr(camera, "ioctl", None)
     told = []
     for _ in range(4):
         lepton.read(timeout_s=1)
@@ -787,7 +863,7 @@ def test_a_lepton_tells_of_itself_without_a_transfer(plug_lepton: Any, open_lept
 
 
 def test_a_lepton_tells_only_what_it_knows(
-    plug_lepton: Any, open_lepton: Any, lepton_scene: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, lepton_scene: type[LeptonScene]
 ) -> None:
     plug_lepton(scene=lepton_scene(telemetry_words=0), sizes=[(160, 120)], units={})
     lepton = open_lepton()
@@ -797,13 +873,16 @@ def test_a_lepton_tells_only_what_it_knows(
 
 
 def test_opening_ends_in_time_though_the_setting_never_takes_hold(
-    plug_lepton: Any, open_lepton: Any, clock: Any
+    plug_lepton: PlugLepton,
+    open_lepton: OpenLepton,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     camera, scene = plug_lepton()
-    scene.tlinear = lambda: (0, 0)
+    monkeypatch.setattr(scene, "tlinear", lambda: (0, 0))
     picture = camera.picture
 
-    def late(number: int) -> np.ndarray:
+    def late(number: int) -> NDArray[Any] | None:
         clock.sleep(0.95 if number == 0 else 0)
         return picture(number)
 
@@ -812,12 +891,12 @@ def test_opening_ends_in_time_though_the_setting_never_takes_hold(
     lepton = open_lepton()
 
     assert 1.7 < clock.now - start < 1.9, "closing has to fit into the 2 s of Session.stop as well"
-    assert "TLinear is off" in lepton.info.radiometry.reason
+    assert "TLinear is off" in reason_of(lepton.info)
 
 
 @pytest.mark.parametrize(("shutter", "mode"), [("manual", 0), ("auto", 1)])
 def test_only_the_mode_of_the_shutter_is_changed(
-    plug_lepton: Any, open_lepton: Any, shutter: str, mode: int
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, shutter: str, mode: int
 ) -> None:
     camera, _ = plug_lepton()
     open_lepton(f"shutter={shutter}")
@@ -826,7 +905,9 @@ def test_only_the_mode_of_the_shutter_is_changed(
     assert written == struct.pack("<7I2H", mode, 0, 1, 0, 0, 180_000, 0, 150, 52)
 
 
-def test_nothing_but_tlinear_is_touched_unasked(plug_lepton: Any, open_lepton: Any) -> None:
+def test_nothing_but_tlinear_is_touched_unasked(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
     camera, _ = plug_lepton()
     open_lepton()
 
@@ -834,7 +915,7 @@ def test_nothing_but_tlinear_is_touched_unasked(plug_lepton: Any, open_lepton: A
 
 
 def test_a_setting_that_was_asked_for_and_fails_is_an_error(
-    plug_lepton: Any, open_lepton: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:
     camera, _ = plug_lepton()
     del camera.units[6, 19]
@@ -847,7 +928,7 @@ def test_a_setting_that_was_asked_for_and_fails_is_an_error(
 # Where it is found, and other systems.
 
 
-def test_a_lepton_lists_itself(plug_lepton: Any) -> None:
+def test_a_lepton_lists_itself(plug_lepton: PlugLepton) -> None:
     plug_lepton()
     (listing,) = LeptonCamera.discover()
 
@@ -857,7 +938,7 @@ def test_a_lepton_lists_itself(plug_lepton: Any) -> None:
     assert listing.problem == ""
 
 
-def test_other_cameras_are_none_of_ours(plug_lepton: Any) -> None:
+def test_other_cameras_are_none_of_ours(plug_lepton: PlugLepton) -> None:
     plug_lepton(vendor=0x046D)
 
     assert list(LeptonCamera.discover()) == []
@@ -873,15 +954,15 @@ def test_other_cameras_are_none_of_ours(plug_lepton: Any) -> None:
     ids=["rights", "gone", "format"],
 )
 def test_a_lepton_that_cannot_be_used_is_listed_with_the_reason(
-    plug_lepton: Any, settings: dict[str, Any], problem: str
+    plug_lepton: PlugLepton, settings: dict[str, object], problem: str
 ) -> None:
-    plug_lepton(**settings)
+    plug_lepton(None, None, **settings)
     (listing,) = LeptonCamera.discover()
 
     assert problem in listing.problem
 
 
-def test_macos_is_told_the_truth(plug_lepton: Any, open_lepton: Any) -> None:
+def test_macos_is_told_the_truth(plug_lepton: PlugLepton, open_lepton: OpenLepton) -> None:
     plug_lepton(platform="darwin")
     (listing,) = LeptonCamera.discover()
 
@@ -890,7 +971,9 @@ def test_macos_is_told_the_truth(plug_lepton: Any, open_lepton: Any) -> None:
         open_lepton()
 
 
-def test_windows_opens_by_number_and_sets_nothing(plug_lepton: Any, lepton_scene: Any) -> None:
+def test_windows_opens_by_number_and_sets_nothing(
+    plug_lepton: PlugLepton, lepton_scene: type[LeptonScene]
+) -> None:
     stand_in, _ = plug_lepton(platform="win32", scene=lepton_scene(rate_hz=200), rate_hz=200)
     (listing,) = LeptonCamera.discover()
     camera = make_camera("lepton:0")
@@ -911,7 +994,7 @@ def test_windows_opens_by_number_and_sets_nothing(plug_lepton: Any, lepton_scene
     ("address", "message"),
     [("lepton:", "try lepton:0"), ("lepton:0?gain=low", "on Linux only")],
 )
-def test_windows_says_what_it_cannot(plug_lepton: Any, address: str, message: str) -> None:
+def test_windows_says_what_it_cannot(plug_lepton: PlugLepton, address: str, message: str) -> None:
     plug_lepton(platform="win32")
     camera = make_camera(address)
 
@@ -932,7 +1015,9 @@ def recorded(test_data: Path) -> np.ndarray:
     return np.frombuffer(stream, frame, offset=12 + length)["counts"]
 
 
-def test_real_pictures_are_celsius(plug_lepton: Any, open_lepton: Any, test_data: Path) -> None:
+def test_real_pictures_are_celsius(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, test_data: Path
+) -> None:
     pictures = recorded(test_data)
     plug_lepton(lambda number: pictures[number], sizes=[(160, 120)], units={})
     lepton = open_lepton()
@@ -947,7 +1032,7 @@ def test_real_pictures_are_celsius(plug_lepton: Any, open_lepton: Any, test_data
 
 
 def test_real_pictures_that_end_as_the_fourth_before_are_found_out(
-    plug_lepton: Any, open_lepton: Any, test_data: Path
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, test_data: Path
 ) -> None:
     pictures = recorded(test_data).copy()
     torn = list(range(10, 82, 9))
@@ -1007,9 +1092,7 @@ SCRIPT = """
 
 
 @pytest.fixture
-def see(
-    v4l2_stand_in: Path, tmp_path: Path, lepton_scene: Any
-) -> Callable[[int, str], dict[str, Any]]:
+def see(v4l2_stand_in: Path, tmp_path: Path, lepton_scene: type[LeptonScene]) -> See:
     """Run the driver with OpenCV over that many frames of the V4L2 stand-in, and what follows."""
 
     def run(frames: int, end: str) -> dict[str, Any]:
@@ -1044,7 +1127,7 @@ def see(
     return run
 
 
-def test_opencv_streams_from_v4l2_and_a_stall_ends_each_read_in_time(see: Any) -> None:
+def test_opencv_streams_from_v4l2_and_a_stall_ends_each_read_in_time(see: See) -> None:
     told = see(9, "stall")
 
     assert told["size"] == "160×120, 25/s"
@@ -1056,7 +1139,7 @@ def test_opencv_streams_from_v4l2_and_a_stall_ends_each_read_in_time(see: Any) -
     assert 0.2 < min(told["late_s"]) < 0.5
 
 
-def test_opencv_notices_that_the_camera_is_unplugged(see: Any) -> None:
+def test_opencv_notices_that_the_camera_is_unplugged(see: See) -> None:
     told = see(5, "unplug")
 
     assert len(told["frames"]) == 4
@@ -1064,14 +1147,16 @@ def test_opencv_notices_that_the_camera_is_unplugged(see: Any) -> None:
     assert told["seconds"] < 0.5
 
 
-def test_a_stream_that_never_begins_is_given_up_within_two_seconds(see: Any) -> None:
+def test_a_stream_that_never_begins_is_given_up_within_two_seconds(see: See) -> None:
     told = see(0, "stall")
 
     assert told["error"].startswith("CameraError: the Lepton A1 sends no pictures")
     assert told["seconds"] < 2
 
 
-def test_a_session_outlives_the_cable_and_runs_ffc(plug_lepton: Any, wait_for: Any) -> None:
+def test_a_session_outlives_the_cable_and_runs_ffc(
+    plug_lepton: PlugLepton, wait_for: WaitFor
+) -> None:
     stand_in, _ = plug_lepton(rate_hz=50.0)
     session = Session(make_camera("lepton:"), None)
     session.start()
@@ -1088,11 +1173,22 @@ def test_a_session_outlives_the_cable_and_runs_ffc(plug_lepton: Any, wait_for: A
     assert any("was lost" in event.text for event in session.look().events)
 
 
-def two_leptons(uvc_camera: Any, lepton_scene: Any, units: dict[tuple[int, int], bytes]) -> Any:
+def waits(video: Video, timeout_s: float) -> bool:
+    assert isinstance(video, UvcCamera)
+    return video.wait(timeout_s)
+
+
+def two_leptons(
+    uvc_camera: type[UvcCamera],
+    lepton_scene: type[LeptonScene],
+    units: dict[tuple[int, int], bytes],
+) -> tuple[UvcCamera, UvcCamera, UvcSystem]:
     """Return two stand-ins and the system that both are plugged into."""
     places = {"one": Path("/dev/video7"), "two": Path("/dev/video9")}
     cameras = {
-        path: uvc_camera(None, serial=serial, path=path, units=dict(units), rate_hz=50.0)
+        path: uvc_camera(
+            lambda number: None, serial=serial, path=path, units=dict(units), rate_hz=50.0
+        )
         for serial, path in places.items()
     }
     for camera in cameras.values():
@@ -1102,14 +1198,24 @@ def two_leptons(uvc_camera: Any, lepton_scene: Any, units: dict[tuple[int, int],
         nodes=lambda: [camera.node for camera in cameras.values() if camera.present],
         modes=lambda path: cameras[path].modes(path),
         video=lambda path, api: cameras[Path(path)].plug(path, api),
-        waits=lambda video, timeout_s: video.wait(timeout_s),
+        waits=waits,
         controls=lambda path: ExtensionUnits(Path(os.devnull), cameras[path].ioctl),
     )
-    return *cameras.values(), system
+    one, two = cameras.values()
+    return one, two, system
+
+
+def serial_of(session: Session) -> str:
+    info = session.look().info
+    assert info is not None
+    return info.serial
 
 
 def test_a_second_lepton_is_not_affected_when_the_first_is_unplugged(
-    uvc_camera: Any, lepton_scene: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+    uvc_camera: type[UvcCamera],
+    lepton_scene: type[LeptonScene],
+    wait_for: WaitFor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one, _, system = two_leptons(uvc_camera, lepton_scene, LEPTON_UNITS)
     monkeypatch.setattr(LeptonCamera, "system", system)
@@ -1127,7 +1233,7 @@ def test_a_second_lepton_is_not_affected_when_the_first_is_unplugged(
         wait_for(lambda: second.look().counts.captured > together + 5)
     counts = second.look().counts
 
-    assert (first.look().info.serial, second.look().info.serial) == ("one", "two")
+    assert (serial_of(first), serial_of(second)) == ("one", "two")
     assert first.look().counts.gaps == 1
     assert (counts.gaps, counts.reopened, counts.refused) == (0, 0, 0)
     assert second.look().events == ()
@@ -1139,7 +1245,7 @@ def storm(number: int, rate_hz: int) -> bool:
 
 
 def test_a_shutter_that_closes_each_second_for_20_s_flags_all_and_loses_nothing(
-    plug_lepton: Any, open_lepton: Any, clock: Any
+    plug_lepton: PlugLepton, open_lepton: OpenLepton, clock: HandClock
 ) -> None:
     _, scene = plug_lepton()
     scene.frozen = lambda number: storm(number, 9)
@@ -1147,7 +1253,9 @@ def test_a_shutter_that_closes_each_second_for_20_s_flags_all_and_loses_nothing(
     lepton = open_lepton()
     line = TimeLine()
     line.open(clock.now, live=True, rate_hz=9.0)
-    placed, missed, remarks = [], 0, set()
+    placed: list[Frame] = []
+    remarks: set[str] = set()
+    missed = 0
     for frame in read(lepton, 180):
         placed.append(line.place(frame, clock.now))
         missed += line.missed
@@ -1158,7 +1266,9 @@ def test_a_shutter_that_closes_each_second_for_20_s_flags_all_and_loses_nothing(
     assert (missed, remarks) == (0, {""})
 
 
-def test_a_session_lives_through_a_storm_of_corrections(plug_lepton: Any, wait_for: Any) -> None:
+def test_a_session_lives_through_a_storm_of_corrections(
+    plug_lepton: PlugLepton, wait_for: WaitFor
+) -> None:
     _, scene = plug_lepton(rate_hz=50.0)
     scene.frozen = lambda number: storm(number, 50)
     scene.ffc_state = lambda number: 2 if storm(number, 50) else 3
@@ -1172,7 +1282,7 @@ def test_a_session_lives_through_a_storm_of_corrections(plug_lepton: Any, wait_f
 
 @pytest.mark.parametrize(("dead", "celsius"), [(0, -273.15), (65535, 382.2)])
 def test_a_dead_column_ends_no_session(
-    plug_lepton: Any, wait_for: Any, dead: int, celsius: float
+    plug_lepton: PlugLepton, wait_for: WaitFor, dead: int, celsius: float
 ) -> None:
     stand_in, scene = plug_lepton(rate_hz=50.0)
 
@@ -1185,9 +1295,11 @@ def test_a_dead_column_ends_no_session(
     with Session(make_camera("lepton:"), None) as session:
         wait_for(lambda: session.look().counts.captured >= 20)
         frame = session.look().frame
-    counts = session.look().counts
+    counts, info = session.look().counts, session.look().info
 
-    assert session.look().info.radiometric
+    assert info is not None
+    assert info.radiometric
+    assert frame is not None
     assert np.allclose(frame.celsius[:, 80], celsius, atol=0.01)
     assert np.median(frame.celsius) == pytest.approx(30, abs=0.1)
     assert (counts.flagged, counts.refused, counts.gaps) == (0, 0, 0)

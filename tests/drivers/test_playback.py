@@ -2,10 +2,10 @@ import gzip
 import json
 import logging
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ import drivers.playback
 from drivers.frame_source import FileOptions
 from drivers.picture_files import palette_of
 from drivers.playback import PlaybackCamera, open_source
+from tests.drivers.conftest import FlirWriter, reason_of
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
@@ -31,16 +32,15 @@ from thermoseg.errors import (
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.recording.recorder import Recorder
 
-Writer = Callable[..., Any]
 WARM = np.linspace(7_500, 7_700, 48).astype(np.uint16).reshape(6, 8)
 """26.85 to 34.85 °C at 0.04 K per count."""
 
 
-def options(**given: Any) -> FileOptions:
+def options(**given: object) -> FileOptions:
     return FileOptions.model_validate({"realtime": False, **given})
 
 
-def frames_of(path: Path, **given: Any) -> list[Frame]:
+def frames_of(path: Path, **given: object) -> list[Frame]:
     with closing(open_source(path, options(**given))) as source:
         return [source.frame(index) for index in range(len(source))]
 
@@ -100,7 +100,7 @@ def test_the_real_lepton_recording_gives_its_check_values(test_data: Path) -> No
     assert (steps_s > 0).all()
 
 
-def test_a_sequence_plays_with_its_recorded_times(tmp_path: Path, flir: Writer) -> None:
+def test_a_sequence_plays_with_its_recorded_times(tmp_path: Path, flir: type[FlirWriter]) -> None:
     milliseconds = [0, 33, 66, 66, 132]
     path = tmp_path / "talk.seq"
     path.write_bytes(b"".join(flir(milliseconds=ms).fff() for ms in milliseconds))
@@ -119,7 +119,9 @@ def test_a_sequence_plays_with_its_recorded_times(tmp_path: Path, flir: Writer) 
     assert frames[4].wall_time == pytest.approx(1_700_000_000.132)
 
 
-def test_a_given_rate_goes_before_the_recorded_times(tmp_path: Path, flir: Writer) -> None:
+def test_a_given_rate_goes_before_the_recorded_times(
+    tmp_path: Path, flir: type[FlirWriter]
+) -> None:
     path = tmp_path / "talk.seq"
     path.write_bytes(b"".join(flir(milliseconds=ms).fff() for ms in (0, 300, 400)))
 
@@ -145,7 +147,7 @@ def test_playing_in_real_time_waits_until_a_frame_is_due(tmp_path: Path) -> None
     camera.close()
 
 
-def test_a_loop_goes_on_counting(tmp_path: Path, flir: Writer) -> None:
+def test_a_loop_goes_on_counting(tmp_path: Path, flir: type[FlirWriter]) -> None:
     path = tmp_path / "talk.seq"
     path.write_bytes(b"".join(flir(milliseconds=ms).fff() for ms in (0, 100)))
     camera = PlaybackCamera(str(path), options(loop=True))
@@ -281,7 +283,9 @@ def test_a_tiff_of_many_pages_is_a_sequence(tmp_path: Path, imagej: bool) -> Non
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_a_floating_tiff_is_celsius_in_either_byte_order(tmp_path: Path, byteorder: Any) -> None:
+def test_a_floating_tiff_is_celsius_in_either_byte_order(
+    tmp_path: Path, byteorder: Literal["<", ">"]
+) -> None:
     path = tmp_path / "face.tif"
     tifffile.imwrite(path, np.full((6, 8), 34.5, np.float32), byteorder=byteorder)
 
@@ -322,7 +326,7 @@ def test_a_lepton_without_tlinear_is_relative_with_the_reason(tmp_path: Path) ->
 
     with closing(open_source(path)) as source:
         assert not source.info.radiometric
-        assert "TLinear" in source.info.radiometry.reason
+        assert "TLinear" in reason_of(source.info)
 
 
 def test_frames_that_a_lepton_lost_show_in_its_numbers(tmp_path: Path) -> None:
@@ -357,7 +361,7 @@ def test_a_folder_plays_in_natural_order(tmp_path: Path) -> None:
     assert [frame.time_s for frame in frames] == [0, 1, 2]
 
 
-def test_a_folder_of_fff_keeps_the_recorded_times(tmp_path: Path, flir: Writer) -> None:
+def test_a_folder_of_fff_keeps_the_recorded_times(tmp_path: Path, flir: type[FlirWriter]) -> None:
     for number, milliseconds in enumerate((0, 40, 120)):
         (tmp_path / f"{number}.fff").write_bytes(flir(milliseconds=milliseconds).fff())
 
@@ -378,7 +382,7 @@ def test_a_camera_reports_a_file_of_another_size(tmp_path: Path) -> None:
 
 
 def test_a_sequence_that_changes_its_calibration_keeps_its_temperatures(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     path = tmp_path / "range.seq"
     path.write_bytes(flir().fff() + flir(emissivity=0.9).fff())
@@ -402,7 +406,7 @@ def test_an_8_bit_picture_is_relative_with_the_reason(tmp_path: Path, name: str)
     with closing(open_source(tmp_path / name)) as source:
         frame = source.frame(0)
 
-    assert "8-bit" in source.info.radiometry.reason
+    assert "8-bit" in reason_of(source.info)
     assert FrameFlag.UNCALIBRATED in frame.flags
     assert abs(int(frame.counts[0, 0]) - 120) <= 1
 
@@ -423,7 +427,7 @@ def test_a_coloured_picture_gives_back_the_grey_it_was_made_of(
     tmp_path: Path, name: str, code: int
 ) -> None:
     grey = np.tile(np.arange(256, dtype=np.uint8), (32, 1))
-    coloured = np.asarray(cv2.applyColorMap(grey, code))[..., ::-1]
+    coloured = np.asarray(cv2.applyColorMap(grey, code), np.uint8)[..., ::-1]
     Image.fromarray(np.ascontiguousarray(coloured)).save(tmp_path / "face.png")
 
     assert palette_of(coloured) == name
@@ -479,7 +483,7 @@ def test_a_video_is_relative_at_its_own_rate(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["0.5", "50%", "50 %"])
 def test_humidity_is_a_ratio_or_has_a_per_cent_sign(
-    tmp_path: Path, flir: Writer, text: str
+    tmp_path: Path, flir: type[FlirWriter], text: str
 ) -> None:
     path = tmp_path / "face.fff"
     path.write_bytes(flir(np.full((3, 4), 17_171, np.uint16), humidity=0.99).fff())
@@ -489,7 +493,7 @@ def test_humidity_is_a_ratio_or_has_a_per_cent_sign(
     assert frame.celsius[0, 0] == pytest.approx(18.30356, abs=1e-4)
 
 
-def test_a_session_of_our_own_plays_again(tmp_path: Path, flir: Writer) -> None:
+def test_a_session_of_our_own_plays_again(tmp_path: Path, flir: type[FlirWriter]) -> None:
     original = tmp_path / "talk.seq"
     original.write_bytes(b"".join(flir(milliseconds=ms).fff() for ms in (0, 33, 66)))
     path = tmp_path / "session.h5"
@@ -509,7 +513,7 @@ def test_a_session_of_our_own_plays_again(tmp_path: Path, flir: Writer) -> None:
 
 
 def test_the_emissivity_of_a_recorded_session_can_be_changed_later(
-    tmp_path: Path, flir: Writer
+    tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     original = tmp_path / "talk.seq"
     original.write_bytes(flir(np.full((3, 4), 17_171, np.uint16)).fff())
@@ -608,8 +612,10 @@ def test_a_tiff_that_claims_to_be_enormous_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(path, WARM)
     data = bytearray(path.read_bytes())
     with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
         for tag in ("ImageWidth", "ImageLength"):
-            at = tiff.pages[0].tags[tag].valueoffset
+            at = page.tags[tag].valueoffset
             data[at : at + 4] = struct.pack("<I", 100_000)
     path.write_bytes(data)
 

@@ -1,12 +1,12 @@
 """The phantom as a camera: its clock, its losses, its options."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
 from drivers.simulated import SimulatedCamera
+from tests.drivers.hand_clock import HandClock
 from thermoseg.cameras import make_camera
 from thermoseg.errors import CameraError, CameraTimeoutError, ConfigError, StreamEndedError
 from thermoseg.frames import Frame, FrameFlag
@@ -36,7 +36,7 @@ def read(camera: SimulatedCamera, count: int) -> list[Frame]:
 
 @pytest.mark.parametrize("rate_hz", [9, 30])
 def test_the_rate_is_kept_over_a_second(
-    clock: Any, opened: Callable[[str], SimulatedCamera], rate_hz: int
+    clock: HandClock, opened: Callable[[str], SimulatedCamera], rate_hz: int
 ) -> None:
     camera = opened(f"{SMALL}&rate_hz={rate_hz}")
     start = clock.now
@@ -49,7 +49,7 @@ def test_the_rate_is_kept_over_a_second(
 
 
 def test_frames_that_nobody_reads_are_lost_and_counted_by_the_index(
-    clock: Any, opened: Callable[[str], SimulatedCamera]
+    clock: HandClock, opened: Callable[[str], SimulatedCamera]
 ) -> None:
     camera = opened(f"{SMALL}&rate_hz=20")
     (before,) = read(camera, 1)
@@ -63,7 +63,7 @@ def test_frames_that_nobody_reads_are_lost_and_counted_by_the_index(
 
 
 def test_a_reader_that_is_a_little_late_loses_nothing(
-    clock: Any, opened: Callable[[str], SimulatedCamera]
+    clock: HandClock, opened: Callable[[str], SimulatedCamera]
 ) -> None:
     camera = opened(f"{SMALL}&rate_hz=20")
     read(camera, 1)
@@ -76,7 +76,7 @@ def test_a_reader_that_is_a_little_late_loses_nothing(
 
 
 def test_a_read_waits_no_longer_than_asked_and_no_frame_is_lost_by_it(
-    clock: Any, opened: Callable[[str], SimulatedCamera]
+    clock: HandClock, opened: Callable[[str], SimulatedCamera]
 ) -> None:
     camera = opened(f"{SMALL}&rate_hz=2")
     read(camera, 1)
@@ -93,7 +93,7 @@ def test_a_read_waits_no_longer_than_asked_and_no_frame_is_lost_by_it(
 
 
 def test_without_a_clock_frames_come_as_fast_as_they_are_read(
-    clock: Any, opened: Callable[[str], SimulatedCamera]
+    clock: HandClock, opened: Callable[[str], SimulatedCamera]
 ) -> None:
     camera = opened(f"{SMALL}&rate_hz=5&realtime=false")
     start = clock.now
@@ -108,7 +108,7 @@ def test_without_a_clock_frames_come_as_fast_as_they_are_read(
 
 @pytest.mark.parametrize("realtime", ["true", "false"])
 def test_it_ends_after_the_frames_that_were_asked_for(
-    clock: Any, opened: Callable[[str], SimulatedCamera], realtime: str
+    clock: HandClock, opened: Callable[[str], SimulatedCamera], realtime: str
 ) -> None:
     camera = opened(f"{SMALL}&frames=3&realtime={realtime}")
     frames = read(camera, 3)
@@ -120,7 +120,7 @@ def test_it_ends_after_the_frames_that_were_asked_for(
 
 
 def test_no_frame_after_the_last_reaches_a_slow_reader(
-    clock: Any, opened: Callable[[str], SimulatedCamera]
+    clock: HandClock, opened: Callable[[str], SimulatedCamera]
 ) -> None:
     camera = opened(f"{SMALL}&rate_hz=20&frames=10")
     read(camera, 1)

@@ -4,8 +4,8 @@ import binascii
 import errno
 import struct
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -13,7 +13,11 @@ import pytest
 import drivers.tau
 from drivers import vendor_library
 from drivers.tau import TauCamera, TauOptions
+from tests.conftest import WaitFor
+from tests.drivers.conftest import reason_of
+from tests.drivers.hand_clock import HandClock
 from tests.drivers.tau_stand_in import Grabber, tau_counts, teax
+from tests.drivers.virtual_usb import VirtualBus, VirtualDevice
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
@@ -27,16 +31,18 @@ from thermoseg.session import Session
 FLAGS = ~FrameFlag.UNCALIBRATED
 
 
-@pytest.fixture
-def tau(
-    clock: Any, usb_device: Any, usb_bus: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., TauCamera]]:
-    """Plug in a Tau and make its camera; `tau.device` is the USB device."""
-    made: list[TauCamera] = []
+class PlugTau:
+    """Plugs in Taus and makes a camera; `device` is the first USB device of the last time."""
 
-    def build(*grabbers: Grabber, target: str = "", **differences: Any) -> TauCamera:
+    device: VirtualDevice
+
+    def __init__(self, clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[TauCamera] = []
+        self._clock, self._monkeypatch = clock, monkeypatch
+
+    def __call__(self, *grabbers: Grabber, target: str = "", **differences: object) -> TauCamera:
         devices = [
-            usb_device(
+            VirtualDevice(
                 firmware=grabber,
                 vendor=0x0403,
                 product=0x6010,
@@ -46,22 +52,27 @@ def tau(
                 ports=(number + 1,),
                 active=1,
             )
-            for number, grabber in enumerate(grabbers or [Grabber(clock)])
+            for number, grabber in enumerate(grabbers or [Grabber(self._clock)])
         ]
         for name, value in differences.items():
             for device in devices:
                 setattr(device, name, value)
-        monkeypatch.setattr(TauCamera, "backend", usb_bus(*devices))
-        build.device = devices[0]  # type: ignore[attr-defined]
-        made.append(TauCamera(target, TauOptions()))
-        return made[-1]
+        self._monkeypatch.setattr(TauCamera, "backend", VirtualBus(*devices))
+        self.device = devices[0]
+        self.made.append(TauCamera(target, TauOptions()))
+        return self.made[-1]
 
-    yield build
-    for camera in made:
+
+@pytest.fixture
+def tau(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugTau]:
+    """Plug in a Tau and make its camera."""
+    plug = PlugTau(clock, monkeypatch)
+    yield plug
+    for camera in plug.made:
         camera.close()
 
 
-def test_a_tau_streams_steps_of_forty_millikelvin(tau: Callable[..., Any]) -> None:
+def test_a_tau_streams_steps_of_forty_millikelvin(tau: PlugTau) -> None:
     camera = tau()
     info = camera.open()
     frames = [camera.read(0.25) for _ in range(3)]
@@ -73,7 +84,7 @@ def test_a_tau_streams_steps_of_forty_millikelvin(tau: Callable[..., Any]) -> No
     assert frames[0].celsius[5, 7] == pytest.approx(tau_counts(0)[5, 7] * 0.04 - 273.15, abs=1e-4)
 
 
-def test_a_large_tau_is_not_turned_on_its_side(tau: Callable[..., Any], clock: Any) -> None:
+def test_a_large_tau_is_not_turned_on_its_side(tau: PlugTau, clock: HandClock) -> None:
     counts = tau_counts(3, 640, 512)
     camera = tau(Grabber(clock, [teax(counts)] * 2))
     camera.open()
@@ -81,15 +92,15 @@ def test_a_large_tau_is_not_turned_on_its_side(tau: Callable[..., Any], clock: A
     assert np.array_equal(camera.read(0.25).counts, counts)
 
 
-def test_a_tau_without_tlinear_gives_relative_counts(tau: Callable[..., Any], clock: Any) -> None:
+def test_a_tau_without_tlinear_gives_relative_counts(tau: PlugTau, clock: HandClock) -> None:
     info = tau(Grabber(clock, [teax(tau_counts(1) // 3)] * 2)).open()
 
     assert isinstance(info.radiometry, RelativeCounts)
-    assert "0.04 K" in info.radiometry.reason
+    assert "0.04 K" in reason_of(info)
 
 
 def test_pictures_cut_off_are_counted_and_broken_ones_flagged(
-    tau: Callable[..., Any], clock: Any
+    tau: PlugTau, clock: HandClock
 ) -> None:
     whole = [teax(tau_counts(number)) for number in range(5)]
     shifted = whole[3][:9000] + whole[3][9002:] + b"\0\0"
@@ -107,7 +118,7 @@ def test_pictures_cut_off_are_counted_and_broken_ones_flagged(
 
 
 def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
-    tau: Callable[..., Any], clock: Any
+    tau: PlugTau, clock: HandClock
 ) -> None:
     grabber = Grabber(clock)
     camera = tau(grabber)
@@ -133,7 +144,7 @@ def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
     )
 
 
-def test_a_tau_that_falls_silent_is_no_crash(tau: Callable[..., Any], clock: Any) -> None:
+def test_a_tau_that_falls_silent_is_no_crash(tau: PlugTau, clock: HandClock) -> None:
     camera = tau(Grabber(clock, [teax(tau_counts(0))]))
     camera.open()
     camera.read(0.25)
@@ -145,9 +156,7 @@ def test_a_tau_that_falls_silent_is_no_crash(tau: Callable[..., Any], clock: Any
     assert clock.now - start_s < 3 * 0.4
 
 
-def test_a_transfer_that_times_out_costs_a_picture_at_most(
-    tau: Callable[..., Any], clock: Any
-) -> None:
+def test_a_transfer_that_times_out_costs_a_picture_at_most(tau: PlugTau, clock: HandClock) -> None:
     grabber = Grabber(clock)
     camera = tau(grabber)
     camera.open()
@@ -160,9 +169,7 @@ def test_a_transfer_that_times_out_costs_a_picture_at_most(
 
 
 @pytest.mark.parametrize("code", [errno.ENODEV, errno.EIO])
-def test_pulling_the_cable_of_a_tau_loses_it(
-    code: int, tau: Callable[..., Any], clock: Any
-) -> None:
+def test_pulling_the_cable_of_a_tau_loses_it(code: int, tau: PlugTau, clock: HandClock) -> None:
     grabber = Grabber(clock)
     camera = tau(grabber)
     camera.open()
@@ -176,9 +183,7 @@ def test_pulling_the_cable_of_a_tau_loses_it(
         camera.run_ffc()
 
 
-def test_an_ftdi_chip_that_is_no_grabber_is_said_in_time(
-    tau: Callable[..., Any], clock: Any
-) -> None:
+def test_an_ftdi_chip_that_is_no_grabber_is_said_in_time(tau: PlugTau, clock: HandClock) -> None:
     start_s = clock.now
     with pytest.raises(CameraTimeoutError, match="TeAx grabber"):
         tau(Grabber(clock, [])).open()
@@ -187,18 +192,20 @@ def test_an_ftdi_chip_that_is_no_grabber_is_said_in_time(
 
 
 @pytest.mark.parametrize(
-    ("differences", "words"),
-    [({"refusal": errno.EACCES}, "install-udev"), ({"taken": True}, "close other programs")],
+    ("name", "value", "words"),
+    [("refusal", errno.EACCES, "install-udev"), ("taken", True, "close other programs")],
 )
 def test_a_grabber_that_cannot_be_opened_says_why(
-    differences: dict[str, Any], words: str, tau: Callable[..., Any]
+    name: str, value: int, words: str, tau: PlugTau
 ) -> None:
+    camera = tau()
+    setattr(tau.device, name, value)
     with pytest.raises(CameraError, match=words) as caught:
-        tau(**differences).open()
+        camera.open()
     assert "Errno" not in str(caught.value)
 
 
-def test_no_tau_and_two_taus_are_said(tau: Callable[..., Any], clock: Any) -> None:
+def test_no_tau_and_two_taus_are_said(tau: PlugTau, clock: HandClock) -> None:
     with pytest.raises(CameraError, match="plug in its TeAx grabber"):
         tau(present=False).open()
     with pytest.raises(CameraError, match="tau:TX0, tau:TX1"):
@@ -207,7 +214,7 @@ def test_no_tau_and_two_taus_are_said(tau: Callable[..., Any], clock: Any) -> No
 
 
 def test_grabbers_are_listed_by_serial_number_and_with_their_problem(
-    tau: Callable[..., Any],
+    tau: PlugTau,
 ) -> None:
     tau()
     (listing,) = TauCamera.discover()
@@ -231,10 +238,10 @@ class RealClock:
 
 
 def test_a_session_outlives_the_pulled_cable_of_a_tau(
-    tau: Callable[..., Any], wait_for: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    tau: PlugTau, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drivers.tau, "time", time)
-    camera = tau(Grabber(RealClock))
+    camera = tau(Grabber(time))
     with Session(camera, None) as session:
         wait_for(lambda: session.look().counts.captured >= 3)
         tau.device.present = False
@@ -246,10 +253,8 @@ def test_a_session_outlives_the_pulled_cable_of_a_tau(
     assert session.look().counts.gaps == 1
 
 
-def test_a_missing_library_is_named(
-    tau: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(name: str) -> Any:
+def test_a_missing_library_is_named(tau: PlugTau, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> NoReturn:
         raise ImportError(name)
 
     camera = tau()

@@ -1,7 +1,6 @@
 """The stream of a TeAx grabber: written here by the documented layout, read by the parser."""
 
 import struct
-from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +131,7 @@ MUTATION = st.tuples(st.integers(0, 120_000), st.integers(1, 50_000), st.binary(
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(MUTATION, min_size=1, max_size=4))
-def test_a_damaged_stream_recovers(mutations: list[tuple[int, int, Any]]) -> None:
+def test_a_damaged_stream_recovers(mutations: list[tuple[int, int, bytes]]) -> None:
     stream = b"".join(picture(counts_of(seed)) for seed in range(3))
     for at, length, put in mutations:
         stream = stream[:at] + put + stream[at + length :]

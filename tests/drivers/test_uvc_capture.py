@@ -1,18 +1,23 @@
 """Reading without blocking: by polling, and in a thread where nothing can be polled."""
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from drivers.uvc_capture import (
+    Capture,
     ThreadedCapture,
     open_video,
     picture_waits,
     start_capture,
 )
+from tests.conftest import WaitFor
+from tests.drivers.conftest import UvcCamera
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError
 
 PICTURE = np.arange(12, dtype=np.uint16).reshape(3, 4)
@@ -22,13 +27,13 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "thermoseg the camera"]
 
 
-def read_on(capture: Any, timeout_s: float) -> None:
+def read_on(capture: Capture, timeout_s: float) -> None:
     """Read what is left, and one more."""
     for _ in range(1000):
         capture.next(timeout_s)
 
 
-def test_linux_needs_no_thread(uvc_camera: Any) -> None:
+def test_linux_needs_no_thread(uvc_camera: type[UvcCamera]) -> None:
     camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0)
     capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ")
     for _ in range(3):
@@ -42,9 +47,15 @@ def test_linux_needs_no_thread(uvc_camera: Any) -> None:
         capture.next(0.1)
 
 
-def test_a_wait_is_never_for_ever(monkeypatch: pytest.MonkeyPatch, uvc_camera: Any) -> None:
-    asked = []
-    waits = lambda streams, timeout_ns: asked.append(timeout_ns) or (False, [])  # noqa: E731
+def test_a_wait_is_never_for_ever(
+    monkeypatch: pytest.MonkeyPatch, uvc_camera: type[UvcCamera]
+) -> None:
+    asked: list[int] = []
+
+    def waits(_streams: object, timeout_ns: int) -> tuple[bool, list[int]]:
+        asked.append(timeout_ns)
+        return False, []
+
     monkeypatch.setattr("drivers.uvc_capture.cv2.VideoCapture.waitAny", waits)
     for timeout_s in (0.25, 0.0, -1.0):
         assert not picture_waits(uvc_camera(lambda number: None), timeout_s)
@@ -69,7 +80,7 @@ def test_windows_opens_by_number_with_the_backend_that_is_asked_for(
     assert opened == [(2, cv2.CAP_MSMF), ("/dev/video0", cv2.CAP_V4L2)]
 
 
-def test_what_opencv_says_of_a_dead_device_is_a_loss(uvc_camera: Any) -> None:
+def test_what_opencv_says_of_a_dead_device_is_a_loss(uvc_camera: type[UvcCamera]) -> None:
     camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0)
     capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ")
     capture.next(1.0)
@@ -81,11 +92,15 @@ def test_what_opencv_says_of_a_dead_device_is_a_loss(uvc_camera: Any) -> None:
     capture.close()
 
 
+StartThreaded: TypeAlias = Callable[[UvcCamera], ThreadedCapture]
+"""What the fixture `threaded` gives."""
+
+
 @pytest.fixture
-def threaded(uvc_camera: Any) -> Any:
+def threaded() -> StartThreaded:
     """Start a stream on a system where reads block."""
 
-    def start(camera: Any) -> ThreadedCapture:
+    def start(camera: UvcCamera) -> ThreadedCapture:
         capture, _ = start_capture(camera.system(), "0", "the camera", "Y16 ")
         assert isinstance(capture, ThreadedCapture)
         return capture
@@ -93,7 +108,9 @@ def threaded(uvc_camera: Any) -> Any:
     return start
 
 
-def test_elsewhere_a_thread_reads_and_ends_with_the_stream(uvc_camera: Any, threaded: Any) -> None:
+def test_elsewhere_a_thread_reads_and_ends_with_the_stream(
+    uvc_camera: type[UvcCamera], threaded: StartThreaded
+) -> None:
     camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0, platform="win32")
     capture = threaded(camera)
     assert threads() == []
@@ -109,7 +126,9 @@ def test_elsewhere_a_thread_reads_and_ends_with_the_stream(uvc_camera: Any, thre
         capture.next(0.1)
 
 
-def test_a_stream_that_was_never_read_has_no_thread(uvc_camera: Any, threaded: Any) -> None:
+def test_a_stream_that_was_never_read_has_no_thread(
+    uvc_camera: type[UvcCamera], threaded: StartThreaded
+) -> None:
     camera = uvc_camera(lambda number: PICTURE, platform="win32")
     threaded(camera).close()
 
@@ -117,7 +136,10 @@ def test_a_stream_that_was_never_read_has_no_thread(uvc_camera: Any, threaded: A
 
 
 def test_a_read_that_blocks_holds_nobody_up(
-    uvc_camera: Any, threaded: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+    uvc_camera: type[UvcCamera],
+    threaded: StartThreaded,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: WaitFor,
 ) -> None:
     monkeypatch.setattr("drivers.uvc_capture.JOIN_S", 0.05)
     camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0, platform="win32")
@@ -135,7 +157,10 @@ def test_a_read_that_blocks_holds_nobody_up(
 
 
 def test_reads_that_fail_for_long_are_a_loss(
-    uvc_camera: Any, threaded: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+    uvc_camera: type[UvcCamera],
+    threaded: StartThreaded,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: WaitFor,
 ) -> None:
     monkeypatch.setattr("drivers.uvc_capture.LOST_S", 0.05)
     camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0, platform="win32")
@@ -151,14 +176,15 @@ def test_reads_that_fail_for_long_are_a_loss(
 
 
 def test_a_late_reader_finds_the_newest_pictures(
-    uvc_camera: Any, threaded: Any, wait_for: Any
+    uvc_camera: type[UvcCamera], threaded: StartThreaded, wait_for: WaitFor
 ) -> None:
-    sent = []
-    camera = uvc_camera(
-        lambda number: sent.append(number) or np.full((2, 2), number, np.uint16),
-        rate_hz=500.0,
-        platform="win32",
-    )
+    sent: list[int] = []
+
+    def picture(number: int) -> NDArray[np.uint16]:
+        sent.append(number)
+        return np.full((2, 2), number, np.uint16)
+
+    camera = uvc_camera(picture, rate_hz=500.0, platform="win32")
     capture = threaded(camera)
     capture.next(1.0)
     wait_for(lambda: len(sent) > 40)

@@ -5,24 +5,24 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from drivers import lepton_settings
 from drivers.uvc_controls import UVCIOC_CTRL_QUERY, Control, ExtensionUnits, Query
+from tests.drivers.conftest import UvcCamera
 from thermoseg.errors import CameraError
 
 LEVEL = Control("the level", 4, ((21, 18), (5, 49)))
 
 
 @pytest.fixture
-def camera(uvc_camera: Any) -> Any:
+def camera(uvc_camera: type[UvcCamera]) -> UvcCamera:
     return uvc_camera(lambda number: None, units={(21, 18): b"\1\2\3\4", (6, 17): b"\0"})
 
 
 @pytest.fixture
-def units(camera: Any) -> Iterator[ExtensionUnits]:
+def units(camera: UvcCamera) -> Iterator[ExtensionUnits]:
     units = ExtensionUnits(Path(os.devnull), camera.ioctl)
     yield units
     units.close()
@@ -59,7 +59,7 @@ def test_the_controls_of_a_lepton_are_where_its_firmware_has_them(
     assert control.size == size
 
 
-def test_an_attribute_is_read_and_written(units: ExtensionUnits, camera: Any) -> None:
+def test_an_attribute_is_read_and_written(units: ExtensionUnits, camera: UvcCamera) -> None:
     assert units.read(LEVEL) == b"\1\2\3\4"
     units.write(LEVEL, b"\5\6\7\x08")
 
@@ -67,27 +67,31 @@ def test_an_attribute_is_read_and_written(units: ExtensionUnits, camera: Any) ->
     assert camera.written == [(21, 18, b"\5\6\7\x08")]
 
 
-def test_a_command_is_one_byte(units: ExtensionUnits, camera: Any) -> None:
+def test_a_command_is_one_byte(units: ExtensionUnits, camera: UvcCamera) -> None:
     units.run(lepton_settings.RUN_FFC)
 
     assert [(unit, selector, len(data)) for unit, selector, data in camera.written] == [(6, 17, 1)]
 
 
-def test_older_firmware_keeps_radiometry_in_unit_5(units: ExtensionUnits, camera: Any) -> None:
+def test_older_firmware_keeps_radiometry_in_unit_5(
+    units: ExtensionUnits, camera: UvcCamera
+) -> None:
     camera.units = {(5, 49): struct.pack("<I", 1)}
 
     assert units.read(LEVEL) == b"\1\0\0\0"
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EPIPE, errno.EBUSY])
-def test_a_busy_firmware_is_asked_again(units: ExtensionUnits, camera: Any, number: int) -> None:
+def test_a_busy_firmware_is_asked_again(
+    units: ExtensionUnits, camera: UvcCamera, number: int
+) -> None:
     units.read(LEVEL)
     camera.troubles = [number, number]
 
     assert units.read(LEVEL) == b"\1\2\3\4"
 
 
-def test_a_firmware_that_stays_busy_is_an_error(units: ExtensionUnits, camera: Any) -> None:
+def test_a_firmware_that_stays_busy_is_an_error(units: ExtensionUnits, camera: UvcCamera) -> None:
     camera.troubles = [errno.EIO] * 9
 
     with pytest.raises(CameraError, match="does not answer for the level"):
@@ -95,7 +99,7 @@ def test_a_firmware_that_stays_busy_is_an_error(units: ExtensionUnits, camera: A
     assert len(camera.troubles) == 6
 
 
-def test_a_camera_that_is_gone_is_not_asked_again(units: ExtensionUnits, camera: Any) -> None:
+def test_a_camera_that_is_gone_is_not_asked_again(units: ExtensionUnits, camera: UvcCamera) -> None:
     camera.troubles = [errno.ENODEV] * 3
 
     with pytest.raises(CameraError, match="No such device"):
@@ -105,7 +109,7 @@ def test_a_camera_that_is_gone_is_not_asked_again(units: ExtensionUnits, camera:
 
 @pytest.mark.parametrize("held", [{}, {(21, 18): bytes(2)}], ids=["absent", "of another size"])
 def test_a_control_that_is_not_there_is_named(
-    units: ExtensionUnits, camera: Any, held: dict[tuple[int, int], bytes]
+    units: ExtensionUnits, camera: UvcCamera, held: dict[tuple[int, int], bytes]
 ) -> None:
     camera.units = held
 

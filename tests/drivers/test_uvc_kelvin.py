@@ -1,29 +1,45 @@
 """The TC001 and P2 Pro: the thermal half in each shape, the shutter, and what is refused."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, TypeAlias, cast
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from drivers.uvc_kelvin import P2ProCamera, Tc001Camera
-from thermoseg.cameras import make_camera
+from tests.conftest import WaitFor
+from tests.drivers.conftest import Kelvin64, PlugKelvin64, reason_of
+from tests.drivers.hand_clock import HandClock
+from thermoseg.cameras import Camera, make_camera
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError, FrameRefusedError
-from thermoseg.frames import Frame, FrameFlag
+from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.session import Session
 
 PLACE = "pci-0000:00:14.0-usb-0:2:1.0-video-index0"
 
 
-@pytest.fixture
-def open_camera(clock: Any) -> Iterator[Callable[..., Any]]:
-    """Open an address; closed after the test."""
-    opened: list[Any] = []
+class OpenedTc001(Tc001Camera):
+    """A TC001 or P2 Pro, and what it said when it was opened."""
 
-    def build(address: str = "tc001:") -> Any:
-        camera: Any = make_camera(address)
+    info: CameraInfo
+
+
+class OpenCamera(Protocol):
+    """What the fixture `open_camera` gives."""
+
+    def __call__(self, address: str = ...) -> OpenedTc001: ...
+
+
+@pytest.fixture
+def open_camera(clock: HandClock) -> Iterator[OpenCamera]:
+    """Open an address; closed after the test."""
+    opened: list[OpenedTc001] = []
+
+    def build(address: str = "tc001:") -> OpenedTc001:
+        camera = cast("OpenedTc001", make_camera(address))
         opened.append(camera)
         camera.info = camera.open()
         return camera
@@ -33,7 +49,7 @@ def open_camera(clock: Any) -> Iterator[Callable[..., Any]]:
         camera.close()
 
 
-def read(camera: Any, count: int) -> list[Frame]:
+def read(camera: Camera, count: int) -> list[Frame]:
     return [camera.read(timeout_s=1) for _ in range(count)]
 
 
@@ -41,7 +57,9 @@ def marked(frames: list[Frame], flag: FrameFlag) -> list[int]:
     return [number for number, frame in enumerate(frames) if frame.flags & flag]
 
 
-SHAPES = {
+Reshape: TypeAlias = Callable[[NDArray[np.uint16]], NDArray[Any]]
+"""Makes another array of a picture."""
+SHAPES: dict[str, Reshape] = {
     "byte pairs": lambda words: words.view(np.uint8).reshape(384, 256, 2),
     "flat bytes": lambda words: words.view(np.uint8).reshape(1, 196608),
     "words": lambda words: words,
@@ -51,7 +69,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_lower_half_is_celsius_in_each_shape(
-    plug_kelvin64: Any, kelvin64: Any, open_camera: Any, shape: str
+    plug_kelvin64: PlugKelvin64, kelvin64: Kelvin64, open_camera: OpenCamera, shape: str
 ) -> None:
     plug_kelvin64(lambda number: SHAPES[shape](kelvin64(number)))
     camera = open_camera()
@@ -65,7 +83,9 @@ def test_the_lower_half_is_celsius_in_each_shape(
     assert np.median(frames[0].celsius) == pytest.approx(30, abs=0.05)
 
 
-def test_low_and_high_byte_are_in_their_places(plug_kelvin64: Any, open_camera: Any) -> None:
+def test_low_and_high_byte_are_in_their_places(
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera
+) -> None:
     # 0x4B 0x09 is 19209: 300.14 K.
     pair = np.tile(np.array([0x09, 0x4B], np.uint8), (384, 256, 1))
     pair[-1, -1] = 0x0A, 0x4B
@@ -77,7 +97,7 @@ def test_low_and_high_byte_are_in_their_places(plug_kelvin64: Any, open_camera: 
 
 
 def test_the_half_for_looking_at_does_not_matter(
-    plug_kelvin64: Any, kelvin64: Any, open_camera: Any
+    plug_kelvin64: PlugKelvin64, kelvin64: Kelvin64, open_camera: OpenCamera
 ) -> None:
     def picture(number: int) -> np.ndarray:
         words = kelvin64(number)
@@ -90,7 +110,9 @@ def test_the_half_for_looking_at_does_not_matter(
     assert [frame.flags for frame in frames] == [FrameFlag.NONE] * 3
 
 
-def test_times_are_those_of_the_driver(plug_kelvin64: Any, open_camera: Any) -> None:
+def test_times_are_those_of_the_driver(
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera
+) -> None:
     plug_kelvin64()
     frames = read(open_camera(), 5)
 
@@ -98,7 +120,7 @@ def test_times_are_those_of_the_driver(plug_kelvin64: Any, open_camera: Any) -> 
 
 
 def test_a_frozen_picture_is_the_shutter(
-    plug_kelvin64: Any, kelvin64: Any, open_camera: Any
+    plug_kelvin64: PlugKelvin64, kelvin64: Kelvin64, open_camera: OpenCamera
 ) -> None:
     plug_kelvin64(lambda number: kelvin64(10 if 10 <= number < 25 else number))
     frames = read(open_camera(), 80)
@@ -111,7 +133,7 @@ def test_a_frozen_picture_is_the_shutter(
 
 
 def test_a_picture_that_came_twice_is_no_shutter(
-    plug_kelvin64: Any, kelvin64: Any, open_camera: Any
+    plug_kelvin64: PlugKelvin64, kelvin64: Kelvin64, open_camera: OpenCamera
 ) -> None:
     plug_kelvin64(lambda number: kelvin64(number // 2))
     frames = read(open_camera(), 8)
@@ -121,7 +143,7 @@ def test_a_picture_that_came_twice_is_no_shutter(
 
 
 def test_a_picture_whose_end_was_lost_is_flagged(
-    plug_kelvin64: Any, kelvin64: Any, open_camera: Any
+    plug_kelvin64: PlugKelvin64, kelvin64: Kelvin64, open_camera: OpenCamera
 ) -> None:
     def picture(number: int) -> np.ndarray:
         words = kelvin64(number)
@@ -135,7 +157,7 @@ def test_a_picture_whose_end_was_lost_is_flagged(
 
 @pytest.mark.parametrize("value", [0, 65535])
 def test_a_thermal_half_without_content_is_flagged(
-    plug_kelvin64: Any, kelvin64: Any, open_camera: Any, value: int
+    plug_kelvin64: PlugKelvin64, kelvin64: Kelvin64, open_camera: OpenCamera, value: int
 ) -> None:
     def picture(number: int) -> np.ndarray:
         words = kelvin64(number)
@@ -149,13 +171,13 @@ def test_a_thermal_half_without_content_is_flagged(
 
 @pytest.mark.parametrize("level", [128 << 8 | 90, 0, 1000])
 def test_a_lower_half_that_is_no_kelvin_is_never_celsius(
-    plug_kelvin64: Any, open_camera: Any, level: int
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera, level: int
 ) -> None:
     slope = (np.arange(384 * 256) % 7).reshape(384, 256)
     plug_kelvin64(lambda number: (level + slope + number).astype("<u2"))
     camera = open_camera()
 
-    assert "holds no kelvin × 64" in camera.info.radiometry.reason
+    assert "holds no kelvin × 64" in reason_of(camera.info)
     assert camera.read(timeout_s=1).flags & FrameFlag.UNCALIBRATED
 
 
@@ -172,7 +194,11 @@ def test_a_lower_half_that_is_no_kelvin_is_never_celsius(
     ids=["half", "rows added", "converted"],
 )
 def test_a_picture_of_another_size_is_refused_and_the_next_one_comes(
-    plug_kelvin64: Any, kelvin64: Any, open_camera: Any, broken: Any, message: str
+    plug_kelvin64: PlugKelvin64,
+    kelvin64: Kelvin64,
+    open_camera: OpenCamera,
+    broken: Reshape,
+    message: str,
 ) -> None:
     plug_kelvin64(lambda number: broken(kelvin64(number)) if number == 1 else kelvin64(number))
     camera = open_camera()
@@ -196,11 +222,16 @@ def test_a_picture_of_another_size_is_refused_and_the_next_one_comes(
 )
 @pytest.mark.parametrize("listed", [True, False])
 def test_other_geometry_is_refused_with_its_numbers(
-    plug_kelvin64: Any, open_camera: Any, size: tuple[int, int], told: str, listed: bool
+    plug_kelvin64: PlugKelvin64,
+    open_camera: OpenCamera,
+    size: tuple[int, int],
+    told: str,
+    listed: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     camera = plug_kelvin64(sizes=[size])
     if not listed:
-        camera.modes = lambda path: []
+        monkeypatch.setattr(camera, "modes", lambda path: [])
 
     with pytest.raises(CameraError, match=told):
         open_camera()
@@ -208,9 +239,11 @@ def test_other_geometry_is_refused_with_its_numbers(
         assert "please report this camera" in Tc001Camera.discover()[0].problem
 
 
-def test_another_format_is_refused_by_name(plug_kelvin64: Any, open_camera: Any) -> None:
+def test_another_format_is_refused_by_name(
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
     camera = plug_kelvin64(fourcc="MJPG", sizes=[(256, 384)])
-    camera.modes = lambda path: []
+    monkeypatch.setattr(camera, "modes", lambda path: [])
 
     with pytest.raises(CameraError, match="gives “MJPG” instead of raw pictures"):
         open_camera()
@@ -218,7 +251,7 @@ def test_another_format_is_refused_by_name(plug_kelvin64: Any, open_camera: Any)
 
 
 def test_pictures_that_are_always_converted_are_refused(
-    plug_kelvin64: Any, open_camera: Any
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera
 ) -> None:
     plug_kelvin64(lambda number: np.zeros((384, 256, 3), np.uint8))
 
@@ -227,7 +260,7 @@ def test_pictures_that_are_always_converted_are_refused(
 
 
 def test_a_camera_that_is_unplugged_is_lost_and_opens_again(
-    plug_kelvin64: Any, open_camera: Any, clock: Any
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera, clock: HandClock
 ) -> None:
     stand_in = plug_kelvin64()
     camera = open_camera(f"tc001:{PLACE}")
@@ -246,7 +279,7 @@ def test_a_camera_that_is_unplugged_is_lost_and_opens_again(
 
 
 def test_opening_ends_in_time_whatever_comes(
-    plug_kelvin64: Any, open_camera: Any, clock: Any
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera, clock: HandClock
 ) -> None:
     def late(number: int) -> np.ndarray:
         clock.sleep(0.95 if number == 0 else 0)
@@ -262,7 +295,7 @@ def test_opening_ends_in_time_whatever_comes(
 
 @pytest.mark.parametrize("serial", ["200901010001", "of its own"])
 def test_once_opened_it_stays_with_the_same_camera(
-    plug_kelvin64: Any, open_camera: Any, serial: str
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera, serial: str
 ) -> None:
     stand_in = plug_kelvin64(serial=serial)
     camera = open_camera("tc001:")
@@ -276,11 +309,16 @@ def test_once_opened_it_stays_with_the_same_camera(
     assert stand_in.plugged == ["/dev/video7"] * 2
 
 
-def test_a_stall_ends_each_read_in_time(plug_kelvin64: Any, open_camera: Any, clock: Any) -> None:
+def test_a_stall_ends_each_read_in_time(
+    plug_kelvin64: PlugKelvin64,
+    open_camera: OpenCamera,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stand_in = plug_kelvin64()
     camera = open_camera()
     camera.read(timeout_s=1)
-    stand_in.wait = lambda timeout_s: clock.sleep(timeout_s)
+    monkeypatch.setattr(stand_in, "wait", clock.sleep)
     start = clock.now
     with pytest.raises(CameraTimeoutError):
         camera.read(timeout_s=0.25)
@@ -289,7 +327,7 @@ def test_a_stall_ends_each_read_in_time(plug_kelvin64: Any, open_camera: Any, cl
 
 
 def test_a_tc001_is_listed_by_its_place_because_all_have_one_serial_number(
-    plug_kelvin64: Any,
+    plug_kelvin64: PlugKelvin64,
 ) -> None:
     plug_kelvin64()
     (listing,) = Tc001Camera.discover()
@@ -311,7 +349,7 @@ def test_a_tc001_is_listed_by_its_place_because_all_have_one_serial_number(
     ],
 )
 def test_each_known_device_is_listed_once_and_opened_by_either_name(
-    plug_kelvin64: Any, open_camera: Any, vendor: int, product: int, scheme: str
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera, vendor: int, product: int, scheme: str
 ) -> None:
     plug_kelvin64(vendor=vendor, product=product, serial="T1")
     listings = [*Tc001Camera.discover(), *P2ProCamera.discover()]
@@ -322,7 +360,7 @@ def test_each_known_device_is_listed_once_and_opened_by_either_name(
     assert open_camera(f"{scheme}:").info.radiometric
 
 
-def test_missing_rights_are_listed_with_the_remedy(plug_kelvin64: Any) -> None:
+def test_missing_rights_are_listed_with_the_remedy(plug_kelvin64: PlugKelvin64) -> None:
     plug_kelvin64(refusal=PermissionError(13, "Permission denied"))
 
     assert "thermoseg install-udev" in Tc001Camera.discover()[0].problem
@@ -333,7 +371,7 @@ def test_missing_rights_are_listed_with_the_remedy(plug_kelvin64: Any) -> None:
     [("darwin", "macOS gives programs no raw pictures"), ("win32", "try p2pro:0")],
 )
 def test_other_systems_are_told_the_truth(
-    plug_kelvin64: Any, open_camera: Any, platform: str, told: str
+    plug_kelvin64: PlugKelvin64, open_camera: OpenCamera, platform: str, told: str
 ) -> None:
     plug_kelvin64(platform=platform)
     (listing,) = P2ProCamera.discover()
@@ -343,7 +381,7 @@ def test_other_systems_are_told_the_truth(
         open_camera("p2pro:")
 
 
-def test_windows_opens_by_number(plug_kelvin64: Any, kelvin64: Any) -> None:
+def test_windows_opens_by_number(plug_kelvin64: PlugKelvin64, kelvin64: Kelvin64) -> None:
     stand_in = plug_kelvin64(
         lambda number: kelvin64(number).view(np.uint8).reshape(1, -1),
         platform="win32",
@@ -359,7 +397,7 @@ def test_windows_opens_by_number(plug_kelvin64: Any, kelvin64: Any) -> None:
     assert stand_in.windows_apis == [cv2.CAP_MSMF], "DirectShow would decode the kelvin to colours"
 
 
-def test_a_session_outlives_the_cable(plug_kelvin64: Any, wait_for: Any) -> None:
+def test_a_session_outlives_the_cable(plug_kelvin64: PlugKelvin64, wait_for: WaitFor) -> None:
     stand_in = plug_kelvin64(rate_hz=50.0)
     with Session(make_camera("tc001:"), None) as session:
         wait_for(lambda: session.look().counts.captured > 5)
