@@ -86,8 +86,12 @@ class SessionRecording:
 
     @property
     def state(self) -> RecordingState:
-        """Where the recording is."""
-        return self._state
+        """Where the recording is; it runs once its file is on the disk, not before."""
+        state, recorder = self._state, self._newest
+        if state is RecordingState.RUNNING and recorder is not None:
+            status = recorder.status()
+            return state if status.on_disk or status.failed else RecordingState.STARTING
+        return state
 
     @property
     def status(self) -> RecorderStatus | None:
