@@ -1,6 +1,7 @@
 """The recordings of a session: whole from the first frame, in nobody's way, accounted for."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,9 +10,10 @@ import pytest
 
 from tests.conftest import WaitFor
 from tests.session_parts import FaceSegmenter, ScriptedCamera, Step, ended
-from thermoseg import camera_feed
+from thermoseg import camera_feed, session_recording
 from thermoseg.errors import CameraLostError, FrameRefusedError, RecordingError
 from thermoseg.recording.reader import Recording
+from thermoseg.recording.recorder import Recorder
 from thermoseg.session import Session
 from thermoseg.session_recording import RecordingState, SessionRecording
 
@@ -212,3 +214,23 @@ def test_stopping_before_the_camera_opens_calls_an_armed_recording_off(tmp_path:
 
     assert session.look().recording is RecordingState.OFF
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_in_trouble_is_told_of_once_and_not_at_each_frame(
+    wait_for: WaitFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_recording, "DISK_S", 0.0)
+    trouble = "the disk of a.h5 is slow: a power cut now would cost the last 2.0 s"
+    status = Recorder.status
+    monkeypatch.setattr(
+        Recorder, "status", lambda recorder: replace(status(recorder), warning=trouble)
+    )
+    session = Session(ScriptedCamera([*range(30)]), None)
+    session.start_recording(tmp_path / "a.h5")
+    session.start()
+    wait_for(lambda: session.look().counts.recorded == 30)
+    session.stop()
+
+    assert [event.text for event in session.look().events].count(trouble) == 1
+    with Recording(tmp_path / "a.h5") as recording:
+        assert [event.text for event in recording.events] == [trouble]

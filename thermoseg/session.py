@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from thermoseg.camera_feed import READ_TIMEOUT_S, Arrival, CameraFeed
-from thermoseg.cameras import Camera
+from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
 from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError
 from thermoseg.events import EventLog, SessionEvent
 from thermoseg.frames import CameraInfo, Frame
@@ -34,8 +34,8 @@ from thermoseg.traces import Traces
 
 log = logging.getLogger(__name__)
 
-JOIN_TIMEOUT_S: Final = 2.0
-"""All threads together have this long to end."""
+JOIN_TIMEOUT_S: Final = OPEN_CLOSE_LIMIT_S
+"""All threads together have this long to end: the camera may have to be opened and closed yet."""
 NETWORK_TIMEOUT_S: Final = 60.0
 """A network at work cannot be interrupted; a large one on a busy machine takes seconds a frame."""
 START_TIMEOUT_S: Final = 60.0
@@ -313,6 +313,7 @@ class Session:
             while not self._stopping.is_set():
                 arrival = self._feed.next()
                 self._recording.note_telemetry(self._feed.telemetry, self._feed.now_s())
+                self._recording.tell_of_disk()
                 if arrival is not None:
                     self._deliver(arrival)
         except StreamEndedError:

@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 
 TELEMETRY_RECORDED_S: Final = 60.0
 """How often what a camera tells of itself is written down, besides the beginning."""
+DISK_S: Final = 1.0
+"""How often the disk is asked after."""
+DISK_TOLD_S: Final = 60.0
+"""How often trouble with the disk is told while it lasts or comes back."""
 
 
 class RecordingState(Enum):
@@ -77,11 +81,17 @@ class SessionRecording:
         """Noted while the recording was starting."""
         self._told_to: Recorder | None = None
         self._told_s = 0.0
+        self._disk_asked_s = 0.0
+        self._disk_told_s = -DISK_TOLD_S
 
     @property
     def state(self) -> RecordingState:
-        """Where the recording is."""
-        return self._state
+        """Where the recording is; it runs once its file is on the disk, not before."""
+        state, recorder = self._state, self._newest
+        if state is RecordingState.RUNNING and recorder is not None:
+            status = recorder.status()
+            return state if status.on_disk or status.failed else RecordingState.STARTING
+        return state
 
     @property
     def status(self) -> RecorderStatus | None:
@@ -213,6 +223,20 @@ class SessionRecording:
             self._told_to, self._told_s = recorder, now_s
             text = ", ".join(describe_telemetry(telemetry))
             _write(recorder, SessionEvent(time_s, text, time.time()))
+
+    def tell_of_disk(self) -> None:
+        """Tell of a disk that is slow or nearly full, at most once a minute.
+
+        Called by the capture thread alone.
+        """
+        recorder, now_s = self._taking, time.monotonic()
+        if recorder is None or now_s - self._disk_asked_s < DISK_S:
+            return
+        self._disk_asked_s = now_s
+        warning = recorder.status().warning
+        if warning and now_s - self._disk_told_s >= DISK_TOLD_S:
+            self._disk_told_s = now_s
+            self._tell(warning)
 
     def _check_free(self) -> None:
         if self._closed:

@@ -80,7 +80,7 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
 
 
 def _salvage(path: Path, temporary: Path, target: Path) -> Account:
-    """Have the copy made by a process of its own; see `thermoseg.recording.salvage`."""
+    """Have the copy made by a process of its own; see `salvage_process`."""
     root = Path(__file__).parents[2]
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -89,7 +89,7 @@ def _salvage(path: Path, temporary: Path, target: Path) -> Account:
         tempfile.TemporaryFile() as complaints,
         # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "thermoseg.recording.salvage"],
+            [sys.executable, "-P", "-m", "thermoseg.recording.salvage_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,

@@ -1,20 +1,10 @@
-"""The process that copies what is sound of a session; started by `recover` as `python -m` this.
+"""Copies what is sound of a session into a new file, and keeps account of what is not.
 
-It is a process of its own because HDF5 crashes when it closes a file that it could not write, as
-on a full disk, and because nobody knows what it does to a file that somebody has made up.  Job
-and report are one line of JSON each, on standard input and output; the process ends when the
-input does, so that it never outlives who asked for it.
+Runs in a process of its own, see `salvage_process`.
 """
 
-import contextlib
-import json
 import logging
-import os
-import signal
-import sys
-import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.errors import FormatError, RecordingError, ThermoSegError
+from thermoseg.errors import FormatError
 from thermoseg.recording.account import (
     RECOVERY,
     Account,
@@ -35,7 +25,6 @@ from thermoseg.recording.layout import (
     COUNTS,
     EVENT,
     HEADER,
-    LIBVER,
     MAX_SIDE_PX,
     PICTURES,
     REASON_BYTES,
@@ -49,7 +38,7 @@ from thermoseg.recording.layout import (
     tables_of,
     unwritten,
 )
-from thermoseg.recording.opening import OpenSession, open_leniently
+from thermoseg.recording.opening import OpenSession
 from thermoseg.recording.reader import UNKNOWN_REASON, read_event_lines
 from thermoseg.recording.soundness import (
     MAX_RATE_HZ,
@@ -335,56 +324,6 @@ class Salvage:
         self._account.tables[name] = TableAccount(number, rows - number)
 
 
-def main() -> None:
-    """Copy one session as the job on standard input says, report it, then end the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    job = json.loads(sys.stdin.buffer.readline())
-    source, copy = Path(job["source"]), Path(job["copy"])
-    threading.Thread(target=_end_with_input, args=(copy,), daemon=True).start()
-    try:
-        account = _salvage(source, copy)
-    except ThermoSegError as error:
-        # The process ends in here, while the traceback keeps the file from being closed: HDF5
-        # crashes when it closes a file that it could not write, at the interpreter's exit too.
-        _answer({"error": type(error).__name__, "sentence": str(error)})
-        os._exit(0)
-    except Exception:
-        log.exception("%s could not be copied", source)
-        os._exit(1)
-    _answer({"account": asdict(account)})
-    os._exit(0)
-
-
-def _answer(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
-    sys.stdout.flush()
-
-
-def _salvage(source: Path, copy: Path) -> Account:
-    with open_leniently(source) as session:
-        try:
-            file = h5py.File(copy, "w", libver=LIBVER)
-            salvage = Salvage(session, file)
-            account = salvage.make()
-            file.close()
-        except (OSError, RuntimeError) as error:
-            # What h5py says itself takes three lines, and the number of the fault is in its text.
-            number = error.errno if isinstance(error, OSError) else None
-            found = str(error).partition("errno = ")[2].partition(",")[0]
-            number = number or (int(found) if found.isdigit() else None)
-            reason = os.strerror(number) if number else str(error).partition("\n")[0]
-            raise RecordingError(reason) from error
-    return account
-
-
-def _end_with_input(copy: Path) -> None:
-    """End when nobody waits for the copy any more, and leave none behind."""
-    sys.stdin.buffer.read()
-    with contextlib.suppress(OSError):  # whoever asked may have removed it already
-        copy.unlink(missing_ok=True)
-    os._exit(1)
-
-
 def _filled(stored: StoredRows, rows: int, absent: float) -> NDArray[Any]:
     """Return the values of a table, `absent` where it has none, (rows,)."""
     values = np.full(rows, absent, stored.values.dtype)
@@ -408,7 +347,3 @@ def _lines(path: Path) -> list[bytes]:
 def _clause(fault: Exception) -> str:
     """Return what a fault says about a dataset, without the file's name and the remedy."""
     return str(fault).partition("” ")[2].partition(";")[0] or str(fault)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,82 @@
+"""The process that copies what is sound of a session; started by `recover` as `python -m` this.
+
+It is a process of its own because HDF5 crashes when it closes a file that it could not write, as
+on a full disk, and because nobody knows what it does to a file that somebody has made up.  Job
+and report are one line of JSON each, on standard input and output; the process ends when the
+input does, so that it never outlives who asked for it.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from thermoseg.errors import RecordingError, ThermoSegError
+from thermoseg.recording.account import Account
+from thermoseg.recording.layout import LIBVER
+from thermoseg.recording.opening import open_leniently
+from thermoseg.recording.salvage import Salvage
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Copy one session as the job on standard input says, report it, then end the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    job = json.loads(sys.stdin.buffer.readline())
+    source, copy = Path(job["source"]), Path(job["copy"])
+    threading.Thread(target=_end_with_input, args=(copy,), daemon=True).start()
+    try:
+        account = _salvage(source, copy)
+    except ThermoSegError as error:
+        # The process ends in here, while the traceback keeps the file from being closed: HDF5
+        # crashes when it closes a file that it could not write, at the interpreter's exit too.
+        _answer({"error": type(error).__name__, "sentence": str(error)})
+        os._exit(0)
+    except Exception:
+        log.exception("%s could not be copied", source)
+        os._exit(1)
+    _answer({"account": asdict(account)})
+    os._exit(0)
+
+
+def _answer(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+def _salvage(source: Path, copy: Path) -> Account:
+    with open_leniently(source) as session:
+        try:
+            file = h5py.File(copy, "w", libver=LIBVER)
+            salvage = Salvage(session, file)
+            account = salvage.make()
+            file.close()
+        except (OSError, RuntimeError) as error:
+            # What h5py says itself takes three lines, and the number of the fault is in its text.
+            number = error.errno if isinstance(error, OSError) else None
+            found = str(error).partition("errno = ")[2].partition(",")[0]
+            number = number or (int(found) if found.isdigit() else None)
+            reason = os.strerror(number) if number else str(error).partition("\n")[0]
+            raise RecordingError(reason) from error
+    return account
+
+
+def _end_with_input(copy: Path) -> None:
+    """End when nobody waits for the copy any more, and leave none behind."""
+    sys.stdin.buffer.read()
+    with contextlib.suppress(OSError):  # whoever asked may have removed it already
+        copy.unlink(missing_ok=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
