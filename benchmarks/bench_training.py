@@ -109,10 +109,10 @@ def measure_losses(
     sam_cl = SamClLoss(NUM_CLASSES)
 
     def rmi(_: int) -> None:
-        rmi_loss(logits, labels).backward()
+        rmi_loss(logits, labels).backward()  # type: ignore[no-untyped-call]  # torch's
 
     def by_definition(_: int) -> None:
-        rmi_by_definition(logits, labels).backward()
+        rmi_by_definition(logits, labels).backward()  # type: ignore[no-untyped-call]  # torch's
 
     def with_sam_cl(_: int) -> None:
         regions = RegionMutualInformation(logits, labels)
@@ -159,7 +159,7 @@ class Learner:
         self._stream = BatchStream(config, TimedSide(side, self.watch))
         torch.manual_seed(config.seed)
         network = build_network(config.network, (config.stream.height, config.stream.width))
-        self._network = network.to(memory_format=torch.channels_last)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub
         self._objective = Objective(config.objective, NUM_CLASSES, network)
         self._average = MovingAverage(network, config.optimiser.ema)
         self._weights = [*self._network.parameters(), *self._objective.parameters()]

@@ -49,7 +49,7 @@ def describe(options: Options, findings: Findings) -> None:
     findings.add("memory", card.total_memory / 1e9, "GB")
     findings.add("compute capability", f"{card.major}.{card.minor}")
     findings.add("CUDA", str(torch.version.cuda))
-    findings.add("cuDNN", str(torch.backends.cudnn.version()))  # type: ignore[no-untyped-call]
+    findings.add("cuDNN", str(torch.backends.cudnn.version()))  # type: ignore[no-untyped-call]  # torch's
     findings.add("driver", driver_version())
 
 

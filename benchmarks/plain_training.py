@@ -1,6 +1,7 @@
 """What training costs when it is written down as it is published, one operation after the other."""
 
 from math import pi, sqrt
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.tiaug import Occluder, TiAugParams
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def augment_stepwise(
@@ -42,25 +45,26 @@ def augment_stepwise(
     zoom = params.scale * sqrt(params.aspect), params.scale / sqrt(params.aspect)
     celsius = ndimage.zoom(celsius, zoom, order=1, mode="nearest", grid_mode=True)
     labels = ndimage.zoom(labels, zoom, order=0, mode="nearest", grid_mode=True)
-    celsius = _crop(celsius, size, mode, outside)
-    labels = _crop(labels, size, "constant", 0)
+    celsius = _crop(celsius, size, outside)
+    labels = _crop(labels, size, 0)
     if params.occluders:
         celsius = _with_objects(celsius, labels, params.occluders)
     if params.blur_sigma_px > 0:
         celsius = ndimage.gaussian_filter(celsius, params.blur_sigma_px)
     if params.netd_k > 0:
         half = params.netd_k / 2
-        celsius = celsius + np.random.default_rng(params.noise_seed).uniform(-half, half, size)
-    return celsius.astype(np.float32), labels
+        noise = np.random.default_rng(params.noise_seed).uniform(-half, half, size)
+        celsius = (celsius + noise).astype(np.float32)
+    return celsius, labels
 
 
 def _crop(
-    picture: NDArray[np.generic], size: tuple[int, ...], mode: str, outside: float | None
-) -> NDArray[np.generic]:
-    """Cut the middle out; what it lacks comes from the edge or is `outside`."""
+    picture: NDArray[Scalar], size: tuple[int, ...], outside: float | None
+) -> NDArray[Scalar]:
+    """Cut the middle out; what it lacks is `outside`, or comes from the edge where that is None."""
     lacking = [max(0, wanted - side) for wanted, side in zip(size, picture.shape, strict=True)]
     around = [(lack // 2, lack - lack // 2) for lack in lacking]
-    if mode == "nearest":
+    if outside is None:
         picture = np.pad(picture, around, mode="edge")
     else:
         picture = np.pad(picture, around, constant_values=outside)

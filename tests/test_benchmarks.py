@@ -35,7 +35,7 @@ def test_rmi_is_compared_with_the_same_loss(*, ignored: bool) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_tiaug_is_compared_with_the_same_geometry(seed: int) -> None:
     picture = Phantom(Sitter()).picture(0.0, 128, 160)
-    tiaug = TiAug(TiAugConfig(**SILENT), (128, 160))
+    tiaug = TiAug(TiAugConfig.model_validate(SILENT), (128, 160))
     drawn = tiaug.draw(np.random.default_rng(seed))
 
     celsius, labels = tiaug.apply(picture.celsius, picture.labels, drawn)

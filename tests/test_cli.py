@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.conftest import WaitFor
 from thermoseg import cli
 from thermoseg.cameras import CameraListing
 from thermoseg.frames import Frame
@@ -434,7 +435,7 @@ def test_a_wrong_address_is_one_sentence(
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupted_recording_is_whole(
-    number: signal.Signals, tmp_path: Path, wait_for: object
+    number: signal.Signals, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     path = tmp_path / "session.h5"
     process = subprocess.Popen(
@@ -682,7 +683,9 @@ def test_the_demo_leaves_recording_traces_and_masks(
         assert str(folder / name) in told
 
 
-def test_a_folder_without_pictures_is_named(tmp_path, capsys) -> None:
+def test_a_folder_without_pictures_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "photos" / "deeper").mkdir(parents=True)
     status = cli.main(["segment", str(tmp_path / "photos"), "--out", str(tmp_path / "out")])
 

@@ -8,11 +8,13 @@ import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from benchmarks import gpu, gpu_checks
 from benchmarks.gpu import SECTIONS, Section, run_apart
@@ -22,6 +24,7 @@ from thermoseg.errors import CameraError, CameraTimeoutError, FormatError
 from thermoseg.labels import Region
 
 ROOT = Path(__file__).parents[1]
+Check = Callable[[Options, Findings], None]
 QUICK = Options("cpu", quick=True)
 
 BARE = """
@@ -101,11 +104,17 @@ def test_every_section_exists_and_needs_neither_qt_nor_openvino_nor_flirpy() -> 
         assert callable(getattr(importlib.import_module(f"benchmarks.{module}"), function))
 
 
+class PutSections(Protocol):
+    """What the fixture `sections` gives."""
+
+    def __call__(self, **functions: Check) -> None: ...
+
+
 @pytest.fixture
-def sections(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def sections(monkeypatch: pytest.MonkeyPatch) -> PutSections:
     """Puts functions in the place of the report's sections."""
 
-    def replace(**functions: Callable[[Options, Findings], None]) -> None:
+    def replace(**functions: Check) -> None:
         made = types.ModuleType("benchmarks.made_up")
         for name, function in functions.items():
             setattr(made, name, function)
@@ -117,7 +126,7 @@ def sections(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_a_section_that_fails_keeps_its_figures_and_stops_no_other(
-    sections: Callable[..., None], tmp_path: Path
+    sections: PutSections, tmp_path: Path
 ) -> None:
     def wrong(_: Options, findings: Findings) -> None:
         findings.add("found", 0.5, "mm")
@@ -154,7 +163,7 @@ def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
 
 
 def test_what_is_not_installed_is_named_in_one_sentence_each(
-    sections: Callable[..., None],
+    sections: PutSections,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -289,7 +298,11 @@ def test_faces_are_labelled_by_their_landmarks_where_these_are_visible(tmp_path:
     (labelled,) = read_faces(tmp_path)
 
     np.testing.assert_array_equal(labelled.frame.celsius, picture)
-    places = {(90, 80): Region.MOUTH, (55, 55): Region.EYES, (40, 55): Region.EYEBROWS}
+    places: dict[tuple[int, int], int] = {
+        (90, 80): Region.MOUTH,
+        (55, 55): Region.EYES,
+        (40, 55): Region.EYEBROWS,
+    }
     places |= {(70, 80): Region.NOSE, (100, 100): Region.CHIN, (5, 5): Region.BACKGROUND}
     places |= {(55, 105): 255, (55, 117): 255}
     assert {place: labelled.labels[place] for place in places} == places
@@ -317,7 +330,7 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.timeout(600)
 def test_what_must_be_right_on_a_gpu_is_right_on_a_cpu(
-    check: Callable[[Options, Findings], None],
+    check: Check,
 ) -> None:
     findings = Findings()
 
@@ -339,7 +352,7 @@ def test_what_must_be_right_on_a_gpu_is_right_on_a_cpu(
     ],
 )
 @pytest.mark.timeout(600)
-def test_what_must_be_right_on_a_gpu_is(check: Callable[[Options, Findings], None]) -> None:
+def test_what_must_be_right_on_a_gpu_is(check: Check) -> None:
     findings = Findings()
 
     check(Options("cuda"), findings)
@@ -357,10 +370,11 @@ def test_labels_that_are_not_the_cpu_s_fail(monkeypatch: pytest.MonkeyPatch) -> 
 class Upside:
     """Answers with the classes in reverse order."""
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         network = gpu_checks.random_network("compact")
         with torch.inference_mode():
-            return network(torch.from_numpy(images)).numpy()[:, ::-1]
+            answer: torch.Tensor = network(torch.from_numpy(images))
+        return answer.numpy()[:, ::-1]
 
 
 def test_weights_that_are_apart_fail() -> None:

@@ -95,7 +95,7 @@ def test_the_nostril_trace_follows_the_breath(face: DrawnFace) -> None:
     times_s = np.arange(0, 10, 0.2)
     breath_k = 0.3 * np.sin(2 * np.pi * 0.25 * times_s)
     samples = [
-        measure(meter, face.celsius(breath), labels, time_s)
+        measure(meter, face.celsius(breath), labels, float(time_s))
         for time_s, breath in zip(times_s, breath_k, strict=True)
     ]
 

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX per
 
 @pytest.fixture(params=[replacing, creating])
 def block(request: pytest.FixtureRequest) -> Block:
-    return request.param
+    chosen: Block = request.param
+    return chosen
 
 
 def mode_of(path: Path) -> int:

@@ -257,7 +257,10 @@ class TiAug:
         self.shape = shape
 
     def __call__(
-        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], rng: np.random.Generator
+        self,
+        celsius: NDArray[np.float32],
+        labels: NDArray[np.integer | np.bool_],
+        rng: np.random.Generator,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Draw and apply; the arguments are those of `apply`."""
         return self.apply(celsius, labels, self.draw(rng))
@@ -290,7 +293,10 @@ class TiAug:
         )
 
     def apply(
-        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], params: TiAugParams
+        self,
+        celsius: NDArray[np.float32],
+        labels: NDArray[np.integer | np.bool_],
+        params: TiAugParams,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Transform a picture and its labels.
 
@@ -300,7 +306,8 @@ class TiAug:
             (height, width), °C, of any size; left untouched.  NaN stays, and spreads to what is
             interpolated from it.
         labels
-            (height, width), same as `celsius`; 255 marks pixels without a label.
+            (height, width), same as `celsius`; 255 marks pixels without a label.  Of any integer
+            type, or boolean.
 
         Returns
         -------
@@ -372,7 +379,10 @@ class TiAug:
         )
 
     def _warp(
-        self, celsius: NDArray[np.float32], labels: NDArray[np.uint8], params: TiAugParams
+        self,
+        celsius: NDArray[np.float32],
+        labels: NDArray[np.integer | np.bool_],
+        params: TiAugParams,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Flip, rotate, scale and crop in one interpolation."""
         height, width = celsius.shape

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from thermoseg.errors import ConfigError, ModelError
 from thermoseg.frames import Frame
@@ -47,7 +48,7 @@ def save_random(name: str = "compact", labels: tuple[str, ...] | None = None) ->
     return path
 
 
-def pictures(count: int) -> np.ndarray:
+def pictures(count: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(6)
     return rng.uniform(-1, 1, (count, 1, *SIZE)).astype(np.float32)
 

@@ -43,7 +43,7 @@ def cleaned(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def test_the_likeliest_label_wins_and_the_lowest_wins_a_draw() -> None:
-    planes = np.float32([[[0.5, 0.2, 0.4]], [[0.3, 0.2, 0.1]], [[0.2, 0.6, 0.4]]])
+    planes = np.array([[[0.5, 0.2, 0.4]], [[0.3, 0.2, 0.1]], [[0.2, 0.6, 0.4]]], np.float32)
 
     labels, confidence = most_likely(planes)
 

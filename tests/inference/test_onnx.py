@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import nn
 
@@ -54,7 +55,7 @@ def header(**changes: object) -> ModelHeader:
     )
 
 
-def pictures(count: int) -> np.ndarray:
+def pictures(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(6).uniform(-1, 1, (count, 1, *SIZE)).astype(np.float32)
 
 
@@ -305,9 +306,8 @@ class Undecided(nn.Module):
         self.layer = nn.Conv2d(1, 6, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if images.sum() > 0:
-            return self.layer(images)
-        return self.layer(-images)
+        answer: torch.Tensor = self.layer(images if images.sum() > 0 else -images)
+        return answer
 
 
 def test_a_network_that_cannot_be_converted_is_refused_in_one_sentence(

@@ -100,7 +100,8 @@ def stages() -> tuple[HostStage, TorchStage]:
     model = describe_model(find_model(DEFAULT_MODEL))
     size = (model.header.input_height, model.header.input_width)
     runner = TorchCpuRunner(load_model(model.path)[0])
-    network = load_model(model.path)[0].to(memory_format=torch.channels_last)
+    network = load_model(model.path)[0]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub
     return (
         HostStage(runner, size, model.header.normalisation),
         TorchStage(network, CPU, torch.float32, size, model.header.normalisation),

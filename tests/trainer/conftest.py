@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from thermoseg.phantom.head import Phantom, Sitter
 
@@ -26,12 +27,12 @@ GROUPS = {
 @dataclass(frozen=True)
 class FakeDatabase:
     folder: Path
-    truth: dict[str, np.ndarray]
+    truth: dict[str, NDArray[np.uint8]]
     """Labels of the phantom, (768, 1024), by the stem of the matrix."""
     stems: tuple[str, ...]
 
 
-def ljson(landmarks_xy: np.ndarray) -> dict[str, object]:
+def ljson(landmarks_xy: NDArray[np.floating]) -> dict[str, object]:
     return {
         "version": 2,
         "labels": [{"label": name, "mask": list(mask)} for name, mask in GROUPS.items()],

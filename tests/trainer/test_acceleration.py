@@ -1,13 +1,15 @@
 import logging
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from types import MethodType
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from trainer.acceleration import compile_network, tune_backends
+
+Call = Callable[[Tensor], Tensor]
 
 
 def a_network() -> nn.Module:
@@ -18,9 +20,9 @@ def a_network() -> nn.Module:
 def test_a_network_is_compiled_in_place_under_its_own_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    compiled: list[Callable[..., Any]] = []
+    compiled: list[Call] = []
 
-    def take(call: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+    def take(call: Call, **_: object) -> Call:
         compiled.append(call)
         return call
 
@@ -30,7 +32,9 @@ def test_a_network_is_compiled_in_place_under_its_own_names(
 
     assert compile_network(network, torch.ones(2, 1, 5, 5), nullcontext)
 
-    assert compiled[-1].__self__ is network  # type: ignore[attr-defined]
+    last = compiled[-1]
+    assert isinstance(last, MethodType)
+    assert last.__self__ is network
     assert network.state_dict().keys() == before.keys()
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -40,7 +44,7 @@ def test_a_network_is_compiled_in_place_under_its_own_names(
 def test_a_network_that_cannot_be_compiled_goes_on_and_one_sentence_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_: Callable[..., Any], **__: Any) -> Callable[..., Any]:
+    def broken(_: Call, **__: object) -> Call:
         def call(images: Tensor) -> Tensor:
             raise RuntimeError("no C++ compiler\nand a long explanation")
 

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from trainer.adversarial import CLIP, Critics, Pyramid, SegAn, multi_scale_l1
 from trainer.config import ObjectiveConfig, TrainingConfig, check_config
-from trainer.loop import Progress, Training
+from trainer.loop import Training
+from trainer.progress import Progress
 from trainer.published import Row
 
 NAMES = pytest.mark.parametrize("name", ["seg_an", "seg_gan"])
@@ -125,7 +126,7 @@ def test_the_network_gets_a_gradient_and_the_critics_none(name: str) -> None:
 
     images = pictures_of(labels)
     total, parts = rivals.network_loss(images, network(images), labels)
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]  # torch's
 
     assert set(parts) == {name}
     assert all(weight.grad is None for weight in rivals.parameters())
@@ -200,7 +201,7 @@ def test_training_against_them_leads_towards_the_truth(name: str, gain: float) -
     for _ in range(30):
         total, _ = rivals.network_loss(images, logits, labels)
         optimiser.zero_grad()
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]  # torch's
         optimiser.step()
         rivals.learn(images, logits, labels)
 
@@ -234,10 +235,11 @@ def test_ignored_pixels_send_no_gradient_and_half_precision_is_safe(name: str) -
 
     with torch.autocast("cpu", torch.bfloat16):
         total, _ = rivals.network_loss(pictures_of(labels), half, labels)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]  # torch's
         learnt = rivals.learn(pictures_of(labels), half, labels)
 
     assert all(map(math.isfinite, learnt.values()))
+    assert half.grad is not None
     assert torch.isfinite(half.grad).all()
     assert torch.count_nonzero(half.grad[:, :, :8]) == 0
     assert torch.count_nonzero(half.grad) > 0

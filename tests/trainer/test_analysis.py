@@ -1,13 +1,13 @@
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import tomli_w
 
+from tests.trainer.conftest import FakeDatabase
 from thermoseg.errors import ConfigError
 from trainer.analysis import (
     TiAugData,
@@ -22,6 +22,7 @@ from trainer.analysis import (
 from trainer.cli import main
 from trainer.config import StreamConfig
 from trainer.datasets import open_sources, upright
+from trainer.sources import PictureSet
 
 SMALL = {
     "sources": [{"kind": "phantom", "scene": "laboratory"}],
@@ -108,8 +109,7 @@ def test_each_picture_of_a_folder_is_taken_once_and_no_more_than_there_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = a_folder(tmp_path, 5)
-    small = {"height": 48, "width": 64}
-    data = replace(choose_data(str(folder)), stream=StreamConfig(**small))
+    data = replace(choose_data(str(folder)), stream=StreamConfig(height=48, width=64))
 
     assert faces_of(data, 20) == [10, 12, 14, 16, 18]
     assert faces_of(data, 3) == [10, 14, 18]
@@ -122,7 +122,7 @@ def test_each_picture_of_a_folder_is_taken_once_and_no_more_than_there_are(
 
 
 def test_of_the_database_its_validation_side_is_looked_at(
-    fake_database: Any, tmp_path: Path
+    fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
     source = {"kind": "thermal_face_db", "path": str(fake_database.folder)}
     split = {"cache": str(tmp_path / "cache"), "validation_subjects": ["007"]}
@@ -134,7 +134,9 @@ def test_of_the_database_its_validation_side_is_looked_at(
 
     (opened,) = open_sources(data.sources, data.stream)
     fit = upright(data.stream)
-    judged = [fit(*one, np.random.default_rng(0))[0] for one in opened.source.unseen]
+    unseen = opened.source.unseen
+    assert isinstance(unseen, PictureSet)
+    judged = [fit(*unseen[at], np.random.default_rng(0))[0] for at in range(len(unseen))]
     assert len(pairs) == len(judged) == 2
     for (celsius, _), expected in zip([before for before, _ in pairs], judged, strict=True):
         assert np.array_equal(celsius, expected)
@@ -167,6 +169,7 @@ def test_tables_and_pictures_are_written(tmp_path: Path) -> None:
     assert sum(shares) == pytest.approx(1, rel=1e-3)
     for name in ("contrast.png", "histogram.png", "examples.png"):
         picture = cv2.imread(str(out / name))
+        assert picture is not None
         assert picture.std() > 10
 
 

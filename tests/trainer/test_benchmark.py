@@ -3,7 +3,6 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ import pytest
 import tomli_w
 import torch
 
+from tests.conftest import WaitFor
+from tests.trainer.conftest import FakeDatabase
 from thermoseg.assets import asset
 from thermoseg.errors import ConfigError
 from trainer.benchmark import (
@@ -31,7 +32,7 @@ from trainer.benchmark import (
 from trainer.benchmark_report import Result, csv_text, markdown_text
 from trainer.checkpoint import load_checkpoint
 from trainer.cli import main
-from trainer.config import load_config
+from trainer.config import ThermalFaceDbConfig, load_config
 from trainer.published import TABLES, Row
 
 TINY: dict[str, Any] = {
@@ -144,9 +145,11 @@ def test_rows_differ_in_loss_and_objects_and_share_the_geometry(tmp_path: Path) 
         run.config for run in plan_runs(table, table.phantom, rows, [7], tmp_path / "out")
     )
 
+    assert plain.tiaug is not None
+    assert tiaug.tiaug is not None
     assert (plain.tiaug.occlude, plain.tiaug.noise) == (0, 0)
     assert (tiaug.tiaug.occlude, tiaug.tiaug.noise) == (0.5, 0.5)
-    assert plain.tiaug.rotation_deg == tiaug.tiaug.rotation_deg == (-20, 20)
+    assert plain.tiaug.rotation_deg == tiaug.tiaug.rotation_deg == (-20.0, 20.0)
     assert plain.tiaug.model_copy(update={"occlude": 0.5, "noise": 0.5}) == full.tiaug
     losses = [(one.objective.rmi, one.objective.sam_cl) for one in (plain, tiaug, full)]
     assert losses == [(1, 0), (1, 0), (1, 0.5)]
@@ -178,8 +181,10 @@ def test_the_full_recipe_is_the_papers(tmp_path: Path) -> None:
     assert (optimiser.learning_rate, optimiser.momentum) == (0.01, 0.9)
     assert (optimiser.weight_decay, optimiser.ema) == (5e-4, 0)
     assert config.network.width == 64
-    assert config.sources[0].path == tmp_path
-    assert data.judged[0].sources[0].path == tmp_path
+    for source in (config.sources[0], data.judged[0].sources[0]):
+        assert isinstance(source, ThermalFaceDbConfig)
+        assert source.path == tmp_path
+    assert config.tiaug is not None
     assert (config.tiaug.scale, config.tiaug.rotation_deg) == ((0.5, 2.0), (-180.0, 180.0))
 
 
@@ -234,7 +239,7 @@ def test_data_must_be_the_phantom_or_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_run_is_stopped_goes_on_and_is_not_repeated_and_a_failure_stops_nobody(
-    tmp_path: Path, wait_for: Callable[..., None]
+    tmp_path: Path, wait_for: WaitFor
 ) -> None:
     settings = ["run.iterations=4000", "run.checkpoint_every=5"]
     first, _, out = a_benchmark(tmp_path, ["unet/rmi"], *settings)
@@ -275,7 +280,9 @@ def test_a_run_is_stopped_goes_on_and_is_not_repeated_and_a_failure_stops_nobody
         ("wild", "averaged"),
     ]
     assert {line["published_percent"] for line in lines} == {"81.36"}
-    assert cv2.imread(str(out / "table-2.png")).std() > 10
+    table = cv2.imread(str(out / "table-2.png"))
+    assert table is not None
+    assert table.std() > 10
     log = (folder / "train.log").read_bytes()
 
     third, said, _ = a_benchmark(tmp_path, ["unet/rmi"], *settings)
@@ -299,7 +306,7 @@ def shorten(folder: Path, iterations: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_the_command_trains_and_evaluates_a_row_on_the_database(
-    tmp_path: Path, fake_database: Any, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fake_database: FakeDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree = deepcopy(TINY)
     split = {"cache": str(tmp_path / "cache"), "validation_subjects": ["007"]}

@@ -70,9 +70,10 @@ def test_without_pairs_or_opposites_value_and_gradient_are_finite(labels: list[i
     vectors = unit_vectors(len(labels)).float().requires_grad_()
 
     loss = pixel_contrast(vectors, torch.tensor(labels, dtype=torch.int64), 0.1)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's
 
     assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
+    assert vectors.grad is not None
     assert torch.isfinite(vectors.grad).all()
 
 
@@ -88,7 +89,7 @@ def test_anchors_are_half_hard_and_half_easy_where_there_are_enough() -> None:
 
     labels = truth.flatten()[chosen]
     wrong = predicted.flatten()[chosen] != labels
-    assert len(chosen.unique()) == len(chosen) == 200
+    assert len(torch.unique(chosen)) == len(chosen) == 200
     assert int(wrong[labels == 0].sum()) == 50
     # Class 1 has ten wrong pixels only, so right ones fill up.
     assert int(wrong[labels == 1].sum()) == 10
@@ -101,7 +102,7 @@ def test_anchors_are_shared_by_the_classes_that_are_there() -> None:
     chosen = draw_anchors(truth, truth, classes=6, most=60, per_class=100)
 
     picture_and_class = chosen // 900 * 6 + truth.flatten()[chosen]
-    assert picture_and_class.unique(return_counts=True)[1].tolist() == [10] * 6
+    assert torch.unique(picture_and_class, return_counts=True)[1].tolist() == [10] * 6
 
 
 def test_the_queue_keeps_the_newest_of_each_class() -> None:
@@ -155,6 +156,8 @@ def test_features_of_any_size_are_compared_at_the_pixels_they_stand_for(
     contrast = PixelContrast(6, in_channels=6, channels=6, memory=0)
     with torch.no_grad():
         for layer in (contrast.head[0], contrast.head[3]):
+            assert isinstance(layer, nn.Conv2d)
+            assert layer.bias is not None
             layer.weight.copy_(torch.eye(6)[:, :, None, None])
             layer.bias.zero_()
 
@@ -176,8 +179,9 @@ def test_classes_that_are_absent_and_pixels_that_are_ignored_do_no_harm() -> Non
     (first + nothing).backward()
 
     assert float(nothing.detach()) == 0
+    assert features.grad is not None
     assert torch.isfinite(features.grad).all()
-    assert contrast.pixels.contents()[1].unique().tolist() == [2]
+    assert torch.unique(contrast.pixels.contents()[1]).tolist() == [2]
 
 
 def test_gradients_are_finite_in_half_precision() -> None:
@@ -190,6 +194,7 @@ def test_gradients_are_finite_in_half_precision() -> None:
     loss.backward()
 
     assert loss.dtype == torch.float32
+    assert features.grad is not None
     assert torch.isfinite(features.grad).all()
     assert torch.count_nonzero(features.grad) > 0
 

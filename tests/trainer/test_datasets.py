@@ -1,17 +1,18 @@
 import itertools
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from tests.trainer.conftest import FakeDatabase
 from thermoseg.errors import ConfigError
 from thermoseg.phantom.people import Person
-from thermoseg.phantom.training import draw_person
+from thermoseg.phantom.training import Scene, draw_person
 from trainer.config import PhantomConfig, TrainingConfig, check_config
 from trainer.datasets import (
     BatchStream,
@@ -23,7 +24,7 @@ from trainer.datasets import (
 from trainer.sources import Picture
 
 
-def a_config(**stream: Any) -> TrainingConfig:
+def a_config(**stream: object) -> TrainingConfig:
     return check_config(
         {
             "seed": 5,
@@ -135,7 +136,7 @@ def save_people(folder: Path, people: str, celsius: float = 30.0) -> None:
             cv2.imwrite(str(folder / f"{person}_{shot}_labels.png"), labels)
 
 
-def with_sources(*sources: dict[str, Any], **validation: Any) -> TrainingConfig:
+def with_sources(*sources: Mapping[str, object], **validation: object) -> TrainingConfig:
     tree = a_config().model_dump(mode="json")
     tree["sources"] = list(sources)
     tree["validation"] |= validation
@@ -174,7 +175,7 @@ def test_a_folder_is_validated_on_all_that_it_keeps_as_it_is(tmp_path: Path) -> 
     seen = [np.unique(labels[labels > 0]).tolist() for _, labels in sets["plain"]]
     assert seen == [[1 + ord("b") % 5]] * 3 + [[1 + ord("d") % 5]] * 3
     batches = BatchStream(config)
-    learnt = {int(label) for number in range(12) for label in batches[number][1].unique()}
+    learnt = {int(label) for number in range(12) for label in torch.unique(batches[number][1])}
     assert learnt - {0} == {1 + ord("a") % 5, 1 + ord("c") % 5}
 
 
@@ -190,7 +191,7 @@ def test_of_too_many_pictures_evenly_spaced_ones_are_validated(tmp_path: Path) -
 
 
 def test_several_sources_are_validated_together_and_each(
-    fake_database: Any, tmp_path: Path
+    fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
     save_people(tmp_path / "own", "abc")
     database = {
@@ -250,7 +251,9 @@ def test_one_person_in_two_sources_must_be_on_one_side(tmp_path: Path) -> None:
     assert "subject a: " not in said
 
 
-def test_one_database_cannot_be_split_in_two_ways(fake_database: Any, tmp_path: Path) -> None:
+def test_one_database_cannot_be_split_in_two_ways(
+    fake_database: FakeDatabase, tmp_path: Path
+) -> None:
     database = {
         "kind": "thermal_face_db",
         "path": str(fake_database.folder),
@@ -266,7 +269,7 @@ def test_one_database_cannot_be_split_in_two_ways(fake_database: Any, tmp_path: 
 
 @pytest.mark.timeout(400)  # a worker loads PyTorch first
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more than there are cores
-def test_workers_and_restarts_change_no_batch(fake_database: Any, tmp_path: Path) -> None:
+def test_workers_and_restarts_change_no_batch(fake_database: FakeDatabase, tmp_path: Path) -> None:
     save_people(tmp_path / "own", "abcdef")
     tree = with_sources(
         {
@@ -325,11 +328,11 @@ def test_a_phantom_of_few_pictures_gives_no_others() -> None:
 
 
 def test_a_phantom_of_few_pictures_builds_each_person_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    built = []
+    built: list[Scene] = []
 
-    def build(*arguments: Any) -> Person:
-        built.append(arguments)
-        return draw_person(*arguments)
+    def build(rng: np.random.Generator, scene: Scene) -> Person:
+        built.append(scene)
+        return draw_person(rng, scene)
 
     monkeypatch.setattr("trainer.datasets.draw_person", build)
     source = PhantomSource(PhantomConfig(kind="phantom", pictures=11), 48, 60)

@@ -25,7 +25,8 @@ STEPS = (
 
 def a_ramp() -> NDArray[np.float32]:
     rows, columns = np.indices((64, 80), dtype=np.float32)
-    return 20 + 10 * (rows * 80 + columns) / (64 * 80 - 1)
+    ramp: NDArray[np.float32] = 20 + 10 * (rows * 80 + columns) / (64 * 80 - 1)
+    return ramp
 
 
 def only(*steps: str) -> Degradation:

@@ -46,7 +46,7 @@ def test_who_takes_predictions_can_learn_between_them() -> None:
     weight = nn.Parameter(torch.ones(1))
 
     for _ in predict(Thresholds(), some_pictures(2), 1, CPU):
-        (weight * 3).sum().backward()
+        (weight * 3).sum().backward()  # type: ignore[no-untyped-call]  # torch's
 
     assert weight.grad is not None
     assert weight.grad.item() == 6

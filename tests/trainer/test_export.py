@@ -122,9 +122,7 @@ def test_a_network_that_has_changed_since_is_refused(
     wider = NETWORK.replace("5, padding=2", "3, padding=1").replace("Mine", "Mine2")
     namespace: dict[str, type[torch.nn.Module]] = {}
     exec(wider, namespace)
-    import nets_of_mine
-
-    monkeypatch.setattr(nets_of_mine, "Mine", namespace["Mine2"])
+    monkeypatch.setattr("nets_of_mine.Mine", namespace["Mine2"])
 
     assert main(["export", str(runs / "mine"), "--name", "x", "--out", "x.onnx"]) == 1
 

@@ -2,12 +2,13 @@ import json
 import logging
 import math
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
+from tests.conftest import WaitFor
 from thermoseg.errors import TrainingError
 from trainer.journal import Heartbeat, Journal
 
@@ -69,7 +70,7 @@ def test_a_place_for_curves_that_cannot_be_written_is_named(tmp_path: Path) -> N
         journal.draw(1, {"loss": 1.0})
 
 
-def lines_of(folder: Path) -> list[dict[str, object]]:
+def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -92,7 +93,7 @@ def test_a_heartbeat_is_said_again_as_it_was_amended_at_the_newest_iteration(
 
 
 def test_heartbeats_come_while_nothing_else_is_said_and_then_no_more(
-    tmp_path: Path, wait_for: Callable[..., None]
+    tmp_path: Path, wait_for: WaitFor
 ) -> None:
     with Journal(tmp_path, tensorboard=False) as journal:
         with Heartbeat(journal, silence_s=0.01):
@@ -110,7 +111,7 @@ def test_heartbeats_come_while_nothing_else_is_said_and_then_no_more(
 
 def test_heartbeats_that_cannot_be_written_end_with_a_warning(
     tmp_path: Path,
-    wait_for: Callable[..., None],
+    wait_for: WaitFor,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,11 +1,11 @@
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from thermoseg.errors import ConfigError, FormatError
@@ -17,17 +17,19 @@ CELSIUS = np.linspace(20, 35, 48, dtype=np.float32).reshape(6, 8)
 LABELS = np.arange(48, dtype=np.uint8).reshape(6, 8) % 6
 
 
-def opened(path: Path, **settings: Any) -> LabelledFolder:
-    return LabelledFolder(FolderConfig(kind="folder", path=path, **settings))
+def opened(path: Path, **settings: object) -> LabelledFolder:
+    return LabelledFolder(FolderConfig.model_validate({"kind": "folder", "path": path, **settings}))
 
 
-def refusal(path: Path, **settings: Any) -> str:
+def refusal(path: Path, **settings: object) -> str:
     with pytest.raises(ConfigError) as caught:
         opened(path, **settings)
     return str(caught.value)
 
 
-def save(folder: Path, stem: str, celsius: np.ndarray, labels: np.ndarray = LABELS) -> None:
+def save(
+    folder: Path, stem: str, celsius: NDArray[np.float32], labels: NDArray[np.uint8] = LABELS
+) -> None:
     (folder / stem).parent.mkdir(parents=True, exist_ok=True)
     np.save(folder / f"{stem}.npy", celsius)
     cv2.imwrite(str(folder / f"{stem}_labels.png"), labels)
@@ -39,7 +41,7 @@ def save_people(folder: Path, people: Iterable[str], each: int = 2, warmer_k: fl
             save(folder, f"{person}_{shot}", CELSIUS + 3 * number + shot + warmer_k)
 
 
-def save_pts(path: Path, points: np.ndarray) -> None:
+def save_pts(path: Path, points: NDArray[np.float64]) -> None:
     lines = "\n".join(f"{x} {y}" for x, y in points)
     path.write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
 
@@ -292,6 +294,6 @@ def test_a_picture_that_changes_later_is_named(tmp_path: Path) -> None:
         ({"first_pixel": 2}, "0 or 1"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], said: str) -> None:
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        FolderConfig(kind="folder", path=Path(), **settings)
+        FolderConfig.model_validate({"kind": "folder", "path": Path(), **settings})

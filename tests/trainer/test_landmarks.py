@@ -1,16 +1,18 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
 from thermoseg.phantom.head import Phantom, Sitter
 from trainer.landmarks import missing_groups, paint_landmarks, read_landmarks
 
 
-def a_face() -> np.ndarray:
+def a_face() -> NDArray[np.float64]:
     """A face of boxes for a picture of 60 rows and 80 columns, (68, 2) x, y."""
     points = np.zeros((68, 2))
 
@@ -29,7 +31,7 @@ def a_face() -> np.ndarray:
     return points
 
 
-def expected_labels() -> np.ndarray:
+def expected_labels() -> NDArray[np.uint8]:
     labels = np.zeros((60, 80), np.uint8)
     labels[10:51, 10:71] = 1
     labels[38:47, 30:51] = 2
@@ -39,12 +41,12 @@ def expected_labels() -> np.ndarray:
     return labels
 
 
-def pts(points: np.ndarray, first_pixel: int = 1) -> str:
+def pts(points: NDArray[np.float64], first_pixel: int = 1) -> str:
     lines = "\n".join(f"{x + first_pixel:.3f} {y + first_pixel:.3f}" for x, y in points)
     return f"version: 1\nn_points:  {len(points)}\n{{\n{lines}\n}}\n"
 
 
-def ljson(points: np.ndarray, labels: list[Any] | None = None) -> dict[str, Any]:
+def ljson(points: NDArray[np.float64], labels: list[Any] | None = None) -> dict[str, Any]:
     return {
         "version": 2,
         "labels": labels or [],
@@ -52,7 +54,7 @@ def ljson(points: np.ndarray, labels: list[Any] | None = None) -> dict[str, Any]
     }
 
 
-def painted(path: Path, **settings: Any) -> np.ndarray:
+def painted(path: Path, **settings: Any) -> NDArray[np.uint8]:
     return paint_landmarks(path, read_landmarks(path, **settings), (60, 80))
 
 
@@ -118,7 +120,7 @@ def test_the_landmarks_of_a_phantom_give_its_labels(tmp_path: Path) -> None:
     assert np.array_equal(labels, picture.labels)
 
 
-def changed(change: Any) -> str:
+def changed(change: Callable[[dict[str, Any]], object]) -> str:
     tree = ljson(a_face())
     change(tree)
     return json.dumps(tree)

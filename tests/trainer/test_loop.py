@@ -14,21 +14,25 @@ import pytest
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.precision import MixedPrecision
+from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from torch import Tensor
 
+from tests.conftest import WaitFor
 from thermoseg.errors import ConfigError, FormatError, TrainingError
 from trainer.checkpoint import load_checkpoint
-from trainer.config import TrainingConfig, check_config
+from trainer.config import RunConfig, TrainingConfig, check_config
 from trainer.evaluation import evaluate
 from trainer.journal import Heartbeat
 from trainer.loop import Training
 from trainer.metrics import Scores
 from trainer.progress import Progress
+from trainer.sources import Picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
 
 
-def a_config(**run: Any) -> TrainingConfig:
+def a_config(**run: object) -> TrainingConfig:
     return check_config(
         {
             "network": {"name": "unet", "width": 2},
@@ -48,7 +52,7 @@ def nobody(_: Progress) -> None:
     """Take no notice."""
 
 
-def weights(folder: Path) -> dict[str, torch.Tensor]:
+def weights(folder: Path) -> dict[str, Tensor]:
     state = load_checkpoint(folder)
     return {**state["network"], **{f"averaged.{k}": v for k, v in state["averaged"].items()}}
 
@@ -56,17 +60,17 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def stopped_after(training: Training, iterations: int) -> Training:
     step = training._step
 
-    def counted(*arguments: Any) -> dict[str, torch.Tensor]:
-        losses = step(*arguments)
+    def counted(images: Tensor, labels: Tensor, rate: float) -> dict[str, Tensor]:
+        losses = step(images, labels, rate)
         if training.iteration + 1 >= iterations:
             training._ask_to_stop()
         return losses
 
-    training._step = counted  # type: ignore[method-assign]
+    training._step = counted  # type: ignore[method-assign]  # for this run alone
     return training
 
 
-def half_precision(_: Any) -> Fabric:
+def half_precision(_: RunConfig) -> Fabric:
     """What a GPU does with precision = "16-mixed", on a CPU."""
     fabric = Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu"))
     fabric.launch()
@@ -136,15 +140,15 @@ def test_without_an_average_the_present_weights_are_kept_and_validated(tmp_path:
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
-    seen: list[dict[str, torch.Tensor]] = []
+    seen: list[dict[str, Tensor]] = []
     training = Training(a_config(iterations=30), tmp_path, nobody)
     step = training._step
 
-    def watched(*arguments: Any) -> dict[str, torch.Tensor]:
-        seen.append(step(*arguments))
+    def watched(images: Tensor, labels: Tensor, rate: float) -> dict[str, Tensor]:
+        seen.append(step(images, labels, rate))
         return seen[-1]
 
-    training._step = watched  # type: ignore[method-assign]
+    training._step = watched  # type: ignore[method-assign]  # for this run alone
     training.fit()
 
     assert set(seen[0]) == {"total", "cross_entropy", "rmi", "sam_cl"}
@@ -196,11 +200,11 @@ def test_a_run_by_the_clock_ends_when_the_time_is_over(
     training = Training(a_config(iterations=None, minutes=0.1), tmp_path, told.append)
     step = training._step
 
-    def watched(images: torch.Tensor, labels: torch.Tensor, rate: float) -> Any:
+    def watched(images: Tensor, labels: Tensor, rate: float) -> dict[str, Tensor]:
         rates.append(rate)
         return step(images, labels, rate)
 
-    training._step = watched  # type: ignore[method-assign]
+    training._step = watched  # type: ignore[method-assign]  # for this run alone
     outcome = training.fit()
 
     assert outcome.finished
@@ -226,13 +230,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_its_batch(tmp_path: Path) -> 
 
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path: Path) -> None:
     class Steep(torch.nn.Module):
-        def forward(
-            self, logits: torch.Tensor, _: torch.Tensor
-        ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        def forward(self, logits: Tensor, _: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
             return (logits * 0).abs().sqrt().sum(), {}
 
     training = Training(a_config(), tmp_path, nobody)
-    training._parts = replace(training._parts, objective=Steep())  # type: ignore[arg-type]
+    training._parts = replace(training._parts, objective=Steep())  # type: ignore[arg-type]  # stands in for it
 
     with pytest.raises(TrainingError, match=r"gradient is not finite, its batch is in .*npz"):
         training.fit()
@@ -279,10 +281,10 @@ def test_what_the_machine_lacks_is_said_in_one_sentence(
 ) -> None:
     training = Training(a_config(), tmp_path, nobody)
 
-    def failing(*_: Any) -> dict[str, torch.Tensor]:
+    def failing(images: Tensor, labels: Tensor, rate: float) -> dict[str, Tensor]:
         raise raised
 
-    training._step = failing  # type: ignore[method-assign]
+    training._step = failing  # type: ignore[method-assign]  # for this run alone
     with pytest.raises(TrainingError) as caught:
         training.fit()
 
@@ -326,20 +328,20 @@ def test_heartbeats_come_however_often_is_validated(
 
 
 def test_heartbeats_come_while_a_batch_takes_long_and_know_the_last_overlap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., None]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
 ) -> None:
     monkeypatch.setattr("trainer.loop.Heartbeat", partial(Heartbeat, silence_s=0.01))
     config = a_config(iterations=2, validate_every=1)
     training = Training(config, tmp_path, nobody)
     step, seen = training._step, list[list[dict[str, Any]]]()
 
-    def slow(*arguments: Any) -> dict[str, torch.Tensor]:
+    def slow(images: Tensor, labels: Tensor, rate: float) -> dict[str, Tensor]:
         before = len(lines_of(tmp_path))
         wait_for(lambda: len(lines_of(tmp_path)) >= before + 3)
         seen.append(lines_of(tmp_path)[before : before + 3])
-        return step(*arguments)
+        return step(images, labels, rate)
 
-    training._step = slow  # type: ignore[method-assign]
+    training._step = slow  # type: ignore[method-assign]  # for this run alone
     training.fit()
     lines = lines_of(tmp_path)
     resumed = Training(config, tmp_path, nobody)
@@ -380,7 +382,7 @@ def test_a_kill_while_validating_costs_nothing(tmp_path: Path) -> None:
     def killed() -> None:
         raise KeyboardInterrupt
 
-    training._validate = killed  # type: ignore[method-assign]
+    training._validate = killed  # type: ignore[method-assign]  # for this run alone
     with pytest.raises(KeyboardInterrupt):
         training.fit()
 
@@ -400,12 +402,12 @@ def test_a_batch_that_cannot_be_made_costs_nothing(
     training = Training(a_config(), tmp_path, nobody)
     make, gone = training._stream._item, iter([False] * 6 + [True])
 
-    def failing(lane: int, item: int) -> Any:
+    def failing(lane: int, item: int) -> Picture:
         if next(gone):
             raise raised
         return make(lane, item)
 
-    training._stream._item = failing  # type: ignore[method-assign]
+    training._stream._item = failing  # type: ignore[method-assign]  # for this run alone
     with pytest.raises((FormatError, TrainingError), match=said):
         training.fit()
 
@@ -424,11 +426,13 @@ def scored(training: Training, values: list[float]) -> Training:
     found = iter([values[0], values[0], *[value for value in values for _ in range(2)]])
     evaluate = training._validation.evaluate
 
-    def evaluated(*arguments: Any) -> Any:
-        _, own, predicted = evaluate(*arguments)
+    def evaluated(
+        network: torch.nn.Module, pictures: list[Picture], between: Callable[[], None]
+    ) -> tuple[Scores, list[Picture], list[NDArray[np.uint8]]]:
+        _, own, predicted = evaluate(network, pictures, between)
         return Scores(next(found), {"chin": 0.5}), own, predicted
 
-    training._validation.evaluate = evaluated  # type: ignore[method-assign]
+    training._validation.evaluate = evaluated  # type: ignore[method-assign]  # for this run alone
     return training
 
 

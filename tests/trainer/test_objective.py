@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -34,7 +33,7 @@ def nobody(_: Progress) -> None:
     """Take no notice."""
 
 
-def a_config(**run: Any) -> TrainingConfig:
+def a_config(**run: object) -> TrainingConfig:
     objective = {"cross_entropy": 1.0, "contrastive": 0.1, "contrastive_memory": 20}
     critics = {"seg_an": 0.1, "seg_gan": 0.1, "critic_width": 2}
     return check_config(
@@ -107,15 +106,15 @@ def test_an_interrupted_run_against_critics_ends_with_the_same_weights(tmp_path:
     whole.fit()
 
     first = Training(a_config(iterations=4), tmp_path / "parts", nobody)
-    step, seen = first._step, list[dict[str, float]]()
+    step, seen = first._step, list[dict[str, Tensor]]()
 
-    def counted(*arguments: Any) -> dict[str, float]:
-        seen.append(step(*arguments))
+    def counted(images: Tensor, labels: Tensor, rate: float) -> dict[str, Tensor]:
+        seen.append(step(images, labels, rate))
         if len(seen) == 2:
             first._ask_to_stop()
         return seen[-1]
 
-    first._step = counted  # type: ignore[method-assign]
+    first._step = counted  # type: ignore[method-assign]  # for this run alone
     first.fit()
     torch.manual_seed(999)
     second = Training(a_config(iterations=4), tmp_path / "parts", nobody)

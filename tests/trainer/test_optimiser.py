@@ -1,5 +1,5 @@
 import copy
-from typing import Any
+from typing import Literal
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def learn(network: nn.Module, seed: int) -> None:
     network(torch.randn(2, 1, 8, 8, generator=generator))
     with torch.no_grad():
         for weight in network.parameters():
-            weight += torch.randn(weight.shape, generator=generator)
+            weight.add_(torch.randn(weight.shape, generator=generator))
 
 
 @pytest.mark.parametrize("decay", [0.4, 0.998])
@@ -83,7 +83,7 @@ def test_the_average_learns_nothing_by_itself() -> None:
 @pytest.mark.parametrize("kind", ["adamw", "sgd"])
 @pytest.mark.parametrize(("was_fused", "is_fused"), [(False, True), (True, False)])
 def test_a_state_of_another_device_is_loaded_and_the_own_way_kept(
-    kind: Any, was_fused: bool, is_fused: bool
+    kind: Literal["adamw", "sgd"], was_fused: bool, is_fused: bool
 ) -> None:
     config = OptimiserConfig(name=kind)
     network, other = nn.Conv2d(1, 3, 3), nn.Conv2d(1, 3, 3)
@@ -120,7 +120,9 @@ def test_norms_and_biases_do_not_decay() -> None:
     ("schedule", "at_half"),
     [("cosine", 0.5), ("one_cycle", 0.5), ("poly", 0.5**0.9), ("constant", 1.0)],
 )
-def test_the_learning_rate_rises_and_falls(schedule: Any, at_half: float) -> None:
+def test_the_learning_rate_rises_and_falls(
+    schedule: Literal["cosine", "one_cycle", "poly", "constant"], at_half: float
+) -> None:
     config = OptimiserConfig(schedule=schedule, warm_up=0.1)
 
     assert schedule_factor(config, 0.0) < 0.02

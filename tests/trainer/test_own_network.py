@@ -124,7 +124,7 @@ def test_a_name_of_ours_builds_our_network() -> None:
 def test_a_network_of_the_current_folder_is_built_and_answers(attribute: str) -> None:
     made = network(f"my_networks:{attribute}")
 
-    assert made.first.weight.shape == (5, 1, 3, 3)
+    assert made.get_parameter("first.weight").shape == (5, 1, 3, 3)
     assert made.training
     assert made(torch.zeros(2, 1, 40, 56)).shape == (2, 6, 40, 56)
 
@@ -132,16 +132,17 @@ def test_a_network_of_the_current_folder_is_built_and_answers(attribute: str) ->
 def test_arguments_are_given_by_name_where_they_have_one() -> None:
     made = network("my_networks:OtherOrder", width=9)
 
-    assert made.first.weight.shape == (2, 1, 3, 3)
-    assert made.last.weight.shape == (6, 2, 1, 1)
+    assert made.get_parameter("first.weight").shape == (2, 1, 3, 3)
+    assert made.get_parameter("last.weight").shape == (6, 2, 1, 1)
 
 
 def test_a_seed_reproduces_the_weights() -> None:
     torch.manual_seed(3)
-    first = network("my_networks:Mine").first.weight
+    first = network("my_networks:Mine").get_parameter("first.weight")
     torch.manual_seed(3)
 
-    assert torch.equal(network("my_networks:Mine").first.weight, first)
+    again = network("my_networks:Mine").get_parameter("first.weight")
+    assert torch.equal(again, first)
 
 
 @pytest.mark.parametrize(

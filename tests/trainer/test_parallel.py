@@ -153,7 +153,7 @@ def run_two(arguments: list[str]) -> list[tuple[int, str]]:
 def test_gradients_of_two_processes_are_those_of_the_whole_batch(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = a_network()
-    a_loss(network(a_batch())).backward()
+    a_loss(network(a_batch())).backward()  # type: ignore[no-untyped-call]  # torch's
 
     ended = run_two(["-c", GRADIENTS, str(tmp_path / "gradients")])
 
@@ -246,7 +246,7 @@ def test_the_device_of_the_run_chooses_the_normalisation(
 
     shared = synchronise_batch_norm(a_network(), torch.device(device))
 
-    assert [type(shared[place]) for place in (1, 4)] == [expected] * 2  # type: ignore[index]
+    assert [type(shared.get_submodule(place)) for place in ("1", "4")] == [expected] * 2
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_the_device_of_the_run_chooses_the_normalisation(
     ],
 )
 def test_a_device_that_does_not_fit_is_named(
-    run: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+    run: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")

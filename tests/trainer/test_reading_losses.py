@@ -3,14 +3,16 @@
 import itertools
 import json
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from thermoseg.errors import TrainingError
@@ -26,7 +28,7 @@ READS = ("item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__", "
 """What of a tensor waits for a GPU."""
 
 
-def a_config(optimiser: dict[str, Any] | None = None, **run: Any) -> TrainingConfig:
+def a_config(optimiser: dict[str, object] | None = None, /, **run: object) -> TrainingConfig:
     return check_config(
         {
             "network": {"name": "unet", "width": 2},
@@ -63,11 +65,11 @@ class SpoiltOnce(nn.Module):
 
 def spoilt(training: Training, step: int, *, gradient: bool = False) -> Training:
     objective = SpoiltOnce(step, gradient=gradient)
-    training._parts = replace(training._parts, objective=objective)  # type: ignore[arg-type]
+    training._parts = replace(training._parts, objective=objective)  # type: ignore[arg-type]  # stands in for it
     return training
 
 
-def batch_of(training: Training, number: int) -> np.ndarray[Any, Any]:
+def batch_of(training: Training, number: int) -> NDArray[np.float32]:
     return training._stream[number][0].numpy()
 
 
@@ -106,9 +108,11 @@ def test_between_two_readings_no_number_is_fetched(
     reads: list[str] = []
     with monkeypatch.context() as watched:
         for name in READS:
-            original = getattr(torch.Tensor, name)
+            original: Callable[..., object] = getattr(torch.Tensor, name)
 
-            def read(*arguments: Any, name: str = name, original: Any = original) -> Any:
+            def read(
+                *arguments: object, name: str = name, original: Callable[..., object] = original
+            ) -> object:
                 reads.append(name)
                 return original(*arguments)
 
@@ -131,11 +135,11 @@ def test_between_two_readings_no_number_is_fetched(
     ],
 )
 def test_losses_can_be_computed_without_looking_at_a_number(
-    weights: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    weights: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A device that has shapes but no numbers raises where a number would be read."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    config = ObjectiveConfig(**weights)
+    config = ObjectiveConfig.model_validate(weights)
     logits = torch.zeros(2, 6, 64, 80, device="meta", requires_grad=True)
     labels = torch.zeros(2, 64, 80, device="meta", dtype=torch.uint8)
     images = torch.zeros(2, 1, 64, 80, device="meta")
@@ -197,7 +201,7 @@ def test_without_clipping_no_norm_is_computed_and_the_batch_before_is_kept(
 ) -> None:
     training = spoilt(Training(a_config({"clip": 0.0}), tmp_path, nobody), step=2, gradient=True)
 
-    def refuse(*_: Any, **__: Any) -> None:
+    def refuse(*_: object, **__: object) -> None:
         pytest.fail("a norm was computed")
 
     monkeypatch.setattr(training._fabric, "clip_gradients", refuse)
@@ -217,12 +221,12 @@ def test_a_stop_is_granted_after_the_iteration_however_seldom_losses_are_read(
     training = Training(a_config(read_every=1000), tmp_path, nobody)
     step, turn = training._step, itertools.count()
 
-    def stopping(*arguments: Any) -> Any:
+    def stopping(images: Tensor, labels: Tensor, rate: float) -> dict[str, Tensor]:
         if next(turn) == 2:
             training._ask_to_stop()
-        return step(*arguments)
+        return step(images, labels, rate)
 
-    training._step = stopping  # type: ignore[method-assign]
+    training._step = stopping  # type: ignore[method-assign]  # for this run alone
     outcome = training.fit()
 
     assert (outcome.iteration, outcome.finished) == (3, False)
@@ -237,7 +241,7 @@ def test_batches_for_a_gpu_lie_in_pinned_memory(
 ) -> None:
     asked: list[bool] = []
 
-    def open_loader(*_: Any, pin_memory: bool) -> list[Any]:
+    def open_loader(*_: object, pin_memory: bool) -> NoReturn:
         asked.append(pin_memory)
         raise TrainingError("seen; go on")
 

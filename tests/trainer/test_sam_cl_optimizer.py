@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from trainer.losses import rmi_loss
@@ -85,13 +85,13 @@ def test_both_network_and_auxiliary_network_are_trained() -> None:
 def test_tensors_arrays_and_pictures_of_any_size_are_the_same(kind: str) -> None:
     celsius, labels = a_face()
     expected = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL).tiaug(celsius, labels)
-    given: tuple[object, object] = {
+    batches: dict[str, tuple[ArrayLike | Tensor, ArrayLike | Tensor]] = {
         "tensors": (torch.from_numpy(celsius), torch.from_numpy(labels)),
         "tensors with channel": (torch.from_numpy(celsius)[:, None], torch.from_numpy(labels)),
         "lists of sizes": (list(celsius), [torch.from_numpy(mask) for mask in labels]),
-    }[kind]
+    }
 
-    images, masks = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL).tiaug(*given)  # type: ignore[arg-type]
+    images, masks = SamClOptimizer(a_network(), an_optimiser(), shape=SMALL).tiaug(*batches[kind])
 
     assert images.shape == (4, 1, 32, 40)
     assert masks.dtype == torch.int64
@@ -120,7 +120,7 @@ def test_its_arguments_are_left_untouched_and_ignored_pixels_stay_ignored() -> N
 
     assert (celsius == before[0]).all()
     assert (labels == before[1]).all()
-    assert set(masks.unique().tolist()) <= {0, 255}
+    assert set(torch.unique(masks).tolist()) <= {0, 255}
     assert 255 in masks
 
 

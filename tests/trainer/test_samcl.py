@@ -4,7 +4,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.losses import rmi_loss
-from trainer.samcl import AuxiliaryNetwork, SamClLoss, derangements, finest_term, sam_cl_loss
+from trainer.samcl import (
+    AuxiliaryNetwork,
+    SamClLoss,
+    Triplets,
+    derangements,
+    finest_term,
+    sam_cl_loss,
+)
 
 TRIPLETS = pytest.mark.parametrize("triplets", ["batch", "place"])
 
@@ -71,7 +78,7 @@ def test_no_class_keeps_its_place_and_every_derangement_occurs() -> None:
 
     assert not (drawn == torch.arange(4)).any()
     assert torch.equal(drawn.sort(1).values, torch.arange(4).expand(4000, 4))
-    _, counts = drawn.unique(dim=0, return_counts=True)
+    _, counts = torch.unique(drawn, dim=0, return_counts=True)
     # Four things have nine derangements, here 444 times each on average.
     assert len(counts) == 9
     assert counts.min() > 350
@@ -79,7 +86,9 @@ def test_no_class_keeps_its_place_and_every_derangement_occurs() -> None:
 
 @TRIPLETS
 @pytest.mark.parametrize("ignored", [False, True])
-def test_loss_and_gradients_are_those_of_the_equations(triplets: str, *, ignored: bool) -> None:
+def test_loss_and_gradients_are_those_of_the_equations(
+    triplets: Triplets, *, ignored: bool
+) -> None:
     torch.manual_seed(0)
     logits = (2 * torch.randn(3, 6, 34, 41)).requires_grad_()
     labels = torch.randint(0, 6, (3, 34, 41))
@@ -108,15 +117,16 @@ def test_a_triplet_of_each_place_hinges_where_the_swapped_class_is_ahead() -> No
 
     ahead = logits[:, 1] - logits[:, 0]
     finest = finest_term(ahead, torch.zeros(1), labels == 0, margin=1.0, triplets="place")
-    finest.backward()
+    finest.backward()  # type: ignore[no-untyped-call]  # torch's
 
     # One pixel is wrong by 10 and eight are undecided: (0.5 · 10 + 1 + 8 · 1) / (81 + 1).
     assert float(finest.detach()) == pytest.approx(14 / 82)
+    assert logits.grad is not None
     assert torch.count_nonzero(logits.grad) == 2 * 9
 
 
 @TRIPLETS
-def test_the_term_alone_moves_the_weights_of_the_network(triplets: str) -> None:
+def test_the_term_alone_moves_the_weights_of_the_network(triplets: Triplets) -> None:
     torch.manual_seed(0)
     network = nn.Conv2d(1, 6, 3, padding=1)
     loss = SamClLoss(6, triplets=triplets)
@@ -147,7 +157,7 @@ def test_each_scale_sends_a_gradient_of_its_own() -> None:
 
 
 @TRIPLETS
-def test_it_falls_as_the_prediction_approaches_the_truth(triplets: str) -> None:
+def test_it_falls_as_the_prediction_approaches_the_truth(triplets: Triplets) -> None:
     torch.manual_seed(0)
     labels = some_labels()
     loss = SamClLoss(6, triplets=triplets)
@@ -166,7 +176,7 @@ def test_it_falls_as_the_prediction_approaches_the_truth(triplets: str) -> None:
 
 
 @TRIPLETS
-def test_permuting_the_truth_raises_it(triplets: str) -> None:
+def test_permuting_the_truth_raises_it(triplets: Triplets) -> None:
     torch.manual_seed(0)
     labels = some_labels()
     loss = SamClLoss(6, triplets=triplets)
@@ -179,7 +189,9 @@ def test_permuting_the_truth_raises_it(triplets: str) -> None:
 
 
 @pytest.mark.parametrize(("triplets", "share_right"), [("batch", 0.35), ("place", 0.6)])
-def test_training_on_it_alone_leads_towards_the_truth(triplets: str, share_right: float) -> None:
+def test_training_on_it_alone_leads_towards_the_truth(
+    triplets: Triplets, share_right: float
+) -> None:
     torch.manual_seed(0)
     labels = some_labels()
     logits = (0.1 * torch.randn(2, 6, 32, 32)).requires_grad_()
@@ -199,7 +211,7 @@ def test_training_on_it_alone_leads_towards_the_truth(triplets: str, share_right
 
 
 @TRIPLETS
-def test_labels_are_left_untouched_and_ignored_pixels_send_no_gradient(triplets: str) -> None:
+def test_labels_are_left_untouched_and_ignored_pixels_send_no_gradient(triplets: Triplets) -> None:
     labels = some_labels()
     labels[:, :8] = -1
     before = labels.clone()
@@ -208,13 +220,14 @@ def test_labels_are_left_untouched_and_ignored_pixels_send_no_gradient(triplets:
     SamClLoss(6, triplets=triplets)(logits, labels).backward()
 
     assert torch.equal(labels, before)
+    assert logits.grad is not None
     assert torch.count_nonzero(logits.grad[:, :, :8]) == 0
 
 
 @TRIPLETS
 @pytest.mark.parametrize("certainty", [0.0, 1e-4, 1000.0])
 def test_gradients_stay_sane_for_uniform_and_perfect_logits(
-    certainty: float, triplets: str
+    certainty: float, triplets: Triplets
 ) -> None:
     torch.manual_seed(0)
     labels = some_labels()
@@ -226,12 +239,13 @@ def test_gradients_stay_sane_for_uniform_and_perfect_logits(
     for weight in [logits, *loss.parameters()]:
         assert weight.grad is not None
         assert torch.isfinite(weight.grad).all()
+    assert logits.grad is not None
     assert float(logits.grad.norm()) < 10
 
 
 @TRIPLETS
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
-def test_gradients_are_finite_in_half_precision(kind: torch.dtype, triplets: str) -> None:
+def test_gradients_are_finite_in_half_precision(kind: torch.dtype, triplets: Triplets) -> None:
     torch.manual_seed(0)
     labels = some_labels()
     half = (10 * torch.randn(2, 6, 32, 32)).to(kind).requires_grad_()
@@ -242,6 +256,7 @@ def test_gradients_are_finite_in_half_precision(kind: torch.dtype, triplets: str
     value.backward()
 
     assert torch.isfinite(value)
+    assert half.grad is not None
     assert torch.isfinite(half.grad).all()
     with torch.no_grad():
         whole = loss(half.float(), labels)
@@ -287,7 +302,7 @@ def test_a_seeded_generator_repeats_the_swaps() -> None:
 
 
 @TRIPLETS
-def test_the_module_is_the_function_with_a_drawn_swap(triplets: str) -> None:
+def test_the_module_is_the_function_with_a_drawn_swap(triplets: Triplets) -> None:
     torch.manual_seed(0)
     labels = some_labels()
     logits = torch.randn(2, 6, 32, 32)
@@ -321,7 +336,9 @@ def test_features_that_cannot_tell_the_truths_apart_cost_the_margin_of_each_scal
 
 
 @TRIPLETS
-def test_a_picture_that_is_ignored_changes_nothing_at_the_coarser_scales(triplets: str) -> None:
+def test_a_picture_that_is_ignored_changes_nothing_at_the_coarser_scales(
+    triplets: Triplets,
+) -> None:
     right = torch.zeros((1, 16, 16), dtype=torch.int64)
     labels = torch.cat((right, right - 1))
     logits = torch.zeros((2, 2, 16, 16))

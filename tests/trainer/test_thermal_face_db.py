@@ -1,30 +1,29 @@
 import json
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.trainer.conftest import FakeDatabase
 from thermoseg.errors import ConfigError
 from trainer.config import ThermalFaceDbConfig
 from trainer.sources import Picture
 from trainer.thermal_face_db import ThermalFaceDb
 
 
-def opened(database: Any, **settings: Any) -> ThermalFaceDb:
-    settings = {"validation_subjects": ("007",), **settings}
-    return ThermalFaceDb(
-        ThermalFaceDbConfig(
-            kind="thermal_face_db",
-            path=database.folder,
-            cache=settings.pop("cache", database.folder.parent / "cache"),
-            **settings,
-        )
-    )
+def opened(database: FakeDatabase, **settings: object) -> ThermalFaceDb:
+    config = {
+        "kind": "thermal_face_db",
+        "path": database.folder,
+        "cache": database.folder.parent / "cache",
+        "validation_subjects": ("007",),
+        **settings,
+    }
+    return ThermalFaceDb(ThermalFaceDbConfig.model_validate(config))
 
 
 def pictures(source: ThermalFaceDb) -> dict[str, Picture]:
@@ -33,7 +32,7 @@ def pictures(source: ThermalFaceDb) -> dict[str, Picture]:
     }
 
 
-def refusal(database: Any, **settings: Any) -> str:
+def refusal(database: FakeDatabase, **settings: object) -> str:
     with pytest.raises(ConfigError) as caught:
         opened(database, **settings)
     return str(caught.value)
@@ -44,9 +43,11 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every matrix and landmark file that is parsed."""
     files: list[Path] = []
     for name in ("read_picture", "read_landmarks"):
-        original = getattr(__import__("trainer.thermal_face_db", fromlist=[name]), name)
+        original: Callable[[Path], object] = getattr(
+            __import__("trainer.thermal_face_db", fromlist=[name]), name
+        )
 
-        def read(path: Path, original: Any = original) -> Any:
+        def read(path: Path, original: Callable[[Path], object] = original) -> object:
             files.append(path)
             return original(path)
 
@@ -54,7 +55,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return files
 
 
-def test_pictures_are_the_middle_of_the_matrices_shrunk_to_a_third(fake_database: Any) -> None:
+def test_pictures_are_the_middle_of_the_matrices_shrunk_to_a_third(
+    fake_database: FakeDatabase,
+) -> None:
     found = pictures(opened(fake_database))
 
     assert sorted(found) == list(fake_database.stems)
@@ -62,11 +65,11 @@ def test_pictures_are_the_middle_of_the_matrices_shrunk_to_a_third(fake_database
         matrix = np.load(fake_database.folder / f"{stem}.npy")
         blocks = matrix[:, 32:992].reshape(256, 3, 320, 3).mean(axis=(1, 3))
         assert celsius.shape == labels.shape == (256, 320)
-        assert (celsius.dtype, labels.dtype) == (np.float32, np.uint8)
+        assert (celsius.dtype.name, labels.dtype.name) == ("float32", "uint8")
         assert np.abs(celsius - blocks).max() < 1e-3
 
 
-def test_labels_are_those_of_the_phantom(fake_database: Any) -> None:
+def test_labels_are_those_of_the_phantom(fake_database: FakeDatabase) -> None:
     for stem, (_, labels) in pictures(opened(fake_database)).items():
         truth = fake_database.truth[stem][1::3, 33:992:3]
         assert set(np.unique(truth)) == {0, 1, 2, 3, 4, 5}
@@ -77,7 +80,7 @@ def test_labels_are_those_of_the_phantom(fake_database: Any) -> None:
             assert both / either > 0.99
 
 
-def test_subjects_are_either_trained_or_validated_on(fake_database: Any) -> None:
+def test_subjects_are_either_trained_or_validated_on(fake_database: FakeDatabase) -> None:
     source = opened(fake_database)
 
     sides = {Path(member.name).stem[4:10]: member.unseen for member in source.members}
@@ -97,7 +100,7 @@ def test_the_subjects_of_the_paper_are_the_default() -> None:
     )
 
 
-def test_the_second_start_parses_nothing(fake_database: Any, parsed: list[Path]) -> None:
+def test_the_second_start_parses_nothing(fake_database: FakeDatabase, parsed: list[Path]) -> None:
     first = pictures(opened(fake_database))
     assert len(parsed) == 10
     parsed.clear()
@@ -110,7 +113,9 @@ def test_the_second_start_parses_nothing(fake_database: Any, parsed: list[Path])
         assert np.array_equal(labels, first[stem][1])
 
 
-def test_a_changed_database_is_prepared_anew(fake_database: Any, parsed: list[Path]) -> None:
+def test_a_changed_database_is_prepared_anew(
+    fake_database: FakeDatabase, parsed: list[Path]
+) -> None:
     opened(fake_database)
     path = fake_database.folder / f"{fake_database.stems[0]}.npy"
     np.save(path, np.load(path) + 1)
@@ -127,7 +132,9 @@ def test_a_changed_database_is_prepared_anew(fake_database: Any, parsed: list[Pa
 
 
 @pytest.mark.parametrize("damage", ["flipped bit", "cut short", "lost", "no index", "torn index"])
-def test_a_damaged_cache_is_made_anew(fake_database: Any, parsed: list[Path], damage: str) -> None:
+def test_a_damaged_cache_is_made_anew(
+    fake_database: FakeDatabase, parsed: list[Path], damage: str
+) -> None:
     first = pictures(opened(fake_database))
     (folder,) = (fake_database.folder.parent / "cache").iterdir()
     arrays, index = next(folder.glob("*-celsius.f32")), folder / "index.json"
@@ -152,7 +159,7 @@ def test_a_damaged_cache_is_made_anew(fake_database: Any, parsed: list[Path], da
     assert all(np.array_equal(again[stem][0], first[stem][0]) for stem in first)
 
 
-def test_it_travels_to_another_process_small(fake_database: Any) -> None:
+def test_it_travels_to_another_process_small(fake_database: FakeDatabase) -> None:
     source = opened(fake_database)
 
     packed = pickle.dumps(source)
@@ -213,7 +220,7 @@ FAULTS = [
 ]
 
 
-def test_everything_that_does_not_fit_is_listed_at_once(fake_database: Any) -> None:
+def test_everything_that_does_not_fit_is_listed_at_once(fake_database: FakeDatabase) -> None:
     stem, folder = fake_database.stems[0], fake_database.folder
     spoilt = {}
     for number, kind in enumerate(FAULTS):
@@ -235,7 +242,9 @@ def test_everything_that_does_not_fit_is_listed_at_once(fake_database: Any) -> N
     assert [path for path in left if path.is_file()] == []
 
 
-def test_matrix_and_landmarks_of_one_picture_are_both_validated(fake_database: Any) -> None:
+def test_matrix_and_landmarks_of_one_picture_are_both_validated(
+    fake_database: FakeDatabase,
+) -> None:
     stem = fake_database.stems[0]
     spoil(fake_database.folder, stem, "not finite")
     spoil(fake_database.folder, stem, "no group centernose")
@@ -247,7 +256,7 @@ def test_matrix_and_landmarks_of_one_picture_are_both_validated(fake_database: A
 
 
 def test_a_long_list_is_cut_on_the_screen_and_whole_in_a_file(
-    fake_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake_database: FakeDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for number in range(30):
@@ -261,13 +270,13 @@ def test_a_long_list_is_cut_on_the_screen_and_whole_in_a_file(
     assert len(listing.read_text().splitlines()) == 30
 
 
-def test_absent_validation_subjects_are_named(fake_database: Any) -> None:
+def test_absent_validation_subjects_are_named(fake_database: FakeDatabase) -> None:
     said = refusal(fake_database, validation_subjects=("007", "009", "011"))
 
     assert "no picture of the validation subjects 009, 011" in said
 
 
-def test_somebody_must_be_left_to_train_on(fake_database: Any) -> None:
+def test_somebody_must_be_left_to_train_on(fake_database: FakeDatabase) -> None:
     said = refusal(fake_database, validation_subjects=("001", "007", "033"))
 
     assert "all subjects are in validation_subjects" in said
@@ -277,14 +286,18 @@ def test_somebody_must_be_left_to_train_on(fake_database: Any) -> None:
     ("make", "said"),
     [(lambda _: None, "is no folder"), (lambda path: path.mkdir(), "holds no .npy file")],
 )
-def test_a_folder_that_is_missing_or_empty_is_named(tmp_path: Path, make: Any, said: str) -> None:
+def test_a_folder_that_is_missing_or_empty_is_named(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
     make(tmp_path / "db")
 
     with pytest.raises(ConfigError, match=said):
         ThermalFaceDb(ThermalFaceDbConfig(kind="thermal_face_db", path=tmp_path / "db"))
 
 
-def test_a_cache_that_cannot_be_written_is_named(fake_database: Any, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_named(
+    fake_database: FakeDatabase, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
 
     said = refusal(fake_database, cache=tmp_path / "file")
@@ -306,7 +319,7 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_nothing_behind(fake_database: Any) -> None:
+def test_a_full_disk_leaves_nothing_behind(fake_database: FakeDatabase) -> None:
     with room_for(500_000):
         said = refusal(fake_database)
 
@@ -316,7 +329,7 @@ def test_a_full_disk_leaves_nothing_behind(fake_database: Any) -> None:
     assert len(opened(fake_database).members) == 5
 
 
-def test_a_cache_that_goes_away_is_said(fake_database: Any) -> None:
+def test_a_cache_that_goes_away_is_said(fake_database: FakeDatabase) -> None:
     source = opened(fake_database)
     (folder,) = (fake_database.folder.parent / "cache").iterdir()
     for path in folder.iterdir():
@@ -327,7 +340,7 @@ def test_a_cache_that_goes_away_is_said(fake_database: Any) -> None:
 
 
 def test_without_a_setting_the_users_cache_is_taken(
-    fake_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake_database: FakeDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "user")
 

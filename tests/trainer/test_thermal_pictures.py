@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from thermoseg.errors import FormatError
@@ -79,7 +80,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes 
 @pytest.mark.parametrize(
     "array", [np.zeros((2, 3, 4)), np.zeros(5), np.zeros((0, 4)), np.array([["a"]])]
 )
-def test_only_a_matrix_of_numbers_is_a_picture(tmp_path: Path, array: np.ndarray) -> None:
+def test_only_a_matrix_of_numbers_is_a_picture(tmp_path: Path, array: NDArray[np.generic]) -> None:
     np.save(tmp_path / "a.npy", array)
 
     with pytest.raises(FormatError, match="no single picture"):

@@ -32,7 +32,7 @@ def a_face() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
 
 
 def only(shape: tuple[int, int] = (256, 320), **settings: object) -> TiAug:
-    return TiAug(TiAugConfig(**{**STILL, **settings}), shape)
+    return TiAug(TiAugConfig.model_validate(STILL | settings), shape)
 
 
 def test_one_seed_reproduces_a_picture_exactly() -> None:
@@ -135,7 +135,8 @@ def test_labels_of_any_integer_type_are_understood() -> None:
     celsius, labels = a_face()
     expected = TiAug(TiAugConfig(occlude=1.0))(celsius, labels > 0, np.random.default_rng(2))
 
-    for kind in (np.uint8, np.int32, np.int64):
+    kinds: tuple[type[np.integer], ...] = (np.uint8, np.int32, np.int64)
+    for kind in kinds:
         face = (labels > 0).astype(kind)
         given = TiAug(TiAugConfig(occlude=1.0))(celsius, face, np.random.default_rng(2))
         assert given[1].dtype == np.uint8
@@ -402,4 +403,4 @@ def test_without_randomness_a_step_that_is_new_is_off_too() -> None:
 )
 def test_settings_out_of_range_are_refused(key: str, value: object) -> None:
     with pytest.raises(ValidationError, match=key):
-        TiAugConfig(**{key: value})
+        TiAugConfig.model_validate({key: value})

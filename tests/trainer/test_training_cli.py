@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.conftest import WaitFor
 from thermoseg.errors import TrainingError
 from thermoseg.models import load_model
 from trainer.checkpoint import load_checkpoint
@@ -89,7 +90,7 @@ def test_train_evaluate_export_gives_a_model_that_loads(
     assert header.phantom_version
 
 
-def killed(command: list[str], is_time: Callable[[], object], wait: Callable[..., None]) -> None:
+def killed(command: list[str], is_time: Callable[[], object], wait: WaitFor) -> None:
     """Start `command` and kill it without warning as soon as `is_time`."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         wait(lambda: is_time() or child.poll() is not None, timeout_s=120)
@@ -97,7 +98,7 @@ def killed(command: list[str], is_time: Callable[[], object], wait: Callable[...
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_run_goes_on_and_ends(tmp_path: Path, wait_for: Callable[..., None]) -> None:
+def test_a_killed_run_goes_on_and_ends(tmp_path: Path, wait_for: WaitFor) -> None:
     run, recipe = tmp_path / "run", a_recipe(tmp_path, 60)
     train = [sys.executable, "-m", "trainer.cli", "train"]
 
@@ -117,9 +118,7 @@ def test_a_killed_run_goes_on_and_ends(tmp_path: Path, wait_for: Callable[..., N
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_twenty_kills_at_any_moment_cost_nothing(
-    tmp_path: Path, wait_for: Callable[..., None]
-) -> None:
+def test_twenty_kills_at_any_moment_cost_nothing(tmp_path: Path, wait_for: WaitFor) -> None:
     whole, run, recipe = tmp_path / "whole", tmp_path / "run", a_recipe(tmp_path, 2000)
     settings = ["--set", "run.checkpoint_every=3", "--set", "run.validate_every=50"]
     rng, reached = random.Random(1), []
