@@ -108,7 +108,7 @@ class FlirOneCamera:
     Options: ClassVar[type[CameraOptions]] = FlirOneOptions
     usb_ids: ClassVar[tuple[UsbId, ...]] = USB_IDS
     backend: ClassVar[Any] = None
-    """Of pyusb; the system's libusb if None.  Tests put another one here."""
+    """Backend of pyusb; the system's libusb if None.  Tests put another one here."""
     sightings: ClassVar[Sightings] = Sightings()
 
     def __init__(self, target: str, options: FlirOneOptions) -> None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 CAMERA: Final = "the FLIR ONE"
 USB_IDS: Final = (UsbId(0x09CB, 0x1996, "FLIR ONE"),)
-"""Of all generations, those for iPhones included."""
+"""USB identity shared by all generations, those for iPhones included."""
 LOOK_AGAIN_S: Final = 0.05
 """A camera that nobody talks to leaves the bus every few seconds and comes back."""
 HELD_S: Final = 2.0

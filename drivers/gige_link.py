@@ -34,7 +34,7 @@ BUFFERED_S: Final = 0.5
 """For so long a late reader loses nothing."""
 FEWEST_BUFFERS: Final = 8
 BUFFER_BYTES: Final = 64 * 2**20
-"""Of all buffers together, at most."""
+"""Most memory that all buffers take together."""
 LARGEST_PAYLOAD: Final = 64 * 2**20
 """Bytes of a picture; a camera that announces more is not one of ours."""
 SOCKET_PICTURES: Final = 8

@@ -83,7 +83,7 @@ class LeptonCamera:
     usb_ids: ClassVar[tuple[UsbId, ...]] = (
         UsbId(0x1E4E, 0x0100, "FLIR Lepton on PureThermal", ("video4linux",)),
     )
-    """Of PureThermal 1, 2, 3 and Mini."""
+    """USB identity of the boards PureThermal 1, 2, 3 and Mini."""
     system: ClassVar[UvcSystem] = UvcSystem()
     """Tests put another one here."""
 

@@ -32,7 +32,7 @@ class Taken:
     telemetry: Telemetry | None
     picture: Picture
     rows: int
-    """Of what was sent, telemetry included."""
+    """Rows that were sent, telemetry included."""
     columns: int
 
     @property

@@ -41,7 +41,7 @@ class Telemetry:
     uptime_ms: int
     """Since the camera started; 32 bits, so it begins again after 50 days."""
     frame_counter: int
-    """Of the frames the sensor took; a frame delivered again keeps its number."""
+    """Number of frames that the sensor took; a frame delivered again keeps its number."""
     serial: str
     """Hexadecimal."""
     ffc_state: FfcState
@@ -54,7 +54,7 @@ class Telemetry:
     overheating: bool
     """Whether it is about to switch itself off."""
     fpa_c: float
-    """Of the sensor, °C."""
+    """Temperature of the sensor, °C."""
     housing_c: float
     """°C."""
     tlinear: bool | None

@@ -88,7 +88,7 @@ class SimulatedCamera:
         self._phantom: Phantom | None = None
         self._camera: ThermalCamera | None = None
         self.truth: Truth | None = None
-        """Of the newest frame."""
+        """Ground truth of the newest frame."""
         self._sensor = Sensor.noiseless()
         self._next = 0
         self._start = 0.0

@@ -42,7 +42,7 @@ class UvcKind:
     """What all cameras that one driver opens have in common."""
 
     scheme: str
-    """Of their addresses."""
+    """Scheme of the addresses of these cameras."""
     name: str
     """What a user calls them."""
     fourcc: str
@@ -175,7 +175,7 @@ class UvcCamera:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Of the pictures that the camera will send, (rows, columns)."""
+        """Size of the pictures that the camera will send, (rows, columns)."""
         video = self._running()[1]
         height, width = video.get(cv2.CAP_PROP_FRAME_HEIGHT), video.get(cv2.CAP_PROP_FRAME_WIDTH)
         return int(height), int(width)

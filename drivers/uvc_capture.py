@@ -113,7 +113,7 @@ class Picture:
     """One picture as OpenCV gave it."""
 
     array: NDArray[Any]
-    """Of any shape and kind."""
+    """Pixels as OpenCV delivered them, any shape and dtype."""
     taken_s: float
     """On the driver's clock; 0 if it has none."""
     came_s: float

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 FOURCC: Final = "YUYV"
 WIDTH: Final = 256
 HEIGHT: Final = 192
-"""Of the thermal half; the picture has twice as many rows."""
+"""Rows of the thermal half; the picture has twice as many."""
 SENT: Final = (2 * HEIGHT, WIDTH)
 """(rows, columns) of the whole picture."""
 NOMINAL_HZ: Final = 25.0

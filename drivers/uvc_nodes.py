@@ -67,7 +67,7 @@ class VideoMode:
     """One picture that a device offers."""
 
     fourcc: str
-    """Of its format, such as "Y16 " or "YUYV"."""
+    """Code of the pixel format, such as "Y16 " or "YUYV"."""
     width: int
     height: int
     rate_hz: float

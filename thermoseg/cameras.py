@@ -143,7 +143,7 @@ class UsbId:
     name: str
     """What a user calls the camera."""
     subsystems: tuple[str, ...] = ()
-    """Of Linux, beside `usb`, through whose device files the driver opens it: `video4linux` for
+    """Linux subsystems beside `usb` whose device files the driver opens: `video4linux` for
     /dev/video*, `tty` for /dev/ttyACM*."""
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ CLIP: Final = 0.05
 LEVELS: Final = 4
 """Blocks of a critic, each of stride 2."""
 BETAS: Final = (0.5, 0.999)
-"""Of the critics' Adam (Xue et al., 2018)."""
+"""Decay rates (β₁, β₂) of the critics' Adam (Xue et al., 2018)."""
 FOOLING: Final = 0.01
 """Weight of SegGAN's discriminator against the L1 distance (Isola et al., CVPR 2017: 1 to 100)."""
 

@@ -37,9 +37,9 @@ PUBLISHED_BEFORE: Final = (0.27, 0.39, 0.48)
 PUBLISHED_AFTER: Final = (-0.04, 0.20, 0.41)
 """Quartiles of Figure 2, read off the box plot: Thermal Face Database, 473 pictures."""
 PUBLISHED_WHISKERS: Final = (-0.6, 0.6)
-"""Of the box after TiAug."""
+"""Ends of the whiskers of the box after TiAug, same figure."""
 BINS: Final = 120
-"""Of the temperature histograms."""
+"""Bins of the temperature histograms."""
 SHEET_ROWS: Final = 6
 SHEET_COLUMNS: Final = 6
 """The picture itself and its augmentations."""

@@ -67,7 +67,7 @@ class EvaluationSet(Section):
 
     name: Annotated[str, Field(pattern=NAME)]
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
-    """Of a data set, what it keeps from training."""
+    """Sources of the pictures; of a data set, the part that is held out from training."""
     pictures: Annotated[int, Field(ge=1, le=100_000)] = 200
     """How many, of a source without end; a data set is evaluated on all."""
     seed: Annotated[int, Field(ge=0)] = 5_000_011

@@ -56,7 +56,7 @@ class Result:
     """(truth, prediction), pixels."""
     iterations: int
     minutes: float
-    """Of training."""
+    """Duration of training, minutes."""
 
     @property
     def percents(self) -> dict[str, float]:

@@ -13,11 +13,11 @@ from thermoseg.labels import colour_table
 from thermoseg.whole_file import write_whole
 
 OPACITY: Final = 0.45
-"""Of labels over a picture."""
+"""Opacity of the labels over a picture."""
 GAP_PX: Final = 8
 """Between pictures that do not belong together."""
 TILE_WIDTH_PX: Final = 240
-"""Of each picture on the sheet."""
+"""Width of each picture on the sheet, pixels."""
 
 
 def overlay_labels(picture: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

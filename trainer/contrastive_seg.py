@@ -23,7 +23,7 @@ MOST_ANCHORS: Final = 1024
 ANCHORS_PER_CLASS: Final = 100
 """At most, of one class in one picture."""
 REMEMBERED_PIXELS: Final = 10
-"""Of one class in one picture, beside the mean of its region."""
+"""Pixels kept in memory of one class in one picture, beside the mean of its region."""
 
 
 def pixel_contrast(

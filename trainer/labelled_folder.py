@@ -19,7 +19,7 @@ from trainer.thermal_pictures import PICTURE_ENDINGS, read_labels, read_picture
 log = logging.getLogger(__name__)
 
 LABELS_SUFFIX: Final = "_labels"
-"""Of the stem of a label picture that lies beside its picture."""
+"""Ends the stem of a label picture that lies beside its picture."""
 
 LANDMARK_ENDINGS: Final = (".ljson", ".pts")
 

@@ -13,10 +13,10 @@ from thermoseg.labels import Region
 from thermoseg.phantom.people import HULLS, paint_labels
 
 NUM_POINTS: Final = 68
-"""Of the iBUG scheme: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
+"""Points in the iBUG scheme: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
 
 MAX_BYTES: Final = 1 << 20
-"""Of a landmark file; real ones have some 10 kB."""
+"""Largest landmark file that is read; real ones have some 10 kB."""
 
 FAR_PX: Final = 1e6
 """Beyond any picture; larger numbers would not survive the painting."""
@@ -126,7 +126,7 @@ def _hulls_of(landmarks: Landmarks) -> list[tuple[Region, list[int]]]:
 
 
 class _Part(BaseModel):
-    """Of a foreign file; what else stands in it is not ours to check."""
+    """Part of a landmark file that another program wrote; its further fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -53,11 +53,11 @@ class Scores:
     """Intersection over union; NaN for a region that neither truth nor prediction shows."""
 
     mean_iou: float
-    """Of those of the five face regions that truth or prediction show."""
+    """Mean over those of the five face regions that truth or prediction show."""
     iou: dict[str, float]
     """By region name."""
     background: float = float("nan")
-    """Of everything else; not part of the mean."""
+    """Intersection over union of the background; not part of the mean."""
 
     def __str__(self) -> str:
         parts = " ".join(f"{name} {value:.3f}" for name, value in self.iou.items())

@@ -50,7 +50,7 @@ class PictureSet:
     read: Callable[[int], Picture]
     """Reads the picture of a number."""
     numbers: Sequence[int]
-    """Of the pictures that belong to the set."""
+    """Numbers of the pictures that belong to the set."""
 
     def __len__(self) -> int:
         return len(self.numbers)

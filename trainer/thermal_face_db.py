@@ -45,7 +45,7 @@ PLAUSIBLE_C: Final = (-50.0, 200.0)
 PREPARATION: Final = 1
 """Raised when the same files no longer give the same pictures."""
 NAME: Final = re.compile(r"[^_]+_sub(?P<subject>[0-9]{3})_.+")
-"""Of a matrix, without its ending."""
+"""Pattern of the file name of a matrix, without its ending."""
 OLD_ENDINGS: Final = (".jpg_lfb", ".png_lfb")
 """What the stem of a matrix or a landmark file may have kept from the picture it was made of."""
 
@@ -65,7 +65,7 @@ class _Index(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checksum: str
-    """Of names, sizes and times of all raw files; also begins the names of the two arrays."""
+    """Digest of names, sizes and times of the raw files; also begins the names of both arrays."""
     names: tuple[str, ...]
     subjects: tuple[str, ...]
     checksums: tuple[int, ...]

@@ -26,7 +26,7 @@ class Mark:
 
     frames: int
     time_s: float
-    """Of the last one, on the clock of the frames."""
+    """Time of the last frame written, on the clock of the frames."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,9 @@ class RingGeometry:
     """How large the shared memory is and what lies where."""
 
     height: int
-    """Of the pictures, pixels."""
+    """Height of the pictures, pixels."""
     width: int
-    """Of the pictures, pixels."""
+    """Width of the pictures, pixels."""
     frame_slots: int
     result_slots: int
     regions: int

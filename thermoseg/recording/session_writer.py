@@ -36,7 +36,7 @@ FLUSH_INTERVAL_S: Final = 0.3
 MIN_FLUSH_INTERVAL_S: Final = 0.1
 """While a backlog is written that spans more than `FLUSH_INTERVAL_S` of frames."""
 MAX_FLUSH_SHARE: Final = 0.25
-"""Of the writer's time that flushes may take, however slow the disk is; the rest is for frames."""
+"""Fraction of the writer's time that flushes may take on a slow disk; the rest is for frames."""
 _GAP_BEFORE: Final = 32
 """`thermoseg.frames.FrameFlag.GAP_BEFORE`; a test keeps the two equal."""
 

@@ -32,7 +32,7 @@ _LEAST: Final = {
     "noise_k": 0,
     "apnoea_s": 0,
 }
-"""Of a field of a table; NaN is absent and never too little."""
+"""Smallest valid value of a field of a table; NaN means absent and always passes."""
 _MOST: Final[dict[str, float]] = {"valid": 1}
 _UNCHECKED: Final = "wall_time"
 """A row whose wall clock is wrong is still in its place."""

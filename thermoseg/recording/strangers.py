@@ -15,11 +15,11 @@ from thermoseg.recording.opening import OpenSession
 from thermoseg.recording.tables import HDF5_ERRORS, MAX_TEXT_BYTES, why_not_read
 
 MAX_STRANGERS: Final = 256
-"""Datasets, and attributes; more come from a damaged or hostile file."""
+"""Most datasets and most attributes that are copied; more come from a damaged or hostile file."""
 MAX_DEPTH: Final = 8
-"""Of groups in groups."""
+"""Deepest nesting of groups that is copied."""
 MAX_WHOLE_BYTES: Final = 60_000
-"""Of an attribute, and of a dataset that is not stored in chunks."""
+"""Largest attribute, and largest dataset stored without chunks, that is copied."""
 
 
 def wider_type(
