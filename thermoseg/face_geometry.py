@@ -166,6 +166,9 @@ def find_rois(labels: Labels) -> FaceRois | None:
     found = cut_largest_face(labels)
     if found is None:
         return None
+    # Eyes and brows have two pieces each; of nose and mouth only the largest counts, as a stray one
+    # would move the centroids that fix the axis, and the percentiles of the nose.  All masks are
+    # cropped to what they cover, or every statistic would run over the whole frame.
     box, face = found
     corner = (box[0].start, box[1].start)
     parts: dict[Region, RoiMask | None] = {

@@ -146,6 +146,10 @@ class TimeLine:
 
     def _stillness(self, frame: Frame, flags: FrameFlag, time_s: float) -> FrameFlag:
         """Return what of duplicate and shutter holds for the frame."""
+        # Sensors are noisy, so two pictures that are equal bit by bit are one picture sent twice: a
+        # camera that repeats frames to fill its rate, or one whose shutter is closed.  Only the
+        # length of the stillness tells them apart.  A still that lasted `FREEZE_S` was a flat-field
+        # correction, after which temperatures may step.
         found, last = FrameFlag.NONE, self._last
         still = self._live and last is not None and _same(frame.counts, last.counts)
         if still:

@@ -256,6 +256,9 @@ class _View:
 
     def look_thoroughly(self, face: Box, crop: Box) -> Look:
         """Return the mean over two crops of a face and their mirror images, for `crop`."""
+        # Test-time augmentation: two scales times two mirror images, averaged as probabilities on
+        # the grid of `crop`.  Where the face fills the frame both crops are the same box, and the
+        # set leaves one.
         boxes = {crop, self.crop(face, WIDER_SHARE)}
         total = np.zeros((len(Region), *self._size), np.float32)
         for box in boxes:
@@ -290,6 +293,8 @@ class _View:
 
     def next_crop(self, answer: _Answer) -> Box:
         """Return the crop for the next frame: the same, unless the face moved or changed size."""
+        # Hysteresis in place and size: a crop that followed every frame would resample the face on
+        # another grid each time, and the borders of its regions would flicker.
         if answer.crop == self.whole and answer.face.side >= STAY_SHARE * self.whole.height:
             return self.whole
         wanted = self.crop_around(answer.face)

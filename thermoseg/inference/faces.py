@@ -129,6 +129,9 @@ def has_face_layout(labels: NDArray[np.uint8]) -> bool:
     labels
         (h, w), of one face.
     """
+    # Centroids, (row, column): the angle at the nose between eyes and mouth is the same for any
+    # roll and size.  Compared is its cosine times both lengths, which needs no division by a length
+    # of 0.
     upper = np.isin(labels, (Region.EYES, Region.EYEBROWS))
     parts = [upper, labels == Region.NOSE, labels == Region.MOUTH]
     if not all(part.any() for part in parts):
@@ -162,6 +165,10 @@ def belonging(
     (classes, h, w), true where a label keeps its probability, false where that becomes zero; the
     background keeps it everywhere.
     """
+    # One pixel more than the face, so that its rim keeps probabilities for the enlargement to the
+    # frame to interpolate between.  An island's weight is the sum of its confidences, not its area:
+    # a large guess must not displace a small certainty.  Component 0 is what is outside all
+    # islands, so `count` is one more than they are.
     near = cv2.dilate(face.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     kept = np.ones((NUM_CLASSES, *labels.shape), np.bool_)
     kept[1:] = near

@@ -72,6 +72,11 @@ def _resize_weights(
 
 def _axis_weights(source: int, target: int, way: Way) -> NDArray[np.float32]:
     """Return (target, source): how much of each source pixel is in each target pixel."""
+    # Row i says what target pixel i is made of.  "area": it covers [i, i + 1) · scale of the source
+    # and takes from pixel j as much as [j, j + 1) overlaps with that.  "linear": its centre lies at
+    # (i + ½) · scale - ½, pixel centres being whole numbers, and it takes from both neighbours.
+    # "linear over areas" is what OpenCV makes of INTER_AREA on a side that grows (resize.cpp):
+    # source pixel j is repeated, and only the target pixel across the border of two is a mixture.
     scale = source / target
     place = np.arange(target)[:, np.newaxis]
     if way == "area":

@@ -39,6 +39,10 @@ def normalise_tensor(celsius: Tensor, method: Normalisation) -> Tensor:
     -------
     (h, w) float32 in [-1, 1]; all zeros for a constant image; zero where `celsius` is not finite.
     """
+    # How many pixels are finite is known to the GPU alone, and to ask would wait for it.  So pixels
+    # that are not finite go to the far end of each order, and the percentiles, which never lie
+    # deeper than `most` from their end, are `gather`ed from a `topk` at a rank that is a tensor
+    # itself.  Middle and span are float64, as in NumPy, or both would differ in the last digit.
     finite = celsius.isfinite()
     high_last = celsius.masked_fill(~finite, torch.inf).flatten()
     low_last = celsius.masked_fill(~finite, -torch.inf).flatten()
@@ -72,6 +76,9 @@ def resample(celsius: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     -------
     (h, w), NaN where a pixel that is not finite takes part.
     """
+    # 0 · NaN is NaN, so in a product of matrices one dead pixel would spoil its whole row and
+    # column.  It takes part as 0, and a second plane carries how much of such pixels is in each
+    # result.
     finite = celsius.isfinite()
     planes = torch.stack((celsius.masked_fill(~finite, 0.0), (~finite).to(celsius.dtype)))
     cut, spoilt = (rows @ planes @ columns.T).unbind()
@@ -303,6 +310,9 @@ class _Plates:
         return answer, labels.to(torch.uint8), confidence
 
     def _compute_paint(self) -> tuple[Tensor, ...]:
+        # The same rule as `HostStage.compose`, written with masks over the whole frame: shapes that
+        # depend on the box could not be captured.  Outside the box all weights are 0 and every
+        # class would win with 0.
         planes = self._paste_rows @ (self._answer * self._kept) @ self._paste_columns.T
         confidence, labels = planes.max(dim=0)
         inside = self._paste_rows.any(dim=1)[:, None] & self._paste_columns.any(dim=1)

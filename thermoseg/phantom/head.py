@@ -95,6 +95,10 @@ class Phantom:
         -------
         Temperatures, labels, landmarks and the truth of that moment.
         """
+        # Only three windows of the skin's texture change with time: lids, nostrils and pores; they
+        # are reset from `_rest` and their offsets added, which is a fraction of painting 512 × 1024
+        # texels.  Grazing surfaces emit less and mirror more (Fresnel): a weight of 0.25·(1 - cos
+        # θ)³ for the room gives faces rims near its temperature.
         body = self._sitter.physiology
         phase, breath_k = body.breath(time_s)
         pores, lids = body.pores(time_s), body.lids(time_s)

@@ -177,6 +177,8 @@ class Person:
 
     def _lifted(self, lift: FloatArray) -> FloatArray:
         grid, uv = self.surface.grid, self.surface.texture
+        # Hair, ears, masks and caps stand off the skin by a thickness that is painted as a texture:
+        # it is read at each vertex, and the vertex moves away from a point inside the head.
         thickness = cv2.remap(
             lift,
             np.clip(uv[..., 0] * TEXTURE_WIDTH, 0, TEXTURE_WIDTH - 1),

@@ -188,6 +188,11 @@ class HeadSurface:
     """
 
     def __init__(self, identity: Identity, expression: Expression) -> None:
+        # Rows are spaced evenly in height.  Columns crowd at the front (exponent 1.35), where the
+        # nose and the lips need them.  An open mouth moves the profile below y = 1 down with the
+        # jaw.  The relief is defined over the frontal plane, so a point of the back of the
+        # head has the same x and y as one of the face: it fades out where the surface turns away,
+        # from cos = 1/3 to 0.
         self.points = face_points(identity, expression)
         """(68, 2) landmarks in the frontal plane."""
         self._identity = identity
@@ -222,6 +227,9 @@ class HeadSurface:
 
     def angle_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the direction around the axis, radians, of frontal points; clipped to ±90°."""
+        # The section gives x from the angle; its inverse is interpolated in a table of 64 angles
+        # per point, as x grows with the angle up to 90° and no closed form exists for a
+        # superellipse of two halves.
         dense = np.linspace(0, np.pi / 2, 64)
         heights = np.broadcast_to(y[:, None], (len(y), 64))
         section_x, _ = self._section(np.broadcast_to(dense, heights.shape), heights)
@@ -247,6 +255,10 @@ class HeadSurface:
         -------
         (68, 3) float32 in the head frame.
         """
+        # Candidates are 25 directions between the middle of the face and the jaw point's own;
+        # `seen_x`, the first row of the rotation times the point, is how far to the right of the
+        # picture each lies.  Points 17-67 stay where they are and get the relief of the face; jaw
+        # points lie on the plain section.
         points = self.points.astype(np.float64)
         angle = self._point_angles.copy()
         jaw = np.r_[0:8, 9:17]

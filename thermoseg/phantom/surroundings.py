@@ -116,6 +116,10 @@ def draw_hand(
     size_px
         Eye distance of the face; a palm is about 1.3 of it wide.
     """
+    # The hand is a skeleton of thick lines in one 8-bit layer: `out` points from the finger tips
+    # along the arm, `side` across the palm.  The layer is blurred twice: a little, which gives the
+    # alpha of its border, and by an eighth of the eye distance, which is near 1 in the palm and
+    # lower in the thin fingers, so these come out colder or warmer than the palm as a whole.
     height, width = celsius.shape
     warmth = skin_c + rng.normal(-1.0, 1.5)
     arm = rng.uniform(0, 2 * np.pi)

@@ -60,6 +60,9 @@ def gaps_of_damage(
     indices: NDArray[np.int64], times_s: NDArray[np.float64], readable: NDArray[np.bool_]
 ) -> NDArray[Any]:
     """Describe each run of unreadable rows as a gap between its readable neighbours."""
+    # A readable row is imagined at both ends, so every run of damage has a beginning and an end:
+    # the steps of the mask come in pairs (first damaged row, first readable one after it).  Bytes,
+    # as the difference of booleans is an exclusive or without a sign.
     edges = np.flatnonzero(np.diff(np.r_[True, readable, True].astype(np.int8)))
     gaps = []
     for first, after in edges.reshape(-1, 2):

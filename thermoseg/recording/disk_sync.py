@@ -109,6 +109,10 @@ class DiskSync:
 
     def _is_due(self) -> bool:
         """Tell whether another fsync would put less at risk than those on their way."""
+        # The last fsync stands for the next: begun 1/LANES of its latency apart, they occupy all
+        # lanes evenly.  Before the first has ended its latency is unknown, and a fixed pause would
+        # fill the lanes at once on a slow disk; pauses that grow with the time waited spread them
+        # out.
         now_s = time.monotonic()
         pause_s = self.latency_s / LANES
         if math.isnan(pause_s):

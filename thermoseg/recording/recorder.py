@@ -208,6 +208,9 @@ class Recorder:
                     f"to {frame.counts.shape[1]}×{frame.counts.shape[0]} pixels; "
                     "start a new recording"
                 )
+            # A slot, once given, belongs to the writer.  Without a free one the frame is dropped,
+            # and its GAP_BEFORE goes on to the next frame that is written, with the totals: a gap
+            # must not vanish because the frame that told of it did.
             ring = writer.memory.frames
             slot = None if self._has_failed() else ring.claim()
             if slot is None:

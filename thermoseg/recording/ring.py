@@ -201,6 +201,9 @@ class SharedMemory:
     @classmethod
     def create(cls, geometry: RingGeometry) -> Self:
         """Make zeroed memory; on POSIX the caller closes the descriptor `token` once passed on."""
+        # Memory without a name, reached by its descriptor alone: after a crash of both processes
+        # nothing is left in /dev/shm.  Where there is no memfd, an unlinked temporary file does the
+        # same; Windows has names only, and frees them with their last handle.
         if sys.platform == "win32":
             name = f"thermoseg-{uuid.uuid4()}"
             return cls(mmap.mmap(-1, geometry.size, tagname=name), geometry, name)

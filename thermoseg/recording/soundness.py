@@ -115,6 +115,8 @@ def possible_rows(
     newer
         Whether a newer program wrote them, which may know causes of gaps that this one does not.
     """
+    # A bound is broken only by what is below or above it: NaN is neither and stays, since it stands
+    # for a value that was absent.  Turned around (`values >= least`) the same line would drop it.
     possible = sound.copy()
     most = _MOST if newer else _MOST | {"cause": len(GAP_CAUSES) - 1}
     for field in rows.dtype.names or ():

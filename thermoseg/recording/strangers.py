@@ -123,6 +123,9 @@ def _copy_attribute(source: h5py.File, copy: h5py.File, name: str, losses: list[
 def _copy_dataset(
     dataset: h5py.Dataset, copy: h5py.File, name: str, size_bytes: int, losses: list[str]
 ) -> h5py.Dataset:
+    # A shape is a claim: a file of some kilobytes may announce billions of rows, which HDF5 makes
+    # up from a fill value.  So no more rows are read than the chunks that are really there can
+    # hold, a chunk at a time, and neither rows nor chunks may be larger than any of our own.
     try:
         elsewhere = why_not_read(dataset)
         shape, chunks, dtype = dataset.shape, dataset.chunks, dataset.dtype

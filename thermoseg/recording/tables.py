@@ -195,6 +195,9 @@ def read_stored(
     """
     if table is None:
         return StoredRows(np.empty(0, dtype), np.empty(0, bool), 0, 0)
+    # One read if all is well.  HDF5 refuses a whole read for one chunk whose checksum fails, so
+    # only then is the table read chunk by chunk, and what is lost is known to a chunk.  The row
+    # imagined in front gives `end` a value where nothing was written at all.
     count = stored_rows(table, size_bytes)
     damaged = np.zeros(count, bool)
     try:
