@@ -148,6 +148,9 @@ class SegGan(nn.Module):
 
     def critic_loss(self, images: Tensor, masks: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG002
         """Return the losses of generator and discriminator, summed; arguments as in SegAN."""
+        # Generator and discriminator are learnt in one backward pass: the discriminator does not
+        # see how its fake was made (`detach`), and the generator's gradient passes through a
+        # discriminator whose weights are frozen, so each gets the gradient of its own loss only.
         painted = self.generator(truth)
         real = self.discriminator(torch.cat((images, truth), dim=1))
         fake = self.discriminator(torch.cat((painted.detach(), truth), dim=1))
@@ -316,6 +319,8 @@ def _masks(
 
 
 def _masked(images: Tensor, masks: Tensor) -> Tensor:
+    # Images in [-1, 1] become 0.5 to 1.5: a cold pixel inside a mask must differ from the 0
+    # outside.
     return (images / 2 + 1) * masks
 
 

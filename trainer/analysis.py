@@ -329,6 +329,8 @@ def _transforms(data: TiAugData) -> tuple[TiAug, TiAug]:
 def _frequencies(
     pictures: Sequence[NDArray[np.float32]], edges_c: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    # Clipped to the outermost bins, or pictures hotter than the axis would lose pixels and the
+    # frequencies no longer sum to 1.
     counts = np.zeros(len(edges_c) - 1)
     for celsius in pictures:
         counts += np.histogram(np.clip(celsius, edges_c[0], edges_c[-1]), edges_c)[0]

@@ -55,6 +55,8 @@ def save_sheet(path: Path, tiles: list[NDArray[np.uint8]], columns: int, togethe
     """
     if not tiles:
         return
+    # Tiles that belong together are joined first and only then framed at the right and below; the
+    # last frame of the sheet is cut off again.
     height = round(TILE_WIDTH_PX * tiles[0].shape[0] / tiles[0].shape[1])
     small = [
         cv2.resize(tile, (TILE_WIDTH_PX, height), interpolation=cv2.INTER_AREA) for tile in tiles

@@ -147,6 +147,9 @@ class Queue(nn.Module):
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
         """Add (m, channels) with (m,) labels in place of the oldest of their classes."""
+        # A ring buffer per class: `place` is where the oldest lies.  More than `size` at once would
+        # write over themselves in an order that CUDA leaves open, so only the newest of them are
+        # taken.
         classes, size, _ = self.rows.shape
         if size == 0:
             return
@@ -251,6 +254,9 @@ class PixelContrast(nn.Module):
     @torch.no_grad()
     def _remember(self, vectors: Tensor, truth: Tensor) -> None:
         """Store some pixels and the mean of each region, (n · places, channels)."""
+        # Both kinds of memory of ContrastiveSeg (Wang et al., ICCV 2021): a few pixels of each
+        # class in each picture, and the mean of all of them, brought back to unit length, as the
+        # loss compares cosines.
         group, known = _groups(truth, self.num_classes)
         places = known.nonzero()[:, 0]
         group, vectors = group[places], vectors[places]

@@ -195,6 +195,9 @@ class Degradation:
 
 def _draw_curve(rng: np.random.Generator) -> tuple[float, ...]:
     """Draw a monotone tone curve as its values at 17 evenly spaced inputs."""
+    # Ascending by construction: a power, a sigmoid, or the sum of steps that are gamma distributed
+    # with shape 0.6, many near 0 and few large, which makes plateaus and cliffs.  All are stretched
+    # to lead from 0 to 1, so a curve changes contrast and never the span.
     inputs = np.linspace(0, 1, 17)
     kind = int(rng.integers(3))
     if kind == 0:
@@ -213,6 +216,10 @@ def _apply_scene(
     unit: NDArray[np.float32], params: DegradationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Slow drift and patches on a picture of 0-1."""
+    # Drift is a 3×3 field of offsets, enlarged bicubically; in three cases of ten it is mostly the
+    # corners against the middle, the shading that a warm housing leaves between two shutter events.
+    # A patch scales the contrast of a rectangle around its own mean and lifts it; it is a view, so
+    # what it does is done to `unit`.
     height, width = unit.shape
     if params.drift > 0:
         knots = rng.uniform(-1, 1, (3, 3)).astype(np.float32)
@@ -241,6 +248,10 @@ def _apply_camera(
     coarse_width_px: int,
 ) -> NDArray[np.float32]:
     """Few pixels, stripes, noise, blur and sharpening."""
+    # In the order of the signal: a small detector, its column amplifiers and its noise, then the
+    # enlargement to the picture's size, which smears stripes and noise too, and the maker's
+    # filters.  Unsharp masking, `unit + halo · (unit - blurred)`, leaves the dark and bright lines
+    # along edges that digital detail enhancement is known for.
     height, width = unit.shape
     if params.coarse > 0:
         columns = min(width, round(params.coarse * coarse_width_px))
@@ -285,6 +296,9 @@ def _apply_viewer(
     unit: NDArray[np.float32], params: DegradationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Tone, local equalisation, glyphs and compression."""
+    # In the order of a viewer: tone, local contrast, what is written on top, and the compression of
+    # all of it.  Tone is one look-up table of LEVELS entries over the picture's own span; CLAHE and
+    # JPEG work on bytes, so they quantise as they do in a real viewer.
     if params.plateau or params.curve or params.invert or params.levels or any(params.clip):
         low, high, _, _ = cv2.minMaxLoc(unit)
         scale = (LEVELS - 1) / max(high - low, 1e-6)

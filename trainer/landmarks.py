@@ -97,6 +97,9 @@ def paint_landmarks(path: Path, landmarks: Landmarks, size: tuple[int, int]) -> 
     FormatError
         If most landmarks lie outside the picture, or any by more than its size.
     """
+    # Pixels by which each point lies outside, (68, 2): before the first or behind the last.  A few
+    # points outside belong to a face at the border; half of them, or one far away, to another
+    # picture or another unit.
     limits = np.array([size[1], size[0]])
     beyond = np.maximum(-landmarks.points, landmarks.points - limits + 1)
     outside = np.count_nonzero((beyond >= 1).any(axis=1))

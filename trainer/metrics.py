@@ -29,12 +29,17 @@ class Confusion:
         """
         if truth.shape != predicted.shape:
             raise ValueError(f"shapes must be equal, got {truth.shape} and {predicted.shape}")
+        # A confusion matrix by one histogram: (truth, prediction) as a number of two digits to the
+        # base of the classes.  Pixels are summed over all pictures before anything is divided, so a
+        # picture in which a region is small counts as little as it has pixels of it.
         known = truth != NO_LABEL
         pairs = truth[known].astype(np.int64) * NUM_CLASSES + predicted[known]
         self.counts += np.bincount(pairs, minlength=NUM_CLASSES**2).reshape(self.counts.shape)
 
     def scores(self) -> "Scores":
         """Compute the overlaps of everything added so far."""
+        # IoU = TP / (TP + FP + FN): the row sum holds TP + FN, the column sum TP + FP, and TP is in
+        # both.  0 / 0, a region that neither shows, is NaN and no zero that would lower the mean.
         hits = np.diag(self.counts).astype(np.float64)
         union = self.counts.sum(0) + self.counts.sum(1) - hits
         with np.errstate(invalid="ignore"):

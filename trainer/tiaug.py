@@ -316,6 +316,9 @@ class TiAug:
                 f"picture and labels must have pixels and the same two-dimensional shape, "
                 f"got {celsius.shape} and {labels.shape}"
             )
+        # In the order of a camera: objects stand in the scene, the optics blur face and objects
+        # alike, and noise arises behind the optics.  NETD is the full width of an even distribution
+        # here, as in the paper's code.
         warped, mask = self._warp(celsius, labels, params)
         if params.occluders:
             _paint_occluders(warped, mask, params.occluders)
@@ -431,6 +434,9 @@ def _shrink(
     The picture, smaller by a whole factor if `matrix` makes it so much smaller, and the matrix
     that maps it to where `matrix` maps `celsius`.
     """
+    # Only a whole factor is averaged, by the axis that shrinks least; the rest is left to the warp.
+    # Pixel i of the smaller picture covers `step` pixels around step·i + (step - 1) / 2; without
+    # that half pixel the picture would move against its labels, which are not shrunk.
     factor = int(1 / np.linalg.norm(matrix[:, :2], axis=0).max())
     if factor < 2:
         return celsius, matrix
@@ -475,6 +481,8 @@ def _paint_occluders(
 
 def _outline(occluder: Occluder) -> NDArray[np.float64]:
     """Return the corners (n, 2), x and y around (0, 0), of an object of any size."""
+    # Two corners or fewer are a line: a rectangle along the first direction, `thickness` of its
+    # length wide, never 0, or it could not be scaled to an area.
     polar = np.asarray(occluder.corners, np.float64)
     directions = np.column_stack([np.cos(polar[:, 0]), np.sin(polar[:, 0])])
     if len(polar) > 2:
