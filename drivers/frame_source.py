@@ -120,6 +120,8 @@ class Clock:
         fallback
             Start where the first frame has no time.
         """
+        # The rate is that from first to last frame: files have pauses and equal stamps, which would
+        # throw off a mean of inverse intervals.
         known = [wall for wall in recorded if wall is not None]
         start = fallback if recorded[0] is None else recorded[0]
         if options.rate_hz or len(known) < len(recorded) or len(known) < 2:

@@ -76,6 +76,9 @@ class Telemetry:
         FormatError
             If it is too short, or pixels are where telemetry should be.
         """
+        # Word numbers are those of the datasheet's rows A, B and C put together.  A picture that
+        # has slipped by a row has pixels here, which the revision and the temperature of the sensor
+        # give away.
         words = rows.reshape(-1)
         if words.size < ROW_WORDS:
             raise FormatError(

@@ -286,6 +286,8 @@ class SimulatedCamera:
             raise StreamEndedError(f"the simulated camera has shown its {frames} frames")
 
     def _wait(self, timeout_s: float) -> None:
+        # A camera has a few buffers: who reads too late finds those and has lost what came before,
+        # so numbers jump forward by the clock instead of waiting for the reader.
         period = 1 / self._options.rate_hz
         now = time.monotonic() - self._start
         if now - self._next * period > _BUFFERED_FRAMES * period:
