@@ -20,7 +20,7 @@ PLAUSIBLE_MEDIAN_C: Final = (-30.0, 45.0)
 either scale, for they are no temperatures."""
 
 PLAUSIBLE_RANGE_C: Final = (-100.0, 600.0)
-"""What the 1st and 99th percentile of such a scene do not exceed."""
+"""Bounds of the 1st and 99th percentile of such a scene."""
 
 
 PLAUSIBLE_K: Final = (233.0, 423.0)

@@ -66,7 +66,7 @@ ByteOrder = Literal["<", ">"]
 
 @dataclass(frozen=True, slots=True)
 class FlirCamera:
-    """What a CameraInfo record says, temperatures already in °C."""
+    """Content of a CameraInfo record, temperatures already in °C."""
 
     model: str
     serial: str
@@ -93,7 +93,7 @@ class _Record:
     kind: int
     subtype: int
     offset: int
-    """From the start of the file."""
+    """Place in the file, bytes from its start."""
     length: int
 
     @property
@@ -135,7 +135,7 @@ class FlirFile:
             If the first frame is missing, damaged or not FLIR's.
         """
         self.remark = ""
-        """What of the file cannot be used, empty if all can."""
+        """Notice of the part of the file that cannot be used, empty if all can."""
         self._name = path.name
         self._overrides = dict(overrides or {})
         self._stream = _open(path)

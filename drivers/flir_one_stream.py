@@ -37,7 +37,7 @@ GEOMETRIES: Final = {(80, 60): 1, (160, 120): 2}
 """(width, height) of the sensors there are, and the packets of a row."""
 
 IPHONE_GREETING: Final = b"\xff\x55"
-"""What a unit with Lightning plug says on 0x81: the accessory protocol of iPhones."""
+"""Greeting of a unit with Lightning plug on 0x81: the accessory protocol of iPhones."""
 
 _PICTURE_MAGIC: Final = struct.pack("<I", 0x0000BEEF)
 _MESSAGE_MAGIC: Final = struct.pack("<II", 0x000001CC, 1)
@@ -54,7 +54,7 @@ class Picture:
     jpeg: bytes
     """The visible picture; empty if there is none."""
     status: Mapping[str, Any]
-    """What the camera says of this moment; empty if it said nothing."""
+    """Status that came with the picture; empty if none did."""
     intact: bool
     """Whether each part begins and ends as it must; if not, bytes are missing or wrong."""
     lost_before: int

@@ -25,7 +25,7 @@ MIN_STEP_S: Final = 1e-4
 
 
 class FileOptions(SceneOptions):
-    """How a file is read and played; the scene replaces the file's."""
+    """Options of reading and playing a file; the scene replaces the file's."""
 
     loop: bool = False
     """Begin again at the end."""

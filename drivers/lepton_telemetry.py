@@ -25,7 +25,7 @@ _PLAUSIBLE_FPA: Final = (20_000, 40_000)
 
 
 class FfcState(IntEnum):
-    """How far a flat-field correction is."""
+    """Progress of a flat-field correction."""
 
     NEVER = 0
     IMMINENT = 1
@@ -39,7 +39,7 @@ class Telemetry:
 
     revision: int
     uptime_ms: int
-    """Since the camera started; 32 bits, so it begins again after 50 days."""
+    """Time since the camera started; 32 bits, so it begins again after 50 days."""
     frame_counter: int
     """Number of frames that the sensor took; a frame delivered again keeps its number."""
     serial: str

@@ -71,7 +71,7 @@ class PictureHistory:
         self._bottoms: deque[NDArray[np.uint16]] = deque(maxlen=KEPT_BOTTOMS)
         """The last row of each of the last pictures."""
         self.repeats = 0
-        """How many pictures before the last one were exactly the same, without a break."""
+        """Number of pictures before the last one that were exactly the same, without a break."""
         self.torn = False
         """Whether the last one ends as an earlier one did, and begins otherwise: when the end of a
         picture is lost on the way, what was in the buffer before it shows there."""

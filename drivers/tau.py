@@ -38,7 +38,7 @@ CHUNK_BYTES: Final = 16_384
 """Size of one USB transfer; with pyftdi's 512 Python cannot keep up."""
 POLL_BYTES: Final = 65_536
 SHUTTER_S: Final = 1.0
-"""For how long a flat-field correction is taken to last, because the stream does not say."""
+"""Assumed duration of a flat-field correction, because the stream does not say."""
 
 
 class TauOptions(CameraOptions):
@@ -138,7 +138,7 @@ class TauCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """What can be asked of an open camera, from any thread."""
+        """Actions that an open camera offers, from any thread."""
         return {"Flat-field correction": self.run_ffc}
 
     def run_ffc(self) -> None:

@@ -48,7 +48,7 @@ class TeaxParser:
 
     def __init__(self) -> None:
         self.replies = bytearray()
-        """What the camera replied last; whoever reads it may clear it."""
+        """Newest bytes that the camera replied; whoever reads them may clear them."""
         self._buffer = bytearray()
         self._lost = 0
         self._in_step = False

@@ -65,7 +65,7 @@ print(json.dumps(told))
 
 
 class Verdict(Enum):
-    """How something is."""
+    """Verdict of one check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -81,7 +81,7 @@ class Finding:
     verdict: Verdict
     detail: str = ""
     remedy: str = ""
-    """What to do; empty if all is well."""
+    """Remedy; empty if all is well."""
     essential: bool = False
     """Whether ThermoSeg cannot work without it."""
 

@@ -18,7 +18,7 @@ Normalisation = Literal["minmax", "percentile"]
 CLIPPED_PERCENT: Final = 0.5
 """Share of pixels clipped at each end by "percentile", so that a few dead pixels cost nothing."""
 FLAT_SPAN: Final = 1e-6
-"""Below this span (kelvin or counts) an image is constant."""
+"""Largest span (kelvin or counts) of an image that is taken for constant."""
 
 
 def normalise(

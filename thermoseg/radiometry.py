@@ -58,7 +58,7 @@ class LinearRadiometry:
     missing: int | None = None
     """The count that stands for a pixel without a temperature (NaN), if there is one."""
     scene: "ObjectParameters | None" = None
-    """What the camera took into account already, if it tells; cannot be undone."""
+    """Corrections that the camera has applied already, if it tells; they cannot be undone."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _DATA_FROM_FILES
 

@@ -25,24 +25,24 @@ from thermoseg.telemetry import Telemetry, describe_telemetry
 log = logging.getLogger(__name__)
 
 TELEMETRY_RECORDED_S: Final = 60.0
-"""How often what a camera tells of itself is written down, besides the beginning."""
+"""Interval at which telemetry is recorded, besides once at the beginning."""
 
 
 class RecordingState(Enum):
-    """Where a session's recording is."""
+    """Phase of a session's recording."""
 
     OFF = "off"
     ARMED = "armed"
-    """It will start when the camera is open, before its first frame."""
+    """A recording will start when the camera is open, before its first frame."""
     STARTING = "starting"
-    """Its file is being made; frames are taken as soon as somebody is there to write them."""
+    """The file is being created; frames are taken as soon as its writer is ready."""
     RUNNING = "running"
     FINISHING = "finishing"
-    """What was taken is being written; further frames are not taken."""
+    """Frames taken so far are being written; no further ones are taken."""
 
 
 class SessionRecording:
-    """At most one recording at a time; methods may be called from any thread."""
+    """Owns the one recording of a session; methods may be called from any thread."""
 
     def __init__(
         self,
@@ -80,12 +80,12 @@ class SessionRecording:
 
     @property
     def state(self) -> RecordingState:
-        """Where the recording is."""
+        """Phase of the recording."""
         return self._state
 
     @property
     def status(self) -> RecorderStatus | None:
-        """How the recording goes, or the last one went; None before the first."""
+        """Status of the recording, or of the last one; None before the first."""
         recorder = self._newest
         return None if recorder is None else recorder.status()
 

@@ -44,7 +44,7 @@ SHEET_ROWS: Final = 6
 SHEET_COLUMNS: Final = 6
 """The picture itself and its augmentations."""
 DATABASE_FILES: Final = "*_sub[0-9][0-9][0-9]_*.npy"
-"""What the Thermal Face Database's pictures are called."""
+"""Pattern of the Thermal Face Database's file names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +66,7 @@ class Contrasts:
 
 @dataclass(frozen=True, slots=True)
 class TiAugData:
-    """Which pictures are looked at, and with which TiAug."""
+    """Pictures of the analysis, and the TiAug applied to them."""
 
     sources: tuple[SourceConfig, ...]
     stream: StreamConfig
@@ -175,7 +175,7 @@ def _finite_pictures(
 
 
 def face_contrast(celsius: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
-    """Return how much warmer the face is than the rest, share of the picture's range.
+    """Return how much warmer the face is than the rest, fraction of the picture's range.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Section(BaseModel):
 
 
 class NetworkConfig(Section):
-    """Which network is trained."""
+    """Architecture of the network that is trained."""
 
     name: str = "compact"
     """A name that `thermoseg.networks.build` knows, or module:attribute of your own."""
@@ -65,7 +65,7 @@ class PhantomConfig(Section):
     scene: Literal["any", "laboratory", "wild"] = "any"
     """"laboratory" has bare frontal faces before a wall; "wild" has the world outside."""
     pictures: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """How many different pictures there are, eight of each person; 0 for endless."""
+    """Number of different pictures, eight of each person; 0 for endless."""
 
 
 class FolderConfig(Section):
@@ -151,9 +151,9 @@ class StreamConfig(Section):
     augment: Probability = 1.0
     """Chance that a picture is augmented at all."""
     repeats: Annotated[float, Field(ge=1, le=1000)] = 1.0
-    """How often a rendered picture is used on average, each time with fresh augmentation."""
+    """Mean number of uses of a rendered picture, each time with fresh augmentation."""
     window: Annotated[int, Field(ge=1, le=100_000)] = 200
-    """How many of the newest pictures of a lane are drawn from when they repeat."""
+    """Newest pictures of a lane from which repeats are drawn."""
     lanes: Annotated[int, Field(ge=1, le=64)] = 2
     """Independent streams whose batches take turns.  Part of what a seed reproduces, unlike the
     number of workers, which is best equal to it."""
@@ -221,7 +221,7 @@ class ObjectiveConfig(Section):
 
 
 class OptimiserConfig(Section):
-    """How weights are changed."""
+    """Optimiser, schedule and moving average of the weights."""
 
     name: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Positive = 2e-3
@@ -242,7 +242,7 @@ class OptimiserConfig(Section):
 
 
 class RunConfig(Section):
-    """How long, how fast, and what is kept."""
+    """Length, batch, precision and device of the run, and what is kept."""
 
     iterations: Annotated[int, Field(ge=1)] | None = None
     """Length of the run; give this or `minutes`."""
@@ -290,7 +290,7 @@ class RunConfig(Section):
 
 
 class ValidationConfig(Section):
-    """What the network is validated on while it learns."""
+    """Validation of the network while it learns."""
 
     pictures: Annotated[int, Field(ge=2, le=100_000)] = 64
     """How many are drawn with a seed of their own: half as they are, from sources without end,

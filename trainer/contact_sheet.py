@@ -15,7 +15,7 @@ from thermoseg.whole_file import write_whole
 OPACITY: Final = 0.45
 """Opacity of the labels over a picture."""
 GAP_PX: Final = 8
-"""Between pictures that do not belong together."""
+"""Gap between pictures that do not belong together."""
 TILE_WIDTH_PX: Final = 240
 """Width of each picture on the sheet, pixels."""
 

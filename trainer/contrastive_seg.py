@@ -19,9 +19,9 @@ from thermoseg.errors import ConfigError
 GRID_PX: Final = 4
 """Distance of the pixels that are looked at; HRNet's embeddings, the published ones, are as far."""
 MOST_ANCHORS: Final = 1024
-"""In a batch, shared evenly by the classes of its pictures."""
+"""Most anchors of a batch, divided evenly among the classes of its pictures."""
 ANCHORS_PER_CLASS: Final = 100
-"""At most, of one class in one picture."""
+"""Most anchors of one class in one picture."""
 REMEMBERED_PIXELS: Final = 10
 """Pixels kept in memory of one class in one picture, beside the mean of its region."""
 

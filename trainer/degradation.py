@@ -23,7 +23,7 @@ LEVELS: Final = 4096
 """Steps of the tone table: finer than any noise that is left after normalisation."""
 
 GLYPHS: Final = "0123456789.C-+:/ABEFLIRMaxin%"
-"""What thermal viewers write onto pictures."""
+"""Characters that thermal viewers write onto pictures."""
 
 
 class DegradationConfig(BaseModel):
@@ -61,7 +61,7 @@ class DegradationConfig(BaseModel):
     clip: Probability = 0.30
     """Probability of a cold end, a hot end or both cut off."""
     clip_share: Annotated[float, Field(ge=0, le=0.5)] = 0.35
-    """Largest share of the pixels that is cut off at the cold end; a third of it at the hot."""
+    """Largest fraction of the pixels that is cut off at the cold end; a third of it at the hot."""
     tone: Probability = 0.50
     """Probability of a curve: gamma, sigmoid or a chain of lines."""
     invert: Probability = 0.25

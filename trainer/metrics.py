@@ -60,7 +60,7 @@ class Scores:
     mean_iou: float
     """Mean over those of the five face regions that truth or prediction show."""
     iou: dict[str, float]
-    """By region name."""
+    """Intersection over union by region name."""
     background: float = float("nan")
     """Intersection over union of the background; not part of the mean."""
 

@@ -39,7 +39,7 @@ class Source(Side, Protocol):
 
     @property
     def unseen(self) -> Side | None:
-        """What is kept from training, or None if nothing is."""
+        """Validation side of the source, or None if nothing is held out."""
         ...
 
 
@@ -75,9 +75,9 @@ class Member:
     name: str
     """Path, for messages."""
     people: str
-    """What numbers the people; the same `subject` of the same `people` is the same person."""
+    """Numbering of the people; the same `subject` of the same `people` is the same person."""
     subject: str | None
-    """Who is seen, if that is known."""
+    """Person in the picture, if known."""
     content: bytes
     """Digest of the pixels, empty if it was not taken."""
     unseen: bool

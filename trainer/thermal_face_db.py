@@ -47,7 +47,7 @@ PREPARATION: Final = 1
 NAME: Final = re.compile(r"[^_]+_sub(?P<subject>[0-9]{3})_.+")
 """Pattern of the file name of a matrix, without its ending."""
 OLD_ENDINGS: Final = (".jpg_lfb", ".png_lfb")
-"""What the stem of a matrix or a landmark file may have kept from the picture it was made of."""
+"""Endings that the stem of a matrix or landmark file may have kept from its picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class _Raw:
 
 
 class _Index(BaseModel):
-    """What the cache says of itself; comes last, so that it vouches for the rest."""
+    """Index of the cache; written last, so that it vouches for the rest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -49,7 +49,7 @@ Pair = TypeVar("Pair", tuple[float, float], tuple[int, int])
 DEFAULT_SHAPE: Final = (256, 320)
 """Height and width of what comes out, pixels: the paper's."""
 
-FACELESS_SHARE: Final = 0.15
+FACELESS_FRACTION: Final = 0.15
 """Share of the picture taken as face area when it shows no face, so that objects have a size."""
 
 THINNEST_AREA: Final = 0.2
@@ -111,7 +111,7 @@ class TiAugConfig(BaseModel):
     ] = (0.9, 1.1)
     """Height of the content against its width, relative to before."""
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Largest move of the crop off the centre, share of the output's height and width."""
+    """Largest move of the crop off the centre, fraction of the output's height and width."""
     hard_border: Probability = 0.5
     """Probability that what lies outside the picture has one temperature instead of the edge's."""
 
@@ -122,25 +122,25 @@ class TiAugConfig(BaseModel):
     same_temperature: Probability = 0.5
     """Probability that the second object is as warm as the first."""
     size: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.01, 0.40)
-    """Area of an object as a share of the face area."""
+    """Area of an object as a fraction of the face area."""
     irregularity: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 0.10)
-    """How unevenly the corners lie around the object, share of the even step."""
+    """How unevenly the corners lie around the object, fraction of the even step."""
     spikiness: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 0.50)
-    """How much the corners' distances from the centre vary, share of the mean distance."""
+    """How much the corners' distances from the centre vary, fraction of the mean distance."""
     vertices: Annotated[
         tuple[Annotated[int, Field(ge=2, le=100)], Annotated[int, Field(ge=2, le=100)]],
         AfterValidator(_ascending),
     ] = (2, 30)
     """Corners of an object; 2 make a thick line."""
     line_thickness: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.05, 0.35)
-    """Thickness of such a line as a share of its length."""
+    """Thickness of such a line as a fraction of its length."""
     temperature: Annotated[
         tuple[Annotated[float, Field(ge=-5, le=5)], Annotated[float, Field(ge=-5, le=5)]],
         AfterValidator(_ascending),
     ] = (-1.0, 2.0)
     """How warm an object is: 0 is the picture's minimum, 1 its maximum; the paper exceeds both."""
     position: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
-    """Where the centre of an object may lie, share of height and width."""
+    """Where the centre of an object may lie, fraction of height and width."""
 
     noise: Probability = 0.5
     """Probability of thermal noise."""
@@ -182,9 +182,9 @@ class Occluder:
     """One synthetic object, in units that fit any picture."""
 
     row: float
-    """Centre, share of the height."""
+    """Centre, fraction of the height."""
     column: float
-    """Centre, share of the width."""
+    """Centre, fraction of the width."""
     area: float
     """Share of the face area."""
     temperature: float
@@ -459,7 +459,7 @@ def _paint_occluders(
     height, width = celsius.shape
     low, high, _, _ = cv2.minMaxLoc(celsius)
     face = cv2.inRange(labels, 1, NO_LABEL - 1)
-    face_px = cv2.countNonZero(face) or FACELESS_SHARE * height * width
+    face_px = cv2.countNonZero(face) or FACELESS_FRACTION * height * width
     corner = (0.0, 0.0)
     for occluder in occluders:
         x, y = occluder.column * width, occluder.row * height

@@ -37,7 +37,7 @@ class Interval:
 
 
 class Due(NamedTuple):
-    """What it is time for."""
+    """Actions that are due at an iteration."""
 
     stop: bool
     """Some process was asked to."""

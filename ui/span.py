@@ -44,7 +44,7 @@ Limits = tuple[float, float]
 
 
 class SpanMode(Enum):
-    """Who decides; the value is what the window calls it."""
+    """Source of the limits; the value is its name in the window."""
 
     FACE = "Face"
     """The face, or the scene while there is none."""
@@ -58,7 +58,7 @@ class Span:
 
     def __init__(self) -> None:
         self.mode = SpanMode.FACE
-        """Who decides."""
+        """Source of the limits."""
         self._limits: Limits | None = None
         self._time_s = 0.0
         self._face: Limits | None = None

@@ -15,15 +15,15 @@ MIN_FRAGMENT_PX: Final = 4
 MOST_FRAGMENTS: Final = 64
 """Only so many of the largest islands are looked at; an untrained network makes thousands."""
 JOIN_REACH: Final = 0.35
-"""Brows lie apart from the cheeks: an island this share of the face's size away belongs to it."""
+"""Brows lie apart from the cheeks: islands within this fraction of a face's size belong to it."""
 JOIN_AREA: Final = 0.4
-"""An island with more than this share of the face's pixels is a face of its own."""
+"""An island with more than this fraction of the face's pixels is a face of its own."""
 MIN_REGIONS: Final = 3
 """A face shows at least so many of its five regions, even in profile or behind a mask."""
-FRAGMENT_SHARE: Final = 0.2
-"""Islands of one region below this share of its largest are strays."""
-MIN_CHIN_SHARE: Final = 0.35
-"""Cheeks and chin make up at least this share of the labels of a face."""
+FRAGMENT_FRACTION: Final = 0.2
+"""Islands of one region below this fraction of its largest are strays."""
+MIN_CHIN_FRACTION: Final = 0.35
+"""Cheeks and chin make up at least this fraction of the labels of a face."""
 MAX_COSINE: Final = -0.5
 """Eyes and mouth lie on opposite sides of the nose: the angle between them is 120° or more."""
 MOST_ISLANDS: Final = {
@@ -33,7 +33,7 @@ MOST_ISLANDS: Final = {
     Region.EYEBROWS: 2,
     Region.NOSE: 1,
 }
-"""How many pieces a region of one face can have; two of chin, as a long nose can part it."""
+"""Most pieces that a region of one face can have; two of chin, as a long nose can part it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +136,7 @@ def has_face_layout(labels: NDArray[np.uint8]) -> bool:
     parts = [upper, labels == Region.NOSE, labels == Region.MOUTH]
     if not all(part.any() for part in parts):
         return False
-    if np.mean(labels[labels != Region.BACKGROUND] == Region.CHIN) < MIN_CHIN_SHARE:
+    if np.mean(labels[labels != Region.BACKGROUND] == Region.CHIN) < MIN_CHIN_FRACTION:
         return False
     eyes, nose, mouth = (np.argwhere(part).mean(axis=0) for part in parts)
     up, down = eyes - nose, mouth - nose
@@ -180,7 +180,7 @@ def belonging(
         weight = np.bincount(islands.ravel(), confidence.ravel(), count)
         weight[0] = 0
         largest = np.argsort(-weight)[:most]
-        largest = largest[weight[largest] >= FRAGMENT_SHARE * weight.max()]
+        largest = largest[weight[largest] >= FRAGMENT_FRACTION * weight.max()]
         stray = np.ones(count, np.bool_)
         stray[[0, *largest]] = False
         kept[region][stray[islands]] = False

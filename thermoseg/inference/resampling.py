@@ -88,15 +88,15 @@ def _axis_weights(source: int, target: int, way: Way) -> NDArray[np.float32]:
     if way == "linear":
         position = np.clip((place[:, 0] + 0.5) * scale - 0.5, 0, source - 1)
         before = np.floor(position).astype(np.intp)
-        share = position - before
+        fraction = position - before
     else:
         before = np.minimum(np.floor(place[:, 0] * scale).astype(np.intp), source - 1)
-        share = np.clip((place[:, 0] + 1) - (before + 1) / scale, 0, None) % 1
+        fraction = np.clip((place[:, 0] + 1) - (before + 1) / scale, 0, None) % 1
     weights = np.zeros((target, source), np.float32)
     every = np.arange(target)
-    weights[every, before] = 1 - share
+    weights[every, before] = 1 - fraction
     # Where nothing of the next pixel is taken there may be none.
-    weights[every, np.minimum(before + 1, source - 1)] += share
+    weights[every, np.minimum(before + 1, source - 1)] += fraction
     return weights
 
 

@@ -21,7 +21,7 @@ Kept = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What the network says of one part of a frame."""
+    """The network's output for one part of a frame."""
 
     box: Box
     """The part, in the frame."""

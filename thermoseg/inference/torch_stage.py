@@ -22,7 +22,7 @@ from thermoseg.preprocess import CLIPPED_PERCENT, FLAT_SPAN, Box, Normalisation
 log = logging.getLogger(__name__)
 
 WARM_UP_RUNS: Final = 3
-"""Before a CUDA graph is captured, as the PyTorch documentation asks."""
+"""Runs before a CUDA graph is captured, as the PyTorch documentation asks."""
 
 
 def normalise_tensor(celsius: Tensor, method: Normalisation) -> Tensor:

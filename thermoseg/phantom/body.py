@@ -31,7 +31,7 @@ class Part:
     follows_head: bool
     """Whether it turns with the head or stays with the body."""
     shading: float = 1.0
-    """How much its rim mirrors the surroundings."""
+    """Strength with which the rim mirrors the surroundings, 0-1."""
     two_sided: bool = True
     """Whether it is seen from behind too; closed surfaces are not."""
 
@@ -229,7 +229,7 @@ class Glasses:
     squareness: float = 3.0
     """Exponent of the superellipse of a lens: 2 round, 5 square."""
     drop: float = 0.06
-    """How far the lens centre lies under the eye centre, eye distances."""
+    """Distance of the lens centre below the eye centre, eye distances."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator, skin_c: float, room_c: float) -> "Glasses":

@@ -26,7 +26,7 @@ _PORES: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Sitter:
-    """Who sits before the camera, and where."""
+    """Person before the camera, and the climate of the room."""
 
     seed: int = 0
     """Chooses face, clothes and room."""
@@ -43,7 +43,7 @@ class Sitter:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the phantom knows of one moment."""
+    """Ground truth of one moment."""
 
     breaths_per_minute: float
     breath_phase: float
@@ -51,7 +51,7 @@ class Truth:
     breath_k: float
     """Offset of the nostrils, kelvin, positive while exhaling."""
     pores: float
-    """How far the pores are open, 0-1."""
+    """Openness of the pores, 0-1."""
     eyes_closed: float
     pose: Pose
 

@@ -50,7 +50,7 @@ class Climate:
     skin_c: float = 33.8
     """Mean of the face."""
     room_c: float = 23.0
-    """What surrounds the person and is mirrored by skin at grazing angles."""
+    """Surroundings of the person, which skin mirrors at grazing angles."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Climate":
@@ -70,7 +70,7 @@ class Climate:
 
 @dataclass(frozen=True, slots=True)
 class Wardrobe:
-    """What a person wears besides clothes."""
+    """Glasses, hair, hats and the like that a person wears besides clothes."""
 
     glasses: Glasses | None = None
     long_hair: bool = False

@@ -21,7 +21,7 @@ _FOV_Y: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a head is and how it is turned."""
+    """Position and rotation of a head."""
 
     yaw_deg: float = 0.0
     """Positive turns the nose to the right of the picture."""

@@ -16,7 +16,7 @@ from thermoseg.phantom.shape import FloatArray
 from thermoseg.radiometry import LinearRadiometry
 
 _SPARE: Final = 64
-"""How far the stock of noise may be shifted, pixels."""
+"""Largest shift of the stock of noise, pixels."""
 
 
 @dataclass(frozen=True, slots=True)

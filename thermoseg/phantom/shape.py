@@ -68,7 +68,7 @@ UPPER_LIDS: Final = {37: 41, 38: 40, 43: 47, 44: 46}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What makes one head differ from another; 1 and 0 are the average."""
+    """Proportions of one head; 1 and 0 are the average."""
 
     width: float = 1.0
     lower_face: float = 1.0
@@ -116,7 +116,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What a face does at one moment."""
+    """Expression of a face at one moment."""
 
     mouth_open: float = 0.0
     """Distance of the inner lips, eye distances; a yawn has about 0.6."""

@@ -26,7 +26,7 @@ _SUBPIXEL_BITS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """How one head is covered; temperatures are offsets from the mean skin, kelvin."""
+    """Covering of one head; temperatures are offsets from the mean skin, kelvin."""
 
     nose_k: float = -1.5
     cheek_k: float = -0.4
@@ -41,7 +41,7 @@ class Traits:
     moustache: float = 0.0
     bald: bool = False
     fringe: float = 0.0
-    """How far hair hangs over the forehead, eye distances."""
+    """Length of the hair over the forehead, eye distances."""
     strands: int = 0
     """Loose strands of hair that hang over the face."""
     hair_volume: float = 0.12

@@ -15,14 +15,14 @@ LANES: Final = 3
 """Fsyncs of one file that may run at once.  With a latency of L, one begun each L/3 leaves at most
 4/3 L of frames at risk; one after the other would leave 2 L."""
 FIRST_PAUSE_S: Final = 0.3
-"""Between the first fsyncs, while nobody knows yet how long one takes."""
+"""Pause between the first fsyncs, while their latency is unknown."""
 STRETCH: Final = 2 / 3
-"""As long as none has ended, the pauses grow: each is this share of the time since the first."""
+"""Pause before the first fsync has ended, as a fraction of the time since it began: it grows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a session has been written."""
+    """Position in a session up to which it has been written."""
 
     frames: int
     time_s: float
@@ -55,7 +55,7 @@ class DiskSync:
         self.safe: Mark | None = None
         """Everything up to this is on the disk; None before the first fsync has ended."""
         self.latency_s = math.nan
-        """How long the last fsync took; NaN before the first has ended."""
+        """Duration of the last fsync; NaN before the first has ended."""
 
     def request(self, mark: Mark) -> None:
         """Bring everything written so far, up to `mark`, to the disk as soon as there is a lane.

@@ -83,7 +83,7 @@ SAMPLE_FIELDS: Final = (
     SampleField("sd_k", "<f8"),
     SampleField("valid", "u1"),
 )
-"""What a sample of a region holds besides its frame and the reason, in the order of the file."""
+"""Fields of a region's sample besides frame and reason, in the order of the file."""
 
 SAMPLE: Final = np.dtype(
     [

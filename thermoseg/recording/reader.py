@@ -51,7 +51,7 @@ _KNOWN_FLAGS: Final = sum(FrameFlag)
 
 @dataclass(frozen=True, slots=True)
 class RecordingCounts:
-    """How many frames there were; recorded + dropped = captured."""
+    """Counts of the session's frames; recorded + dropped = captured."""
 
     captured: int
     """Frames offered to the recorder."""
@@ -66,7 +66,7 @@ class SessionMarker:
     """A stretch of a session that somebody named."""
 
     begin_s: float
-    """On the clock of the frames."""
+    """Time at which the event began, on the clock of the frames."""
     duration_s: float
     """0 for a moment; NaN where its end was not marked."""
     wall_time: float
@@ -74,7 +74,7 @@ class SessionMarker:
     kind: str
     label: str
     source: str
-    """Who marked it: a key, a stream, another program."""
+    """Origin of the event: a key, a stream, another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class Recording:
 
     @property
     def program(self) -> str:
-        """What wrote the file."""
+        """Program and version that wrote the file."""
         return self._program
 
     @property
@@ -345,7 +345,7 @@ class Recording:
 
     @cached_property
     def markers(self) -> tuple[SessionMarker, ...]:
-        """What was marked, in the order of the file."""
+        """Events that were marked, in the order of the file."""
         return tuple(
             SessionMarker(
                 begin_s=float(row["begin_s"]),
@@ -360,7 +360,7 @@ class Recording:
 
     @cached_property
     def events(self) -> tuple[SessionEvent, ...]:
-        """What was noted, in order; of an unfinished recording from the file beside it."""
+        """Notes in order; those of an unfinished recording come from the file beside it."""
         rows = self.table("events")
         if not self._complete and not len(rows):
             return read_event_lines(SessionNames(self.path).events)
@@ -375,7 +375,7 @@ class Recording:
 
     @cached_property
     def gaps(self) -> tuple[Gap, ...]:
-        """Where frames are missing, in order."""
+        """Gaps in the numbers of the frames, in order."""
         rows = self.table("gaps")
         return tuple(
             Gap(

@@ -32,9 +32,9 @@ from thermoseg.recording.ring import SharedMemory
 from thermoseg.whole_file import creating, sync_folder
 
 FLUSH_INTERVAL_S: Final = 0.3
-"""Between two flushes; nothing older is lost by a kill."""
+"""Interval between two flushes; a kill loses nothing older."""
 MIN_FLUSH_INTERVAL_S: Final = 0.1
-"""While a backlog is written that spans more than `FLUSH_INTERVAL_S` of frames."""
+"""Interval while a backlog is written that spans more than `FLUSH_INTERVAL_S` of frames."""
 MAX_FLUSH_SHARE: Final = 0.25
 """Fraction of the writer's time that flushes may take on a slow disk; the rest is for frames."""
 _GAP_BEFORE: Final = 32

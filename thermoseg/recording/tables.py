@@ -36,7 +36,7 @@ HDF5_ERRORS: Final = (
     OverflowError,
     MemoryError,
 )
-"""What h5py raises for damaged files, by experiment."""
+"""Exceptions that h5py raises for damaged files, by experiment."""
 
 MAX_TEXT_BYTES: Final = 4096
 """A text field that is longer comes from a damaged or hostile file."""
@@ -54,7 +54,7 @@ _FILTERS: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredRows:
-    """What the file holds of one table."""
+    """Rows of one table as the file holds them."""
 
     values: NDArray[Any]
     """(n,); what is not in `sound` means nothing."""

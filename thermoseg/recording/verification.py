@@ -26,7 +26,7 @@ _BLOCK_BYTES: Final = 16_000_000
 
 
 class State(StrEnum):
-    """What a session file was found to be."""
+    """State that a session file was found in."""
 
     SOUND = "sound"
     DAMAGED = "damaged"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in one file."""
+    """Findings in one file."""
 
     path: Path
     state: State
