@@ -333,7 +333,7 @@ def fff_of_jpeg(data: bytes, name: str) -> bytes | None:
     Parameters
     ----------
     name
-        Of the file, for the error.
+        Name of the file, for the error.
 
     Returns
     -------

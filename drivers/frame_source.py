@@ -114,7 +114,7 @@ class Clock:
         Parameters
         ----------
         recorded
-            Of each frame, seconds since 1970-01-01 UTC.
+            Time of each frame, seconds since 1970-01-01 UTC.
         nominal_hz
             What the camera was set to; 0 if unknown.
         fallback

@@ -65,11 +65,11 @@ class Nodes:
         Parameters
         ----------
         device
-            Of Aravis.
+            Aravis's device.
         error
             What Aravis raises.
         name
-            Of the camera, for messages.
+            Name of the camera, for messages.
         """
         self._device = device
         self._error = error

@@ -122,7 +122,7 @@ class UvcCamera:
         Parameters
         ----------
         ids
-            Of the cameras that are meant where the address gives no path.
+            USB identities that are meant where the address gives no path.
         close
             Releases all that the block has opened, should it fail.
 

@@ -147,9 +147,9 @@ def start_capture(
     Parameters
     ----------
     path
-        Of the device, or its number.
+        Path of the device, or its number.
     name
-        Of the camera, for messages.
+        Name of the camera, for messages.
     windows_api
         Which of OpenCV's backends is used on Windows; DirectShow hands on Y16 as it is.
 

@@ -113,11 +113,11 @@ def find_node(
     Parameters
     ----------
     ids
-        Of the cameras of this kind; a path may name any camera.
+        USB identities of this kind of camera; a path may name any camera.
     target
         Serial number, port or path; empty for the only one there is.
     scheme, kind
-        Of the address, and what the user calls such a camera.
+        Scheme of the address, and the name of such a camera for users.
 
     Raises
     ------

@@ -77,7 +77,7 @@ class CameraFeed:
         stopping
             Set by whoever wants no more frames; then no pause is waited for.
         address
-            Of the camera, as the user gave it.
+            Address of the camera, as the user gave it.
         """
         self.actions: tuple[str, ...] = ()
         """Actions that an open camera offers, such as a flat-field correction."""

@@ -67,7 +67,7 @@ class UdevEvents:
         monitor
             A `pyudev.Monitor` that has not been started.
         subsystems
-            Of udev, in which cameras show up.
+            Subsystems of udev in which cameras show up.
         """
         for subsystem in subsystems:
             monitor.filter_by(subsystem)

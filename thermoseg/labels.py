@@ -61,7 +61,7 @@ def colour_table(opacity: float) -> NDArray[np.uint8]:
     Parameters
     ----------
     opacity
-        Of every face region, from 0 (invisible) to 1 (hides the picture).
+        Opacity of every face region, from 0 (invisible) to 1 (hides the picture).
 
     Returns
     -------

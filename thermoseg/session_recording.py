@@ -55,7 +55,7 @@ class SessionRecording:
         Parameters
         ----------
         address
-            Of the camera, as the user gave it.
+            Address of the camera, as the user gave it.
         model
             Which network segments when a recording starts; both are written into it.
         tell

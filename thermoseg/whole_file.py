@@ -52,7 +52,7 @@ def replacing(
     Parameters
     ----------
     suffix
-        Of the temporary name, for libraries that choose a format by it.
+        Suffix of the temporary name, for libraries that choose a format by it.
     mode
         Permissions of the file; those of the file that it replaces if None, else the usual ones.
     previous

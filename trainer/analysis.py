@@ -116,7 +116,7 @@ def draw_pairs(data: TiAugData, most: int, seed: int) -> list[tuple[Picture, Pic
     most
         So many pictures, or all there are.
     seed
-        Of what is drawn.
+        Seed of the random parameters.
 
     Raises
     ------

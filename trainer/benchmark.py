@@ -282,7 +282,7 @@ class Benchmark:
         Parameters
         ----------
         number
-            Of the table.
+            Number of the table.
         runs
             Of `plan_runs`.
         sets

@@ -93,11 +93,11 @@ def write_report(
     folder
         Where; exists or is made.
     number
-        Of the table.
+        Number of the table.
     rows
         In the order they are shown.
     results
-        Of all runs that are finished.
+        Results of all runs that are finished.
     set_names
         Names of the sets, the headline first.
 

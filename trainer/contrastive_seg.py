@@ -188,7 +188,7 @@ class PixelContrast(nn.Module):
         in_channels
             Channels of the network's features.
         channels
-            Of the projected embeddings; published with 256.
+            Channels of the projected embeddings; published with 256.
         memory
             Pixels, and as many regions, remembered per class; 0 compares within a batch only.
             Published with 5000.

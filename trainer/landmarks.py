@@ -83,7 +83,7 @@ def paint_landmarks(path: Path, landmarks: Landmarks, size: tuple[int, int]) -> 
     Parameters
     ----------
     path
-        Of the landmarks, for messages.
+        Path of the landmarks, for messages.
     size
         Height and width of the picture, pixels.
 

@@ -55,7 +55,7 @@ class Training:
         Parameters
         ----------
         config
-            Of the run.
+            Settings of the run.
         folder
             Where the run is kept; made if missing.  Several processes must see the same one.
         report

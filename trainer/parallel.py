@@ -263,7 +263,7 @@ def synchronise_batch_norm(network: nn.Module, device: torch.device) -> nn.Modul
     network
         Changed in place, but for its outermost module.
     device
-        That the run uses, which may be a CPU on a machine that has a GPU.
+        Device of the run, which may be a CPU on a machine that has a GPU.
     """
     if device.type == "cuda":
         convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm

@@ -182,11 +182,11 @@ class ProgressMeter:
         iteration
             Steps so far.
         fraction
-            Of the run, 0-1.
+            Fraction of the run that is done, 0-1.
         trained_s
-            Of the run's clock.
+            Training time on the run's clock.
         images_per_step
-            Of all processes.
+            Images of all processes together.
         """
         now_s = time.monotonic()
         elapsed_s = max(now_s - self._since_s, 1e-9)
@@ -226,13 +226,13 @@ class RunReport:
         Parameters
         ----------
         state
-            Of the run, which goes on.
+            State of the run, which goes on from there.
         journal
-            Of the run.
+            Journal of the run.
         report
             Is told each heartbeat and validation.
         images_per_step
-            Of all processes.
+            Images of all processes together.
         used_bytes
             Measures the memory of the run.
         speaks
@@ -309,11 +309,11 @@ def describe_run(
     Parameters
     ----------
     config
-        Of the run.
+        Settings of the run.
     device
         Its name.
     processes
-        That train together.
+        Number of processes that train together.
     parameters
         Number of weights.
     sets

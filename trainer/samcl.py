@@ -221,7 +221,7 @@ def sam_cl_loss(
     temperature
         Divides the features before they are taken as distributions.
     regions
-        Of the same logits and labels, where they are at hand already.
+        Region terms of the same logits and labels, where they are computed already.
 
     Returns
     -------
@@ -340,7 +340,7 @@ class SamClLoss(nn.Module):
         labels
             (n, h, w), integer; negative ones and those not below `num_classes` are ignored.
         regions
-            Of the same logits and labels, where they are at hand already.
+            Region terms of the same logits and labels, where they are computed already.
 
         Raises
         ------

@@ -66,9 +66,9 @@ def build_trainable(config: TrainingConfig, fabric: Fabric) -> Trainable:
     Parameters
     ----------
     config
-        Of the run.
+        Settings of the run.
     fabric
-        Of the run, with its device, precision and processes.
+        Fabric of the run: device, precision and processes.
 
     Raises
     ------

@@ -51,7 +51,7 @@ def widen(narrow: dict[str, Tensor], wide: dict[str, Tensor], seed: int = 0) -> 
     wide
         State of the network to start, for names and shapes; left untouched.
     seed
-        Of how unevenly copies share.
+        Seed of the uneven weights among copies.
 
     Returns
     -------

@@ -74,7 +74,7 @@ class DeepLabV3Plus(nn.Module):
 
 
 class DeepLabV3PlusResNet101(DeepLabV3Plus):
-    """DeepLabv3+ on ResNet-101, output stride 8, not separable; 59.3 million weights at width 64."""
+    """DeepLabv3+ on ResNet-101, output stride 8, not separable; 59 million weights at width 64."""
 
     def __init__(self, num_classes: int = 6, width: int = 64, in_channels: int = 1) -> None:
         backbone = ResNet101(in_channels, width)

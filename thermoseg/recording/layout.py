@@ -259,9 +259,9 @@ def create_datasets(
     Parameters
     ----------
     height, width
-        Of the pictures, pixels.
+        Size of the pictures, pixels.
     regions
-        That will be recorded.
+        Names of the regions that will be recorded.
     """
     for name, dtype in PICTURES.items():
         file.create_dataset(

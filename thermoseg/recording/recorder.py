@@ -69,7 +69,7 @@ class Recorder:
         path
             New file, ending in `.h5`.
         address
-            Of the camera, as given by the user.
+            Address of the camera, as given by the user.
         limits
             For tests and small disks.
         study

@@ -109,7 +109,7 @@ def possible_rows(
     Parameters
     ----------
     name
-        Of the table.
+        Name of the table.
     rows, sound
         (n,).
     newer

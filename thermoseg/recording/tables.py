@@ -189,9 +189,9 @@ def read_stored(
     Parameters
     ----------
     size_bytes
-        Of the file.
+        Size of the file.
     name
-        Of the table.
+        Name of the table.
     """
     if table is None:
         return StoredRows(np.empty(0, dtype), np.empty(0, bool), 0, 0)
