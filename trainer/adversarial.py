@@ -23,7 +23,7 @@ LEVELS: Final = 4
 """Blocks of a critic, each of stride 2."""
 BETAS: Final = (0.5, 0.999)
 """Decay rates (β₁, β₂) of the critics' Adam (Xue et al., 2018)."""
-FOOLING: Final = 0.01
+ADVERSARIAL_WEIGHT: Final = 0.01
 """Weight of SegGAN's discriminator against the L1 distance (Isola et al., CVPR 2017: 1 to 100)."""
 
 
@@ -155,11 +155,15 @@ class SegGan(nn.Module):
         real = self.discriminator(torch.cat((images, truth), dim=1))
         fake = self.discriminator(torch.cat((painted.detach(), truth), dim=1))
         scores = _frozen(self.discriminator, torch.cat((painted, truth), dim=1))
-        telling = (
+        discrimination = (
             functional.softplus(-real.float()).mean() + functional.softplus(fake.float()).mean()
         )
-        fooling = _softplus(-scores)
-        return functional.l1_loss(painted.float(), images.float()) + FOOLING * fooling + telling
+        adversarial = _softplus(-scores)
+        return (
+            functional.l1_loss(painted.float(), images.float())
+            + ADVERSARIAL_WEIGHT * adversarial
+            + discrimination
+        )
 
     def network_loss(self, images: Tensor, masks: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG002
         """Return how far the picture painted from the prediction is; arguments as in SegAN."""

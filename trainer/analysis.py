@@ -1,4 +1,4 @@
-"""What TiAug does to pictures: Figures 2 and 3 of Joshi et al., BMVC 2022, for any data."""
+"""Effect of TiAug on pictures: Figures 2 and 3 of Joshi et al., BMVC 2022, for any data."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Whether a batch fits into memory, and plain words for when it did not."""
+"""Memory of a batch: measured before training, and in plain words when it ran out."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""How well labels match: intersection over union of each face region."""
+"""Metrics of segmentation: intersection over union of each face region."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""How weights change: the optimiser, the schedule of its learning rate, and the moving average."""
+"""The optimiser, the schedule of its learning rate, and the moving average of the weights."""
 
 import math
 from itertools import chain

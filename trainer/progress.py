@@ -1,4 +1,4 @@
-"""How far a run is: its clock, the figures of its heartbeats, and how it ended."""
+"""Progress of a run: its clock, the figures of its heartbeats, and its outcome."""
 
 import hashlib
 import math

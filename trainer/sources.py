@@ -1,4 +1,4 @@
-"""What every source of labelled pictures is: one side to learn from, another to be validated on."""
+"""Protocol of a source of labelled pictures: a side to train on and one to validate on."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence

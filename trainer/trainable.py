@@ -1,4 +1,4 @@
-"""Everything that a run changes by learning, built from its settings."""
+"""Network, objective, optimiser and average: what training changes, built from the settings."""
 
 from dataclasses import dataclass
 from typing import Any

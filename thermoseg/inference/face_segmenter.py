@@ -66,12 +66,12 @@ MOST_FACES: Final[dict[Mode, int]] = {"live": 2, "best": 12}
 
 @dataclass(frozen=True, slots=True)
 class _Followed:
-    """A face that is being followed from frame to frame."""
+    """A face that is tracked from frame to frame."""
 
     face: Box
-    """Around its labels in the last frame."""
+    """Box around the labels of the face in the last frame."""
     crop: Box
-    """The part of the frame that is looked at."""
+    """Part of the frame that the network gets."""
 
 
 class FaceSegmenter:
@@ -123,7 +123,7 @@ class FaceSegmenter:
 
     @property
     def mode(self) -> Mode:
-        """Whether speed or thoroughness counts."""
+        """Mode: `live` for speed, `best` for thoroughness."""
         return self._mode
 
     def segment(self, frame: Frame) -> Segmentation:

@@ -1,4 +1,4 @@
-"""Faces in the answer of a network: which pixels belong together, and which cannot be."""
+"""Faces in the output of a network: grouping islands of labels, and refusing impossible ones."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ from thermoseg.preprocess import Box
 MIN_FRAGMENT_PX: Final = 4
 """Smaller islands of labels are noise."""
 MOST_FRAGMENTS: Final = 64
-"""Only so many of the largest islands are looked at; an untrained network makes thousands."""
+"""Most islands, the largest first, that are grouped; an untrained network makes thousands."""
 JOIN_REACH: Final = 0.35
 """Brows lie apart from the cheeks: islands within this fraction of a face's size belong to it."""
 JOIN_AREA: Final = 0.4

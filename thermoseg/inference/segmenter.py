@@ -1,4 +1,4 @@
-"""What a segmenter is: frame in, one label per pixel out."""
+"""Protocol of a segmenter: frame in, one label per pixel out."""
 
 from dataclasses import dataclass
 from typing import Protocol

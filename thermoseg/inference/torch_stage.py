@@ -177,22 +177,22 @@ class TorchStage:
         self._dtype = dtype
         self._size = size
         self._normalisation: Normalisation = normalisation
-        self._plates: _Plates | None = None
+        self._static: _StaticTensors | None = None
 
     @property
     def captured(self) -> bool:
         """Whether CUDA graphs are replayed for the frames that are shown."""
-        return self._plates is not None and self._plates.captured
+        return self._static is not None and self._static.captured
 
     def show(self, celsius: NDArray[np.float32]) -> None:
         """Take the next frame; see `Stage`."""
         with torch.inference_mode(), self._on_device():
             shape = (celsius.shape[0], celsius.shape[1])
-            if self._plates is None or self._plates.shape != shape:
-                self._plates = _Plates(
+            if self._static is None or self._static.shape != shape:
+                self._static = _StaticTensors(
                     self._answer, shape, self._size, self._normalisation, self._device
                 )
-            self._plates.show(celsius)
+            self._static.show(celsius)
 
     def look(self, box: Box) -> Look:
         """Run the network on a part of the frame; see `Stage`."""
@@ -221,14 +221,14 @@ class TorchStage:
         # -1 changes nothing, which is what a CPU needs.
         return torch.cuda.device(self._device.index if self._device.type == "cuda" else -1)
 
-    def _shown(self) -> "_Plates":
-        if self._plates is None:
+    def _shown(self) -> "_StaticTensors":
+        if self._static is None:
             raise RuntimeError("no frame was shown; call show first")
-        return self._plates
+        return self._static
 
 
-class _Plates:
-    """The fixed memory for frames of one shape, and what is done with it."""
+class _StaticTensors:
+    """Static input and output tensors of the CUDA graphs for frames of one shape."""
 
     def __init__(
         self,
@@ -283,7 +283,7 @@ class _Plates:
         return Look(box, *self._fetch(self._seen, labels, confidence), own)
 
     def keep_background(self, look: Look) -> None:
-        self._aim(look.box)
+        self._paste_into(look.box)
         self._background.copy_(self._paste_rows @ look.answer[0] @ self._paste_columns.T)
 
     def compose(
@@ -292,7 +292,7 @@ class _Plates:
         self._labels.zero_()
         self._confidence.copy_(self._background)
         for number, (look, kept) in enumerate(answers):
-            self._aim(look.box)
+            self._paste_into(look.box)
             if number:
                 self._wait()  # until the memory that `kept` is staged in is free again
             np.copyto(self._staged_kept.numpy(), kept)
@@ -323,8 +323,8 @@ class _Plates:
             torch.where(wins, confidence, self._confidence),
         )
 
-    def _aim(self, box: Box) -> None:
-        """Let what is painted next go to `box`."""
+    def _paste_into(self, box: Box) -> None:
+        """Set the weights with which the next answer is pasted into `box`."""
         if box != self._paste_box:
             rows, columns = paste_weights(box, self.shape, self._size)
             self._paste_rows.copy_(torch.from_numpy(rows))
