@@ -134,6 +134,9 @@ def _pictures(
     data: TiAugData, most: int, seed: int, purpose: int, per_sitter: int
 ) -> Iterator[tuple[Picture, np.random.Generator]]:
     """Read or draw pictures, each with a generator for what is done to it; see `draw_pairs`."""
+    # A generator for each picture, seeded by its number: figures with more pictures begin with
+    # those of figures with fewer.  From finite sources they are spread evenly over all subjects
+    # instead of taken from the first ones.
     sources = open_sources(tuple(map(_endless, data.sources)), data.stream)
     finite = _finite_pictures(sources)
     chosen = (

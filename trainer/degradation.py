@@ -179,6 +179,10 @@ class Degradation:
         -------
         The picture with the span it had, and the same labels.
         """
+        # All steps work on 0-1, so that strengths are fractions of the picture's own span;
+        # afterwards it gets that span back, and °C stay plausible for what follows.  Steps draw
+        # their large random fields from `params.seed`, which keeps parameters small and a replay
+        # exact.
         low, high, _, _ = cv2.minMaxLoc(celsius)
         span = high - low
         if span <= 0:

@@ -256,6 +256,9 @@ def _prepare(
     ConfigError
         If any file does not fit, all of them named, or the cache cannot be written.
     """
+    # Pictures go to the disk one after the other, as 473 of them in float32 need no place in memory
+    # twice; faults are collected, so that one run names them all.  The index is written last: a
+    # cache without it, or with another checksum, is none.
     log.info("preparing %d pictures in %s, once", len(raw), cache)
     finals = _array_paths(cache, checksum)
     try:

@@ -63,6 +63,8 @@ def most_likely(
     -------
     (h, w) labels; the lowest wins a draw; and (h, w) probabilities.
     """
+    # The same as `argmax` and `max` along axis 0, plane by plane in OpenCV, which is ten times
+    # faster: NumPy walks through axis 0 with a stride of a whole plane.
     confidence = probabilities[0].copy()
     labels = np.zeros(confidence.shape, np.uint8)
     for label in range(1, len(probabilities)):

@@ -247,6 +247,9 @@ class _StaticTensors:
         def floats(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.float32, device=device)
 
+        # A CUDA graph replays kernels on the addresses that it was captured with: all that goes in
+        # or comes out lies in tensors that are made once and copied into.  The host's side is
+        # pinned, or the copies would not run beside the CPU.
         self._frame = floats(*shape)
         self._cut_rows, self._cut_columns = floats(size[0], shape[0]), floats(size[1], shape[1])
         self._paste_rows, self._paste_columns = floats(shape[0], size[0]), floats(shape[1], size[1])

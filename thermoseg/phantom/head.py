@@ -157,6 +157,8 @@ class Phantom:
             self._skin[window] = self._rest[window]
 
     def _draw_pores(self) -> FloatArray:
+        # A Gaussian of 2.2 texels for each pore; the deepest counts where two overlap, as
+        # evaporation cools no spot twice.
         rng = np.random.default_rng((self._sitter.seed, 3))
         p = self._open.surface.points
         top, bottom, reach = float(p[33, 1]), float(p[51, 1]), abs(float(p[48, 0])) * 0.8

@@ -38,6 +38,8 @@ class Pose:
 
     def rotation(self) -> NDArray[np.float64]:
         """(3, 3) matrix from the head frame to the camera's (x right, y down, z to the viewer)."""
+        # Roll after pitch after yaw, seen from the camera: the head turns on the neck first and is
+        # tilted as a whole last, so a roll is a rotation in the picture whatever the yaw.
         yaw, pitch, roll = np.deg2rad([self.yaw_deg, self.pitch_deg, self.roll_deg])
         cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
         cr, sr = np.cos(roll), np.sin(roll)

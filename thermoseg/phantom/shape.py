@@ -219,6 +219,9 @@ class HeadSurface:
 
     def to_texel(self, points_xy: NDArray[np.floating]) -> FloatArray:
         """Map points of the frontal plane, (n, 2) x, y, to texture pixels, (n, 2) column, row."""
+        # Cylindrical: the column is the angle around the axis, with the middle of the face in the
+        # middle of the texture, and the row is the height.  What is painted in frontal coordinates
+        # so lands on the skin without stretching at the sides.
         points = np.asarray(points_xy, np.float64).reshape(-1, 2)
         angle = self.angle_at(points[:, 0], points[:, 1])
         column = (angle / np.pi + 1) / 2 * TEXTURE_WIDTH

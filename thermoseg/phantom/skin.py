@@ -255,6 +255,9 @@ class SkinPainter:
         return np.asarray(np.clip(sheared, 0.1, 2.2))
 
     def _ground(self) -> None:
+        # Octaves of noise, from a few wide blotches to grain of single pores, then one slope down
+        # and one across the face, as from a lamp or a window at one side, and some vessels: short
+        # random walks, a little warmer than the skin.
         rng, strength = self._rng, self._traits.blotches_k
         height, width = TEXTURE_HEIGHT, TEXTURE_WIDTH
         ground = self._canvas.offset_k
@@ -399,6 +402,9 @@ class SkinPainter:
         self._canvas.stroke([self._texels(edge)], self._sign(0.35), 8, 6)
 
     def _mouth(self) -> None:
+        # Points 48-59 are the outer, 60-67 the inner contour of the lips (iBUG).  A closed mouth is
+        # a line half way between upper and lower inner lip; an open one shows the warm inside, and
+        # sometimes teeth, which are colder and hang from the upper lip.
         rng, p, t = self._rng, self._surface.points, self._traits
         outer, inner = self._texels(p[48:60]), self._texels(p[60:68])
         soft = float(rng.uniform(1.0, 3.5))
@@ -422,6 +428,9 @@ class SkinPainter:
 
     def paint_eyes(self, canvas: Canvas, p: FloatArray, closed: float) -> None:
         """Paint both eyes and their lids at landmarks `p`, (68, 2), on `canvas`."""
+        # Points 36-41 and 42-47 run around each eye from one corner along the upper lid.  The
+        # cornea is cooled by tears and stands out of the ball; its disc is cut off at the lids.
+        # Lines of 2 texels do the rest: lid edges, lashes, and the crease above them.
         rng, t = self._rng, self._traits
         ball, cornea = float(rng.normal(-0.2, 0.4)), float(rng.normal(-0.35, 0.35))
         lid, lash, crease = self._sign(0.5), -abs(self._sign(0.6)), self._sign(0.35)

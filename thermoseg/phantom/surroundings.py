@@ -12,6 +12,9 @@ def draw_background(
     rng: np.random.Generator, height: int, width: int, room_c: float, skin_c: float
 ) -> FloatArray:
     """Invent a background, (height, width) float32 °C."""
+    # Three in ten are plain walls, the others have furniture, a street or clutter; half are
+    # blurred, as the focus is on the face.  Temperatures spread by the contrast of skin and room,
+    # so that a warm room is no empty picture.
     scene = room_c + float(rng.choice([0.15, 0.5, 1.5])) * smooth_noise(rng, height, width, 3, 4)
     slope = rng.normal(0, 1.0, 2)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
