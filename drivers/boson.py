@@ -29,7 +29,7 @@ SIZES: Final = ((512, 640), (256, 320))
 STEP_K: Final = 0.01
 """Kelvin per count of its TLinear output."""
 STATE_EVERY_S: Final = 0.25
-"""Between two questions for the state of the shutter; its closing takes half a second and more."""
+"""Interval of questions for the shutter's state; a closing takes half a second and more."""
 NOT_LISTED: Final = (
     "video devices cannot be told apart here; on Windows try boson:0, boson:1 and so on, on macOS "
     "there are no raw pictures"
@@ -92,7 +92,7 @@ class BosonCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """What can be asked of an open camera, from any thread."""
+        """Actions that an open camera offers, from any thread."""
         return {"Flat-field correction": self.run_ffc}
 
     def run_ffc(self) -> None:

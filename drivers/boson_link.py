@@ -51,14 +51,14 @@ def _open_port(path: str) -> Any:  # noqa: ANN401
 
 @dataclass(frozen=True, slots=True)
 class SerialPorts:
-    """What is used of pyserial."""
+    """Part of pyserial that is used."""
 
     find: Callable[[], Sequence[Any]] = _list_ports
     open: Callable[[str], Any] = _open_port
 
 
 class BosonOptions(CameraOptions):
-    """What is asked of the camera when it is opened; nothing is changed where none is given."""
+    """Settings of the camera when it is opened; what is not given stays as it is."""
 
     gain: Literal["high", "low", "auto"] | None = None
     """Low reaches further and sees less."""

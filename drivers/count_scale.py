@@ -20,7 +20,7 @@ PLAUSIBLE_MEDIAN_C: Final = (-30.0, 45.0)
 either scale, for they are no temperatures."""
 
 PLAUSIBLE_RANGE_C: Final = (-100.0, 600.0)
-"""What the 1st and 99th percentile of such a scene do not exceed."""
+"""Bounds of the 1st and 99th percentile of such a scene."""
 
 
 PLAUSIBLE_K: Final = (233.0, 423.0)
@@ -60,6 +60,10 @@ def plausible_scale(counts: NDArray[np.uint16]) -> float | None:
     >>> plausible_scale(np.full((4, 4), 8192, np.uint16)) is None
     True
     """
+    # Nothing in a file of counts says what a count is.  A scale fits if the median is that of a
+    # room and nearly all is within what a scene with people has; percentiles, or one dead pixel
+    # would decide, and every fourth pixel, as the answer is the same.  Two scales that fit are
+    # none.
     low, median, high = np.percentile(counts[::4, ::4], (1, 50, 99))
     fitting = [
         scale

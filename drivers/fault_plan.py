@@ -9,7 +9,7 @@ from typing import Final, Self
 
 
 class FaultKind(Enum):
-    """What can go wrong; each the way a real driver meets it."""
+    """Kinds of faults; each as a real driver meets it."""
 
     UNPLUG = "unplug"
     """The camera is gone and comes back after so many seconds."""
@@ -55,9 +55,9 @@ class Fault:
 
     kind: FaultKind
     at_s: float
-    """Since the camera was opened for the first time."""
+    """Time since the camera was opened for the first time."""
     length_s: float
-    """How long; 0 for one frame.  Of a clock, by how much it jumps."""
+    """Duration; 0 for one frame.  Of a clock, the size of the jump."""
 
 
 @dataclass(frozen=True, slots=True)

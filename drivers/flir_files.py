@@ -66,7 +66,7 @@ ByteOrder = Literal["<", ">"]
 
 @dataclass(frozen=True, slots=True)
 class FlirCamera:
-    """What a CameraInfo record says, temperatures already in °C."""
+    """Content of a CameraInfo record, temperatures already in °C."""
 
     model: str
     serial: str
@@ -93,7 +93,7 @@ class _Record:
     kind: int
     subtype: int
     offset: int
-    """From the start of the file."""
+    """Place in the file, bytes from its start."""
     length: int
 
     @property
@@ -135,7 +135,7 @@ class FlirFile:
             If the first frame is missing, damaged or not FLIR's.
         """
         self.remark = ""
-        """What of the file cannot be used, empty if all can."""
+        """Notice of the part of the file that cannot be used, empty if all can."""
         self._name = path.name
         self._overrides = dict(overrides or {})
         self._stream = _open(path)
@@ -224,6 +224,10 @@ class FlirFile:
         return self._read_block(self._starts[index], index)
 
     def _read_block(self, start: int, index: int) -> _Block:
+        # The version in the header is 100 to 199 in the byte order of the file and a number of
+        # billions in the other: it tells the order.  Offsets count from the block, not from the
+        # file, which holds one block per frame in a sequence.  Every length is a claim, checked
+        # before it is used.
         header = self._read(start, _HEADER_BYTES)
         if len(header) < _HEADER_BYTES:
             raise self._fault(index, f"the file ends inside its header, {_size(header)}")
@@ -329,7 +333,7 @@ def fff_of_jpeg(data: bytes, name: str) -> bytes | None:
     Parameters
     ----------
     name
-        Of the file, for the error.
+        Name of the file, for the error.
 
     Returns
     -------
@@ -340,6 +344,9 @@ def fff_of_jpeg(data: bytes, name: str) -> bytes | None:
     FormatError
         If a part of the block is missing.
     """
+    # A segment of a JPEG holds 64 kB at most, so the block comes in numbered parts: after "FLIR\0"
+    # byte 6 is the number of the part and byte 7 that of the last one.  Extra 0xFF before a marker
+    # are padding; behind 0xDA (start of scan) there are no more segments.
     parts: dict[int, bytes] = {}
     last = -1
     at = 2
@@ -453,6 +460,9 @@ def _decode_plain(data: bytes, width: int, height: int, order: ByteOrder) -> NDA
 
 
 def _decode_png(data: bytes, width: int, height: int) -> NDArray[np.uint16]:
+    # Size and depth stand at fixed places of the first chunk (IHDR): they are compared before
+    # anything is decoded, since a damaged header may ask for gigabytes, and since no image
+    # compresses by more than `_PNG_MAX_RATIO`.
     if len(data) < 33:
         raise ValueError("its PNG image is cut off")
     size, depth, colour = struct.unpack_from(">II", data, 16), data[24], data[25]
@@ -466,6 +476,8 @@ def _decode_png(data: bytes, width: int, height: int) -> NDArray[np.uint16]:
 
 
 def _decode_jpegls(data: bytes, width: int, height: int) -> NDArray[np.uint16]:
+    # As with PNG, the size is read before decoding, here from the frame header SOF55 (0xFFF7):
+    # length, precision, height, width, and one component.
     at = data.find(b"\xff\xf7", 0, 4096)
     if at < 0 or at + 9 > len(data):
         raise ValueError("its JPEG image is not JPEG-LS")

@@ -58,7 +58,7 @@ SHIFT: Final = 4
 OPEN_S: Final = OPEN_CLOSE_LIMIT_S - 0.1
 """Opening takes no longer; closing is quick."""
 GREETING_S: Final = 0.6
-"""For how long the camera is asked for its description before pictures are; it comes only once."""
+"""Time in which the camera is asked for its description, before pictures; it comes only once."""
 PICTURE_MS: Final = 100
 MESSAGE_MS: Final = 10
 """Waits of one round of the three endpoints.  All three must be asked in each or it stalls."""
@@ -72,7 +72,7 @@ _NO_SCALE: Final = (
 
 
 class FlirOneOptions(SceneOptions):
-    """How counts become temperatures, and who works the shutter; the scene replaces the photo's."""
+    """Options of scale and shutter; the scene replaces the photo's."""
 
     calibration: Path | None = None
     """Radiometric JPEG taken with this very camera; holds its Planck constants."""
@@ -82,7 +82,7 @@ class FlirOneOptions(SceneOptions):
 
 @dataclass(slots=True)
 class _Stream:
-    """What is known of the pictures of one opened camera; ends with it."""
+    """State of the stream of one opened camera; ends with it."""
 
     opened_s: float
     greeted: bool = False
@@ -108,7 +108,7 @@ class FlirOneCamera:
     Options: ClassVar[type[CameraOptions]] = FlirOneOptions
     usb_ids: ClassVar[tuple[UsbId, ...]] = USB_IDS
     backend: ClassVar[Any] = None
-    """Of pyusb; the system's libusb if None.  Tests put another one here."""
+    """Backend of pyusb; the system's libusb if None.  Tests put another one here."""
     sightings: ClassVar[Sightings] = Sightings()
 
     def __init__(self, target: str, options: FlirOneOptions) -> None:

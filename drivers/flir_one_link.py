@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 CAMERA: Final = "the FLIR ONE"
 USB_IDS: Final = (UsbId(0x09CB, 0x1996, "FLIR ONE"),)
-"""Of all generations, those for iPhones included."""
+"""USB identity shared by all generations, those for iPhones included."""
 LOOK_AGAIN_S: Final = 0.05
 """A camera that nobody talks to leaves the bus every few seconds and comes back."""
 HELD_S: Final = 2.0
@@ -37,11 +37,11 @@ _CONFIGURATION: Final = 3
 _CONTROL, _FILES, _PICTURES = 0, 1, 2
 """Interfaces."""
 _GONE: Final = frozenset([errno.ENODEV, errno.EIO, errno.ENOENT, errno.ESHUTDOWN])
-"""What the system says of a device that was unplugged."""
+"""Error codes of the system for a device that was unplugged."""
 
 
 class Sightings:
-    """Which cameras were on the bus a moment ago; keeps those listed that come and go idly."""
+    """Cameras that were on the bus a moment ago; keeps those listed that come and go idly."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, CameraListing]] = {}
@@ -73,7 +73,7 @@ class FlirOneLink:
         """
         self.address_name = name
         self.name = f"FLIR ONE {name}"
-        """For messages."""
+        """Name of the camera in messages."""
         self.serial = serial
         self._usb = load_usb(CAMERA)
         self._device = device

@@ -37,7 +37,7 @@ GEOMETRIES: Final = {(80, 60): 1, (160, 120): 2}
 """(width, height) of the sensors there are, and the packets of a row."""
 
 IPHONE_GREETING: Final = b"\xff\x55"
-"""What a unit with Lightning plug says on 0x81: the accessory protocol of iPhones."""
+"""Greeting of a unit with Lightning plug on 0x81: the accessory protocol of iPhones."""
 
 _PICTURE_MAGIC: Final = struct.pack("<I", 0x0000BEEF)
 _MESSAGE_MAGIC: Final = struct.pack("<II", 0x000001CC, 1)
@@ -54,7 +54,7 @@ class Picture:
     jpeg: bytes
     """The visible picture; empty if there is none."""
     status: Mapping[str, Any]
-    """What the camera says of this moment; empty if it said nothing."""
+    """Status that came with the picture; empty if none did."""
     intact: bool
     """Whether each part begins and ends as it must; if not, bytes are missing or wrong."""
     lost_before: int
@@ -145,6 +145,9 @@ class PictureParser:
 
     def _header_at(self, at: int) -> _Header | None:
         """Read the header at `at`; None if it is incomplete or cannot be one."""
+        # Four magic bytes turn up among pixels by chance.  A header must also account for its own
+        # payload, part by part, within the sizes of real cameras; and once a camera has shown that
+        # it fills in the CRC-32, each of its headers must have it right.
         if len(self._buffer) - at < PICTURE_HEADER_BYTES:
             return None
         magic, _, payload, thermal, jpeg, status, check = struct.unpack_from(
@@ -255,6 +258,10 @@ def thermal_counts(
     """
     if (width, height) not in GEOMETRIES or len(thermal) < _image_bytes(width, height):
         raise ValueError(f"{len(thermal)} bytes are no image of {width}×{height} pixels")
+    # VoSPI packets as the Lepton sends them, 82 words each: an identifier whose lower 12 bits
+    # number the packet, a checksum that is not looked at here, and 80 pixels.  A row of 160 pixels
+    # is two packets, so without the first two words of each the pixels are in order.  A number that
+    # does not follow is a packet lost inside the camera, which no length tells.
     count = height * GEOMETRIES[width, height]
     words = np.frombuffer(thermal, ">u2" if big_endian else "<u2", count * PACKET_BYTES // 2)
     packets = words.reshape(count, PACKET_BYTES // 2)

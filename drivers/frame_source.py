@@ -25,7 +25,7 @@ MIN_STEP_S: Final = 1e-4
 
 
 class FileOptions(SceneOptions):
-    """How a file is read and played; the scene replaces the file's."""
+    """Options of reading and playing a file; the scene replaces the file's."""
 
     loop: bool = False
     """Begin again at the end."""
@@ -114,12 +114,14 @@ class Clock:
         Parameters
         ----------
         recorded
-            Of each frame, seconds since 1970-01-01 UTC.
+            Time of each frame, seconds since 1970-01-01 UTC.
         nominal_hz
             What the camera was set to; 0 if unknown.
         fallback
             Start where the first frame has no time.
         """
+        # The rate is that from first to last frame: files have pauses and equal stamps, which would
+        # throw off a mean of inverse intervals.
         known = [wall for wall in recorded if wall is not None]
         start = fallback if recorded[0] is None else recorded[0]
         if options.rate_hz or len(known) < len(recorded) or len(known) < 2:

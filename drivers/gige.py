@@ -51,7 +51,7 @@ FIRST_S: Final = 3.0
 """Patience for the first whole picture, since the stream's beginning and mostly had by `read`; a
 correction may come before it."""
 NUC_S: Final = 1.0
-"""For how long a correction that was asked for is taken to last, as the stream does not say."""
+"""Assumed duration of a correction that was asked for, as the stream does not say."""
 POSSIBLE_K: Final = (150.0, 2500.0)
 """Median of a picture whose counts are temperatures at all."""
 PACKET_BYTES: Final = (576, 9000)
@@ -65,7 +65,7 @@ def _ipv4(text: str) -> str:
 
 
 class GigeOptions(SceneOptions):
-    """How the camera is found and set; what is not given stays as it is."""
+    """Options of finding and setting the camera; what is not given stays as it is."""
 
     ip: Annotated[str, AfterValidator(_ipv4)] = ""
     """Address of the camera, to skip the search, or where a search does not reach it."""
@@ -105,9 +105,9 @@ class GigeCamera:
         self._nuc_until_s = -np.inf
         self._radiometry: Radiometry = RelativeCounts("the camera is not open")
         self._scale_said = ""
-        """What the camera says of its scale, in its own words."""
+        """Scale of the counts in the camera's own words."""
         self._first_due_s = 0.0
-        """Until when the first whole picture may come."""
+        """Moment until which the first whole picture may come."""
 
     def open(self) -> CameraInfo:
         """Connect, set what was asked for, and look at what the first picture holds.
@@ -160,7 +160,7 @@ class GigeCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """What can be asked of an open camera, in the thread that reads."""
+        """Actions that an open camera offers, in the thread that reads."""
         return {"Flat-field correction": self.run_nuc}
 
     def run_nuc(self) -> None:

@@ -19,7 +19,7 @@ class Pulse(Protocol):
     """Feels whether a camera is there; see `GvcpPulse`."""
 
     serial: str
-    """What the last answer said."""
+    """Serial number in the last answer."""
 
     def beats(self) -> bool:
         """Ask now and then; whether the camera may be there."""
@@ -33,11 +33,11 @@ class Pulse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GigeLibrary:
-    """What is used of Aravis and GLib; tests put a stand-in in their place."""
+    """Part of Aravis and GLib that is used; tests put a stand-in in their place."""
 
     aravis: Any
     error: type[Exception]
-    """What Aravis raises."""
+    """Exception that Aravis raises."""
     pulse: Callable[[str], Pulse] = GvcpPulse
 
 

@@ -31,14 +31,14 @@ PIXELS: Final[dict[str, tuple[int, type[np.unsignedinteger[Any]]]]] = {
 }
 """Formats that are understood, best first: number in the Pixel Format Naming Convention."""
 BUFFERED_S: Final = 0.5
-"""For so long a late reader loses nothing."""
+"""Length of the stream that buffers hold for a late reader."""
 FEWEST_BUFFERS: Final = 8
 BUFFER_BYTES: Final = 64 * 2**20
-"""Of all buffers together, at most."""
+"""Most memory that all buffers take together."""
 LARGEST_PAYLOAD: Final = 64 * 2**20
 """Bytes of a picture; a camera that announces more is not one of ours."""
 SOCKET_PICTURES: Final = 8
-"""So many fit into the socket's buffer, if the system allows; its own holds a fifth of one."""
+"""Pictures that the socket's buffer shall hold, if the system allows; by default a fifth of one."""
 LARGEST_SOCKET_BUFFER: Final = 64 * 2**20
 """Bytes."""
 QUIET_S: Final = 0.5
@@ -63,18 +63,18 @@ STATISTICS: Final = {
     "packets_lost": "n_missing_packets",
     "packets_resent": "n_resent_packets",
 }
-"""What `telemetry` tells of the stream, by Aravis's names."""
+"""Statistics of the stream that `telemetry` tells, by Aravis's names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """What was in one buffer."""
+    """Content of one buffer."""
 
     counts: NDArray[np.uint16]
     number: int
-    """By the camera."""
+    """Number that the camera gave to the picture."""
     device_s: float
-    """On the camera's clock, 0 if it has none."""
+    """Time on the camera's clock, 0 if it has none."""
     wall_time: float
 
     @property

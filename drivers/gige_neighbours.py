@@ -16,15 +16,15 @@ class Found:
     """A camera that answered a look around."""
 
     name: str
-    """In addresses: the serial number, or the hardware address if it has none."""
+    """Name in addresses: the serial number, or the hardware address if there is none."""
     serial: str
     model: str
     ip: str
-    """What Aravis opens it by, as its own names hold until the next look only."""
+    """Address by which Aravis opens the camera, as its own names hold until the next look only."""
 
 
 class Neighbours:
-    """Which cameras answered the last look around; shared by all who look, from any thread."""
+    """Cameras that answered the last discovery; shared by all callers, from any thread."""
 
     def __init__(self) -> None:
         # Aravis lists cameras by their place in a list that each look renews.

@@ -22,7 +22,7 @@ LINEAR_RESOLUTIONS: Final = {"fine": "High", "coarse": "Low"}
 LINEAR_RESOLUTION_K: Final = {"High": 0.04, "Low": 0.4}
 """Ax5: kelvin per count."""
 ON: Final = ("On", "true", "True", "1")
-"""How cameras say that TemperatureLinearMode is on; it is a choice or a truth value."""
+"""Values of TemperatureLinearMode that mean on; it is a choice or a truth value."""
 
 PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
     "emissivity": ("ObjectEmissivity",),
@@ -51,13 +51,13 @@ MODES: Final = (
     ("ImageMode", "Thermal"),
     ("CMOSBitDepth", "bit14bit"),
 )
-"""What else has to hold for a stream of temperatures: nodes of all cameras, A-series, Ax5."""
+"""Further nodes of a stream of temperatures: of all cameras, A-series, Ax5."""
 
 _RATE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*hz", re.IGNORECASE)
 
 
 class Nodes:
-    """What a camera is told and asked; used by the thread that has it open."""
+    """GenICam nodes of a camera; used by the thread that has it open."""
 
     def __init__(self, device: Any, error: type[Exception], name: str) -> None:  # noqa: ANN401
         """Wrap an opened device.
@@ -65,11 +65,11 @@ class Nodes:
         Parameters
         ----------
         device
-            Of Aravis.
+            Aravis's device.
         error
             What Aravis raises.
         name
-            Of the camera, for messages.
+            Name of the camera, for messages.
         """
         self._device = device
         self._error = error
@@ -165,12 +165,12 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What the counts of a camera mean, by its own word."""
+    """Scale of a camera's counts, as its nodes tell it."""
 
     step_k: float | None
     """Kelvin per count; None if they are no temperatures."""
     said: str
-    """Which node said so, or why there is none."""
+    """Node that told the scale, or the reason for there being none."""
 
 
 def set_modes(nodes: Nodes) -> None:

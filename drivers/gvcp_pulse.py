@@ -9,18 +9,18 @@ import time
 from typing import Final
 
 PORT: Final = 3956
-"""Of GVCP."""
+"""UDP port of GVCP, the GigE Vision control protocol."""
 DISCOVERY: Final = bytes.fromhex("42 11 0002 0000 0001")
 """Key, “answer me”, DISCOVERY_CMD, no payload, number of the question."""
 DISCOVERY_ACK: Final = b"\x00\x03"
 BEAT_S: Final = 0.25
-"""Between two questions."""
+"""Interval between two questions."""
 UNANSWERED: Final = 3
 """A camera that leaves so many questions unanswered is gone."""
 SERIAL_AT: Final = slice(8 + 0xD8, 8 + 0xE8)
-"""Of the serial number in an answer: behind its header there are the camera's first registers."""
+"""Bytes of the serial number in an answer: behind its header come the camera's first registers."""
 ANSWER_S: Final = 0.3
-"""For how long an answer is waited for when somebody waits."""
+"""Longest wait for an answer by whoever waits for one."""
 
 
 class GvcpPulse:
@@ -29,7 +29,7 @@ class GvcpPulse:
     def __init__(self, ip: str) -> None:
         """Open a socket for the camera; sends nothing yet."""
         self.serial = ""
-        """What the last answer said; empty if the camera has none."""
+        """Serial number in the last answer; empty if the camera has none."""
         self._address = ip, PORT
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 FOURCC: Final = "Y16 "
 NOMINAL_HZ: Final = 9.0
-"""What the boards announce; a Lepton 3.5 gives 8.8, a 2.5 each of 9 pictures three times."""
+"""Rate that the boards announce; a Lepton 3.5 gives 8.8, a 2.5 each of 9 pictures three times."""
 
 PICTURES: Final[dict[tuple[int, int], int]] = {
     (122, 160): 120,
@@ -51,7 +51,7 @@ PICTURES: Final[dict[tuple[int, int], int]] = {
 ask for first in front."""
 
 PLAUSIBLE_C: Final = (-40.0, 450.0)
-"""What the median of a picture can be: the range of a Lepton at low gain."""
+"""Bounds of the median of a picture: the range of a Lepton at low gain."""
 RAW_MEDIAN: Final = (25_000, 40_000)
 """Median of Kelvin × 100 where nothing else tells; 14-bit counts lie below."""
 EIGHT_BITS: Final = 256
@@ -83,7 +83,7 @@ class LeptonCamera:
     usb_ids: ClassVar[tuple[UsbId, ...]] = (
         UsbId(0x1E4E, 0x0100, "FLIR Lepton on PureThermal", ("video4linux",)),
     )
-    """Of PureThermal 1, 2, 3 and Mini."""
+    """USB identity of the boards PureThermal 1, 2, 3 and Mini."""
     system: ClassVar[UvcSystem] = UvcSystem()
     """Tests put another one here."""
 
@@ -140,7 +140,7 @@ class LeptonCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """What can be asked of an open camera, from any thread."""
+        """Actions that an open camera offers, from any thread."""
         return {"Flat-field correction": self.run_ffc}
 
     def run_ffc(self) -> None:

@@ -14,7 +14,7 @@ TLINEAR_ON: Final = Control("TLinear", 4, ((21, 18), (5, 49)))
 TLINEAR_RESOLUTION: Final = Control("TLinear resolution", 4, ((21, 19), (5, 50)))
 GAIN: Final = Control("gain", 4, ((6, 19),))
 SHUTTER: Final = Control("the shutter", 32, ((6, 16),))
-"""Its first word is the mode; the rest are periods and thresholds."""
+"""The shutter's attribute: its first word is the mode, the rest are periods and thresholds."""
 RUN_FFC: Final = Control("flat-field correction", 1, ((6, 17),))
 PART: Final = Control("the part number", 32, ((4, 8),))
 
@@ -25,7 +25,7 @@ RESOLUTIONS: Final = {"0.01": (1, 0.01), "0.1": (0, 0.1)}
 
 
 class LeptonOptions(CameraOptions):
-    """How a Lepton is set when it is opened; settings that stay as they are say keep."""
+    """Settings of a Lepton when it is opened; those that stay as they are say keep."""
 
     telemetry: bool = True
     """Ask for the rows that tell frame number, shutter and calibration."""

@@ -32,7 +32,7 @@ class Taken:
     telemetry: Telemetry | None
     picture: Picture
     rows: int
-    """Of what was sent, telemetry included."""
+    """Rows that were sent, telemetry included."""
     columns: int
 
     @property
@@ -92,6 +92,9 @@ class Follower:
         FrameRefusedError
             If the end of the picture is an earlier one's.
         """
+        # The counter has 32 bits and wraps, so differences are taken modulo 2³².  A small step back
+        # is a frame out of a buffer that was filled earlier; a large one is a camera that began
+        # again, whose numbers say nothing of what was lost.
         steps = 1 if self._counter is None else (counter - self._counter) % (1 << 32)
         if -steps % (1 << 32) <= MOST_BUFFERED:
             raise FrameRefusedError(

@@ -25,7 +25,7 @@ _PLAUSIBLE_FPA: Final = (20_000, 40_000)
 
 
 class FfcState(IntEnum):
-    """How far a flat-field correction is."""
+    """Progress of a flat-field correction."""
 
     NEVER = 0
     IMMINENT = 1
@@ -39,9 +39,9 @@ class Telemetry:
 
     revision: int
     uptime_ms: int
-    """Since the camera started; 32 bits, so it begins again after 50 days."""
+    """Time since the camera started; 32 bits, so it begins again after 50 days."""
     frame_counter: int
-    """Of the frames the sensor took; a frame delivered again keeps its number."""
+    """Number of frames that the sensor took; a frame delivered again keeps its number."""
     serial: str
     """Hexadecimal."""
     ffc_state: FfcState
@@ -54,7 +54,7 @@ class Telemetry:
     overheating: bool
     """Whether it is about to switch itself off."""
     fpa_c: float
-    """Of the sensor, °C."""
+    """Temperature of the sensor, °C."""
     housing_c: float
     """°C."""
     tlinear: bool | None
@@ -76,6 +76,9 @@ class Telemetry:
         FormatError
             If it is too short, or pixels are where telemetry should be.
         """
+        # Word numbers are those of the datasheet's rows A, B and C put together.  A picture that
+        # has slipped by a row has pixels here, which the revision and the temperature of the sensor
+        # give away.
         words = rows.reshape(-1)
         if words.size < ROW_WORDS:
             raise FormatError(

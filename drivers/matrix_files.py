@@ -59,7 +59,7 @@ _TIFF_FAULTS: Final = (
     struct.error,
     zlib.error,
 )
-"""What tifffile and its decoders raise on damaged files, found by mutating one."""
+"""Exceptions of tifffile and its decoders on damaged files, found by mutating one."""
 
 _NPY_FAULTS: Final = (
     ValueError,
@@ -72,7 +72,7 @@ _NPY_FAULTS: Final = (
     RecursionError,
     tokenize.TokenError,
 )
-"""What numpy raises on damaged files, found by mutating one."""
+"""Exceptions of numpy on damaged files, found by mutating one."""
 
 GZIP_MAX_RATIO: Final = 100
 """Thermal noise keeps real recordings below 5 to 1; beyond this a file is a bomb."""

@@ -113,6 +113,9 @@ def grey_of(picture: NDArray[Any], *, invert: bool = False) -> NDArray[np.uint16
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    # A grey picture saved in colours has equal channels but for JPEG's rounding, so the spread of
+    # the channels tells; of its 99th percentile, as logos and crosses on a grey picture are
+    # coloured.
     if picture.ndim == 2:
         return picture
     if picture.shape[2] < 3:
@@ -127,6 +130,9 @@ def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _uncoloured(picture: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     """Look up each pixel's place on the palette, some rows at a time to bound memory."""
+    # The cube of colours is cut into 64³ cells, and a table holds for each the nearest place on the
+    # palette: one look-up per pixel in place of a search among 256 colours.  The index of a cell is
+    # (red · 64 + green) · 64 + blue.
     inverse, step = _inverse(name), 256 // _CELLS
     height, width = picture.shape[:2]
     places = np.empty((height, width), np.uint8)

@@ -43,6 +43,10 @@ class StreamClock:
             On our monotonic clock; measures the step where the camera's clock jumped, which shows
             when it goes back or says that the frame is from the future.
         """
+        # The camera's clock is kept as long as it goes forwards and does not run ahead of ours,
+        # since arrivals jitter with USB.  Otherwise it was set anew: the frame is placed by our
+        # clock, and the two are paired again from there, so that the jump is in no later time
+        # either.
         if self._began is None:
             self._began = taken_s, came_s, 0.0
         else:
@@ -67,7 +71,7 @@ class PictureHistory:
         self._bottoms: deque[NDArray[np.uint16]] = deque(maxlen=KEPT_BOTTOMS)
         """The last row of each of the last pictures."""
         self.repeats = 0
-        """How many pictures before the last one were exactly the same, without a break."""
+        """Number of pictures before the last one that were exactly the same, without a break."""
         self.torn = False
         """Whether the last one ends as an earlier one did, and begins otherwise: when the end of a
         picture is lost on the way, what was in the buffer before it shows there."""
@@ -102,6 +106,9 @@ class PictureHistory:
 
     def add(self, counts: NDArray[np.uint16]) -> None:
         """Compare a picture with those before."""
+        # Sensors are noisy, so an equal last row in a picture that differs elsewhere is no
+        # coincidence: it is what an earlier picture left in the buffer.  A last row of one value is
+        # left out, as counts at the limit of the range repeat.
         if self._last is not None and np.array_equal(self._last, counts):
             self.repeats += 1
             self.torn = False

@@ -399,7 +399,7 @@ class PlaybackCamera:
 
 @dataclass(frozen=True, slots=True)
 class _Shift:
-    """What a repeated frame is later than when it was first played."""
+    """Number and time by which a repeated frame is later than when it was first played."""
 
     index: int = 0
     time_s: float = 0.0

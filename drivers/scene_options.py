@@ -8,7 +8,7 @@ from thermoseg.cameras import CameraOptions
 from thermoseg.radiometry import KELVIN, humidity_ratio
 
 FIELDS: Final = ("emissivity", "distance_m", "reflected_c", "atmosphere_c", "humidity")
-"""Of `thermoseg.radiometry.ObjectParameters`, which has the same names."""
+"""Fields of `thermoseg.radiometry.ObjectParameters` that an option of the same name sets."""
 
 
 def humidity_of_option(value: object) -> object:
@@ -26,7 +26,7 @@ class SceneOptions(CameraOptions):
     """The scene in place of what the camera or the file says of it, as far as it is given."""
 
     emissivity: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Of the surface; skin is 0.98."""
+    """Emissivity of the surface; skin is 0.98."""
     distance_m: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Metres of air between surface and lens."""
     reflected_c: Temperature | None = None
@@ -34,7 +34,7 @@ class SceneOptions(CameraOptions):
     atmosphere_c: Temperature | None = None
     """Temperature of the air between, °C."""
     humidity: Humidity | None = None
-    """Of that air, a ratio (0.5) or with a per cent sign (50%)."""
+    """Relative humidity of the air between, a ratio (0.5) or with a per cent sign (50%)."""
 
     @property
     def scene(self) -> dict[str, float]:

@@ -44,7 +44,7 @@ def _plan(text: str) -> str:
 
 
 class SimulatedOptions(CameraOptions):
-    """What the simulated camera sees and how well."""
+    """Scene and faults of the simulated camera."""
 
     width: Annotated[int, Field(ge=40, le=2048)] = 640
     height: Annotated[int, Field(ge=30, le=2048)] = 512
@@ -66,11 +66,11 @@ class SimulatedOptions(CameraOptions):
     """No noise, no blur, no drift, no shutter."""
     shutter_every_s: Annotated[float, Field(ge=0)] = 180.0
     frames: Annotated[int, Field(ge=0)] = 0
-    """How many frames there are; 0 for endless."""
+    """Number of frames; 0 for endless."""
     realtime: bool = True
     """Whether frames come at `rate_hz`, or as fast as they are read."""
     fault: Annotated[str, AfterValidator(_plan)] = ""
-    """What goes wrong and when, such as unplug@5s+2s,stall@12s; see `drivers.fault_plan`."""
+    """Faults and their moments, such as unplug@5s+2s,stall@12s; see `drivers.fault_plan`."""
 
 
 class SimulatedCamera:
@@ -88,7 +88,7 @@ class SimulatedCamera:
         self._phantom: Phantom | None = None
         self._camera: ThermalCamera | None = None
         self.truth: Truth | None = None
-        """Of the newest frame."""
+        """Ground truth of the newest frame."""
         self._sensor = Sensor.noiseless()
         self._next = 0
         self._start = 0.0
@@ -286,6 +286,8 @@ class SimulatedCamera:
             raise StreamEndedError(f"the simulated camera has shown its {frames} frames")
 
     def _wait(self, timeout_s: float) -> None:
+        # A camera has a few buffers: who reads too late finds those and has lost what came before,
+        # so numbers jump forward by the clock instead of waiting for the reader.
         period = 1 / self._options.rate_hz
         now = time.monotonic() - self._start
         if now - self._next * period > _BUFFERED_FRAMES * period:

@@ -33,12 +33,12 @@ STEP_K: Final = 0.04
 OPEN_S: Final = OPEN_CLOSE_LIMIT_S - 0.8
 """Patience for the first picture; the rest is for setting the grabber up, and for freeing it."""
 TRANSFER_MS: Final = 100
-"""Of the grabber's USB chip, which reports every 16 ms even if there is nothing."""
+"""Timeout of a USB transfer; the grabber's chip reports every 16 ms even when it has no data."""
 CHUNK_BYTES: Final = 16_384
-"""Of one transfer; with pyftdi's 512 Python cannot keep up."""
+"""Size of one USB transfer; with pyftdi's 512 Python cannot keep up."""
 POLL_BYTES: Final = 65_536
 SHUTTER_S: Final = 1.0
-"""For how long a flat-field correction is taken to last, because the stream does not say."""
+"""Assumed duration of a flat-field correction, because the stream does not say."""
 
 
 class TauOptions(CameraOptions):
@@ -50,9 +50,9 @@ class TauCamera:
 
     Options: ClassVar[type[CameraOptions]] = TauOptions
     usb_ids: ClassVar[tuple[UsbId, ...]] = (UsbId(0x0403, 0x6010, "FLIR Tau on a TeAx grabber"),)
-    """Of the USB chip of the grabber, which other devices have as well."""
+    """USB identity of the grabber's chip, which other devices have as well."""
     backend: ClassVar[Any] = None
-    """Of pyusb; the system's libusb if None.  Tests put another one here."""
+    """Backend of pyusb; the system's libusb if None.  Tests put another one here."""
 
     def __init__(self, target: str, options: TauOptions) -> None:
         """Remember what to open; touches no device.
@@ -138,7 +138,7 @@ class TauCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """What can be asked of an open camera, from any thread."""
+        """Actions that an open camera offers, from any thread."""
         return {"Flat-field correction": self.run_ffc}
 
     def run_ffc(self) -> None:
@@ -184,7 +184,7 @@ class TauCamera:
         self._opened_s = time.monotonic()
         self._index = -1
         self._time_s = -1.0
-        """Of the last frame, since the stream began."""
+        """Time of the last frame, since the stream began."""
         self._closed_s = -np.inf
         """When the last correction that was asked for began."""
         self._asked_ffc = False

@@ -48,7 +48,7 @@ class TeaxParser:
 
     def __init__(self) -> None:
         self.replies = bytearray()
-        """What the camera replied last; whoever reads it may clear it."""
+        """Newest bytes that the camera replied; whoever reads them may clear them."""
         self._buffer = bytearray()
         self._lost = 0
         self._in_step = False
@@ -64,6 +64,9 @@ class TeaxParser:
         return pictures
 
     def _next(self) -> TeaxPicture | None:
+        # Each row has a word before and one behind its pixels whose `valid` bit is off, while it is
+        # on in every pixel: a picture that lost bytes on the way shows as a bit at the wrong place.
+        # Then the next picture is looked for inside this one, or two would be lost.
         while True:
             at = self._find(0, len(self._buffer))
             self._skip(at if at >= 0 else self._settled())

@@ -41,7 +41,7 @@ def usb_devices(ids: Iterable[UsbId], camera: str, backend: Any = None) -> list[
     camera
         As `load_library` takes it.
     backend
-        Of pyusb; the system's libusb if None.
+        Backend of pyusb; the system's libusb if None.
 
     Raises
     ------

@@ -34,17 +34,17 @@ from thermoseg.radiometry import Radiometry
 OPEN_S: Final = OPEN_CLOSE_LIMIT_S - JOIN_S
 """Opening takes no longer, so that closing ends in time as well."""
 GOOD_S: Final = OPEN_S - FIRST_S - 0.05
-"""After the first picture, until a good one; the rest is for finding and setting the camera."""
+"""Time from the first picture to a good one; the rest is for finding and setting the camera."""
 
 
 @dataclass(frozen=True, slots=True)
 class UvcKind:
-    """What all cameras that one driver opens have in common."""
+    """Properties that all cameras of one driver share."""
 
     scheme: str
-    """Of their addresses."""
+    """Scheme of the addresses of these cameras."""
     name: str
-    """What a user calls them."""
+    """Name by which a user knows the cameras."""
     fourcc: str
     """Format of their raw pictures."""
     rate_hz: float
@@ -54,7 +54,7 @@ class UvcKind:
     not_on_windows: str
     """Why they are not listed on Windows."""
     windows_api: int = cv2.CAP_DSHOW
-    """Which of OpenCV's backends hands on their pictures as they are."""
+    """OpenCV's backend that hands on their pictures as they are."""
 
     def obstacle(self, platform: str) -> str:
         """Say why these cameras cannot be told apart on a system; empty if they can."""
@@ -96,9 +96,9 @@ class UvcCamera:
             on Windows; empty for the only one there is.
         """
         self.name = f"the {kind.name} {target}".strip()
-        """For messages."""
+        """Name of the camera in messages."""
         self.node: VideoNode | None = None
-        """What was found; None where devices have no more than a number."""
+        """Device that was found; None where devices have no more than a number."""
         self.shapes: Mapping[int, tuple[int, int]] = {}
         """(rows, columns) by the number of words, of those pictures that are not refused."""
         self._kind = kind
@@ -122,7 +122,7 @@ class UvcCamera:
         Parameters
         ----------
         ids
-            Of the cameras that are meant where the address gives no path.
+            USB identities that are meant where the address gives no path.
         close
             Releases all that the block has opened, should it fail.
 
@@ -175,7 +175,7 @@ class UvcCamera:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Of the pictures that the camera will send, (rows, columns)."""
+        """Size of the pictures that the camera will send, (rows, columns)."""
         video = self._running()[1]
         height, width = video.get(cv2.CAP_PROP_FRAME_HEIGHT), video.get(cv2.CAP_PROP_FRAME_WIDTH)
         return int(height), int(width)

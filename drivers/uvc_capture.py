@@ -38,7 +38,7 @@ KEPT_PICTURES: Final = 8
 LOST_S: Final = 2.0
 """Failed reads for so long mean that the camera is gone, where reads cannot say why they fail."""
 RETRY_S: Final = 0.02
-"""Between reads that fail at once."""
+"""Pause between reads that fail at once."""
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(FIRST_S))
 
 
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class Video(Protocol):
-    """What is used of `cv2.VideoCapture`."""
+    """Part of `cv2.VideoCapture` that is used."""
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Whether there is a device behind it."""
@@ -98,7 +98,7 @@ def picture_waits(video: Video, timeout_s: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class UvcSystem:
-    """What the drivers of UVC cameras need of the machine; tests put stand-ins in its place."""
+    """Access of the drivers of UVC cameras to the machine; tests put a stand-in in its place."""
 
     platform: str = sys.platform
     nodes: Callable[[], list[VideoNode]] = list_video_nodes
@@ -113,11 +113,11 @@ class Picture:
     """One picture as OpenCV gave it."""
 
     array: NDArray[Any]
-    """Of any shape and kind."""
+    """Pixels as OpenCV delivered them, any shape and dtype."""
     taken_s: float
-    """On the driver's clock; 0 if it has none."""
+    """Time on the driver's clock; 0 if it has none."""
     came_s: float
-    """On our monotonic clock."""
+    """Time of arrival on our monotonic clock."""
 
 
 class Capture(Protocol):
@@ -147,9 +147,9 @@ def start_capture(
     Parameters
     ----------
     path
-        Of the device, or its number.
+        Path of the device, or its number.
     name
-        Of the camera, for messages.
+        Name of the camera, for messages.
     windows_api
         Which of OpenCV's backends is used on Windows; DirectShow hands on Y16 as it is.
 

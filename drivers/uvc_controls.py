@@ -18,7 +18,7 @@ from thermoseg.errors import CameraError
 ATTEMPTS: Final = 3
 """The firmware of PureThermal boards answers some queries with an error while it is busy."""
 PAUSE_S: Final = 0.05
-"""Between two attempts."""
+"""Pause between two attempts."""
 
 SET_CUR: Final = 0x01
 GET_CUR: Final = 0x81
@@ -26,7 +26,7 @@ GET_LEN: Final = 0x85
 
 _BUSY: Final = frozenset({errno.EIO, errno.EPIPE, errno.EBUSY, errno.EAGAIN, errno.EILSEQ})
 _ABSENT: Final = frozenset({errno.ENOENT, errno.EINVAL})
-"""What the kernel says of a unit or selector that the camera does not announce."""
+"""Error codes of the kernel for a unit or selector that the camera does not announce."""
 
 
 class Query(ctypes.Structure):
@@ -50,7 +50,7 @@ class Control:
     """One attribute or command of a camera."""
 
     name: str
-    """For messages, as the user would call it."""
+    """Name of the control in messages, as the user would call it."""
     size: int
     """Bytes; 1 for a command."""
     places: tuple[tuple[int, int], ...]

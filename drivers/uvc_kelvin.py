@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 FOURCC: Final = "YUYV"
 WIDTH: Final = 256
 HEIGHT: Final = 192
-"""Of the thermal half; the picture has twice as many rows."""
+"""Rows of the thermal half; the picture has twice as many."""
 SENT: Final = (2 * HEIGHT, WIDTH)
 """(rows, columns) of the whole picture."""
 NOMINAL_HZ: Final = 25.0
@@ -54,7 +54,7 @@ OTHERS: Final[dict[tuple[int, int], str]] = {
     (640, 480): "the visible camera of a TC001 Plus",
     (1280, 720): "the visible camera of a TC001 Plus",
 }
-"""What other cameras of these makers send, by (columns, rows); not read here."""
+"""Other cameras of these makers by the (columns, rows) that they send; not read here."""
 
 NEEDS_LINUX: Final = (
     "macOS gives programs no raw pictures of these cameras; use it on Linux or Windows"

@@ -16,7 +16,7 @@ Ioctl = Callable[[int, int, Any], Any]
 """`fcntl.ioctl`, or what stands for it: (file, request, structure)."""
 
 PLACEHOLDER_SERIALS: Final = frozenset({"", "0", "0001", "200901010001"})
-"""What makers write where they number nothing; two cameras would share an address."""
+"""Serial numbers of makers who number nothing; two cameras would share an address."""
 
 NO_PERMISSION: Final = (
     "may not be opened by you; run “thermoseg install-udev” and plug it in again, or join the "
@@ -44,11 +44,11 @@ class VideoNode:
     serial: str
     """Empty where the device has none."""
     port: str
-    """Where it is plugged in, by the name that stays: of `/dev/v4l/by-path`, or the USB port."""
+    """Place of the plug, by a name that stays: of `/dev/v4l/by-path`, or the USB port."""
 
     @property
     def stable_name(self) -> str:
-        """What finds the same camera tomorrow: its serial number, or where it is plugged in."""
+        """Name that finds the same camera tomorrow: its serial number, or the place of the plug."""
         return self.port if self.serial in PLACEHOLDER_SERIALS else self.serial
 
     def is_one_of(self, ids: Iterable[UsbId]) -> bool:
@@ -67,7 +67,7 @@ class VideoMode:
     """One picture that a device offers."""
 
     fourcc: str
-    """Of its format, such as "Y16 " or "YUYV"."""
+    """Code of the pixel format, such as "Y16 " or "YUYV"."""
     width: int
     height: int
     rate_hz: float
@@ -113,11 +113,11 @@ def find_node(
     Parameters
     ----------
     ids
-        Of the cameras of this kind; a path may name any camera.
+        USB identities of this kind of camera; a path may name any camera.
     target
         Serial number, port or path; empty for the only one there is.
     scheme, kind
-        Of the address, and what the user calls such a camera.
+        Scheme of the address, and the name of such a camera for users.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from thermoseg.errors import DriverMissingError
 _IMPORTING = threading.RLock()
 
 PACKAGES: Final = {"serial": "pyserial", "usb": "pyusb"}
-"""What pip calls a library, where it is not the name that is imported."""
+"""Name of a library for pip, where it is not the name that is imported."""
 
 
 def load_library(name: str, camera: str) -> Any:  # noqa: ANN401  # most have no types

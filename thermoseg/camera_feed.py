@@ -41,7 +41,7 @@ SILENT_FRAMES: Final = 3
 BACK_OFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Pauses between attempts to open a lost camera again; the last one is repeated."""
 TELEMETRY_S: Final = 1.0
-"""How often a camera is asked what it tells of itself."""
+"""Interval at which a camera is asked for its telemetry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,14 +77,14 @@ class CameraFeed:
         stopping
             Set by whoever wants no more frames; then no pause is waited for.
         address
-            Of the camera, as the user gave it.
+            Address of the camera, as the user gave it.
         """
         self.actions: tuple[str, ...] = ()
-        """What the camera can be asked for, such as a flat-field correction, once it is open."""
+        """Actions that an open camera offers, such as a flat-field correction."""
         self.lost = ""
         """Why the camera is gone, or why it did not open again; empty once pictures come."""
         self.telemetry: Telemetry = {}
-        """What the camera told of itself at most a second ago; empty if it tells nothing."""
+        """Telemetry of the camera, at most a second old; empty if it has none."""
         self.visible_jpeg: bytes | None = None
         """The visible picture that came beside the thermal ones, if the camera takes any."""
         self._camera = camera

@@ -24,7 +24,7 @@ OPEN_CLOSE_LIMIT_S: Final = 2.0
 """`Camera.open` and `Camera.close` together take less: whoever stops a session waits for both.
 Drivers derive their own waits from it."""
 LOADING_TURN_S: Final = 20.0
-"""So long a driver waits until another one is loaded; one that takes longer is overtaken."""
+"""Longest wait of a driver while another is imported; one that takes longer is overtaken."""
 
 _LOADING = threading.Lock()
 
@@ -134,16 +134,16 @@ class PhotographingCamera(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UsbId:
-    """How a camera is known on USB before it is opened."""
+    """Identity of a camera on USB, known before it is opened."""
 
     vendor: int
     """16 bits, given to the maker of the device by the USB Implementers Forum."""
     product: int
     """16 bits, chosen by that maker."""
     name: str
-    """What a user calls the camera."""
+    """Name by which a user knows the camera."""
     subsystems: tuple[str, ...] = ()
-    """Of Linux, beside `usb`, through whose device files the driver opens it: `video4linux` for
+    """Linux subsystems beside `usb` whose device files the driver opens: `video4linux` for
     /dev/video*, `tty` for /dev/ttyACM*."""
 
     def __post_init__(self) -> None:
@@ -167,7 +167,7 @@ class UsbDriver(Protocol):
     """A driver whose cameras are plugged into USB: gets udev rules, and is looked for in time."""
 
     usb_ids: ClassVar[tuple[UsbId, ...]]
-    """All that it opens."""
+    """All USB identities that the driver opens."""
 
 
 @dataclass(frozen=True, slots=True)

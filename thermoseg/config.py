@@ -17,7 +17,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class Settings(BaseModel):
-    """What the window and the command line do when nothing else is said."""
+    """Defaults of the window and the command line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,7 +26,7 @@ class Settings(BaseModel):
     model: str = "face-compact"
     """Name of a bundled model, or path of a model file."""
     backend: Literal["auto", "cuda", "openvino", "torch"] = "auto"
-    """What runs the network; `auto` takes the fastest that works here."""
+    """Library that runs the network; `auto` takes the fastest that works here."""
 
 
 def settings_path() -> Path:

@@ -30,7 +30,7 @@ PATIENCE_S: Final = 5.0
 LOADING: Final = 4
 """Times that patience for a driver that is still being loaded, as on a busy machine."""
 GLANCE_S: Final = 0.05
-"""How soon it is noticed that a driver has been loaded."""
+"""Interval of looking whether a driver has been loaded."""
 
 
 def driver_names() -> list[str]:
@@ -45,7 +45,7 @@ def list_cameras() -> list[CameraListing]:
 
 @dataclass(frozen=True, slots=True)
 class UsbCameras:
-    """What the installed drivers open on USB."""
+    """USB identities that the installed drivers open."""
 
     ids: tuple[UsbId, ...]
     """Each vendor and product once."""

@@ -27,7 +27,7 @@ from thermoseg.udev import RULES_PATH, without_rules
 PYTHON: Final = (3, 11)
 """Oldest version that works."""
 RULES: Final = RULES_PATH.name
-"""Of udev; lets everyone at the machine open its cameras."""
+"""Name of the file of udev rules that let everyone at the machine open its cameras."""
 RULES_FOLDERS: Final = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d")
 GROUPS: Final = {"video": ("video4linux", "/dev/video*"), "dialout": ("tty", "/dev/ttyACM*")}
 """Who else may open the device files of a subsystem of Linux, and what these are called."""
@@ -65,7 +65,7 @@ print(json.dumps(told))
 
 
 class Verdict(Enum):
-    """How something is."""
+    """Verdict of one check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -81,7 +81,7 @@ class Finding:
     verdict: Verdict
     detail: str = ""
     remedy: str = ""
-    """What to do; empty if all is well."""
+    """Remedy; empty if all is well."""
     essential: bool = False
     """Whether ThermoSeg cannot work without it."""
 

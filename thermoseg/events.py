@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 EVENTS_KEPT: Final = 1000
-"""By a running session; a recording keeps all."""
+"""Most events that a running session keeps; a recording keeps all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class SessionEvent:
     """Something rare that happened while a session ran."""
 
     time_s: float
-    """On the clock of the session's frames."""
+    """Time of the event, on the clock of the session's frames."""
     text: str
     wall_time: float
     """Seconds since 1970, UTC."""

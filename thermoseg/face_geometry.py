@@ -33,14 +33,14 @@ MIN_PIXELS: Final = 6
 MIN_SPLIT_WIDTH_PX: Final = 6.0
 """Narrowest nose whose nostrils are measured apart: three pixels each."""
 
-NOSTRIL_SHARE: Final = 0.25
+NOSTRIL_FRACTION: Final = 0.25
 """Lower part of the nose, along the face's axis, that holds the nostrils.  Less swings more but
 suffers more from masks that jitter; on the phantom a quarter had the best signal to noise that
 did not cost correlation with the breath under motion."""
-WING_SHARE: Final = 0.45
+WING_FRACTION: Final = 0.45
 """Lower part of the nose whose flanks belong to the perinasal region."""
 PERINASAL_HALF_WIDTH: Final = 0.8
-"""From the nose's middle to the side, in nose widths: 0.3 of a width beside each wing."""
+"""Half width of the perinasal region, in nose widths: 0.3 of a width beside each wing."""
 LIP_UNITS: Final = 0.25
 """Height of the skin between nose and mouth in `unit_px` (16 mm), used where no mouth is seen."""
 
@@ -69,7 +69,7 @@ class FaceAxis:
     unit_px: float
     """Distance between the eye centres, as the centroids let it be estimated."""
     regions: tuple[Region, ...]
-    """What it rests on; the fewer, the rougher."""
+    """Regions that the axis was fitted to; the fewer, the rougher."""
 
     @property
     def roll_deg(self) -> float:
@@ -133,7 +133,7 @@ class FaceRois:
     box: Box
     """Rows and columns of the frame that hold the face."""
     masks: Mapping[str, RoiMask]
-    """By name of region; absent ones are left out."""
+    """Masks by name of region; absent regions are left out."""
     axis: FaceAxis | None
     """None if too little of the face is seen to tell."""
     nose_width_px: float
@@ -166,6 +166,9 @@ def find_rois(labels: Labels) -> FaceRois | None:
     found = cut_largest_face(labels)
     if found is None:
         return None
+    # Eyes and brows have two pieces each; of nose and mouth only the largest counts, as a stray one
+    # would move the centroids that fix the axis, and the percentiles of the nose.  All masks are
+    # cropped to what they cover, or every statistic would run over the whole frame.
     box, face = found
     corner = (box[0].start, box[1].start)
     parts: dict[Region, RoiMask | None] = {
@@ -210,7 +213,7 @@ class _NoseBase:
     """Lower end."""
     nostrils: Mask
     middle_px: float
-    """Between the nostrils, on `sideways`."""
+    """Place of the line between the nostrils, on `sideways`."""
     width_px: float
 
     @classmethod
@@ -228,7 +231,7 @@ class _NoseBase:
         nose_mask = _within(nose, window)
         mouth_mask = _within(mouth, window)
         top_px, bottom_px = _spread(down[nose_mask], 0.01)
-        nostrils = nose_mask & (down >= bottom_px - NOSTRIL_SHARE * (bottom_px - top_px))
+        nostrils = nose_mask & (down >= bottom_px - NOSTRIL_FRACTION * (bottom_px - top_px))
         across = sideways[nostrils]
         right_px, left_px = _spread(across, 0.02)
         return cls(
@@ -281,7 +284,7 @@ class _NoseBase:
                 middle_px = self.middle_px + side_px * np.clip(
                     (self.down - self.bottom_px) / way_px, 0, 1
                 )
-        wings_px = self.bottom_px - WING_SHARE * (self.bottom_px - self.top_px)
+        wings_px = self.bottom_px - WING_FRACTION * (self.bottom_px - self.top_px)
         band = (self.down >= wings_px) & (self.down <= bottom_px)
         band &= np.abs(self.sideways - middle_px) <= PERINASAL_HALF_WIDTH * self.width_px
         return self.place(np.asarray(band & self._skin(face), np.bool_))
@@ -322,10 +325,10 @@ def _within(mask: RoiMask | None, window: Box) -> Mask:
     return whole
 
 
-def _spread(values: NDArray[np.float32], share: float) -> tuple[float, float]:
-    """Return the values below and above which the outermost `share` lies."""
+def _spread(values: NDArray[np.float32], fraction: float) -> tuple[float, float]:
+    """Return the values below and above which the outermost `fraction` lies."""
     last = values.size - 1
-    low, high = round(share * last), round((1 - share) * last)
+    low, high = round(fraction * last), round((1 - fraction) * last)
     ordered = np.partition(values, (low, high))
     return float(ordered[low]), float(ordered[high])
 

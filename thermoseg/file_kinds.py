@@ -10,7 +10,7 @@ from typing import Final
 
 
 class FileKind(StrEnum):
-    """What a file holds."""
+    """Kinds of files by their content."""
 
     FLIR = "FLIR recording or picture"
     TIFF = "TIFF"

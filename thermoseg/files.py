@@ -24,7 +24,7 @@ def file_address(path: Path, options: Mapping[str, str] = MappingProxyType({})) 
     Parameters
     ----------
     options
-        Of the `file:` camera, such as `scale_k`.
+        Options of the `file:` camera, such as `scale_k`.
     """
     return f"file:{quote(str(path), safe='/')}?{urlencode({'realtime': 'false', **options})}"
 

@@ -11,7 +11,7 @@ from thermoseg.radiometry import Radiometry, RelativeCounts
 
 
 class FrameFlag(IntFlag):
-    """What is wrong with a frame; stored with it as a number."""
+    """Faults of a frame; stored with it as a number."""
 
     NONE = 0
     SHUTTER = 1
@@ -80,7 +80,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
-    """What an opened camera says of itself."""
+    """Description of an opened camera."""
 
     model: str
     serial: str

@@ -18,10 +18,10 @@ from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 
 TICK_S: Final = 0.1
-"""How often the end of the recording is looked for, and progress told."""
+"""Interval of looking for the end of the recording, and of progress lines."""
 
 OPENING_TICK_S: Final = 0.01
-"""How often it is looked whether the camera is open, as that is when the time begins."""
+"""Interval of looking whether the camera is open, which starts the clock of the recording."""
 
 OPEN_TIMEOUT_S: Final = 30.0
 """The longest wait for a camera to open; some set themselves up for 10 s."""
@@ -29,20 +29,20 @@ OPEN_TIMEOUT_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class RecordingReport:
-    """What a recording without a window came to."""
+    """Outcome of a recording without a window."""
 
     path: Path
     counts: SessionCounts
     model: str
     """Name of the model that segmented, empty if none did."""
     backend: str
-    """What computed, empty if nothing did."""
+    """Library and device that ran the network; empty if none did."""
     interrupted: bool
     """Whether it was stopped before its time, by Ctrl-C, SIGTERM or a closed terminal."""
     temperatures: str
     """“°C”, or “none: ” and why; empty if the camera did not open."""
     telemetry: Telemetry
-    """What the camera told of itself last; empty if it tells nothing, or was away at the end."""
+    """Last telemetry of the camera; empty if it has none or was away at the end."""
     problem: str
     """Why it ended by itself, one sentence; empty if it did not, or its source was at its end."""
 

@@ -20,13 +20,13 @@ from thermoseg.discovery import CameraScout
 log = logging.getLogger(__name__)
 
 PERIOD_S: Final = 1.0
-"""Between two looks."""
+"""Pause between two looks at what is plugged in."""
 LOOK_S: Final = 0.5
 """A driver that needs longer to answer is heard at the next look."""
 FIRST_LOOK_S: Final = 2.0
 """The first look may take longer, as drivers are loaded then."""
 SETTLE_S: Final = 0.3
-"""After a device came, its name and its permissions follow in so much time."""
+"""Time in which the name and the permissions of a new device follow it."""
 
 
 class DeviceEvents(Protocol):
@@ -41,7 +41,7 @@ class DeviceEvents(Protocol):
 
 
 class NoEvents:
-    """For systems that tell nothing."""
+    """Source of events on systems that report none."""
 
     def wait(self, timeout_s: float) -> bool:
         """Let the time pass."""
@@ -53,7 +53,7 @@ class NoEvents:
 
 
 class UdevEvents:
-    """What Linux tells of devices."""
+    """Source of Linux's own events of devices (udev)."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class UdevEvents:
         monitor
             A `pyudev.Monitor` that has not been started.
         subsystems
-            Of udev, in which cameras show up.
+            Subsystems of udev in which cameras show up.
         """
         for subsystem in subsystems:
             monitor.filter_by(subsystem)

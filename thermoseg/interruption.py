@@ -14,7 +14,7 @@ if sys.platform == "win32":
     SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 else:
     SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What asks a program to end: a key, another program, a terminal or connection that goes away."""
+"""Signals that ask a program to end: a key, another program, a terminal that goes away."""
 
 
 @contextmanager

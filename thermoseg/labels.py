@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Region(IntEnum):
-    """What a pixel shows; the value is the label in every mask and file."""
+    """Class of a pixel; the value is the label in every mask and file."""
 
     BACKGROUND = 0
     """Everything else, forehead, hair and neck included."""
@@ -61,7 +61,7 @@ def colour_table(opacity: float) -> NDArray[np.uint8]:
     Parameters
     ----------
     opacity
-        Of every face region, from 0 (invisible) to 1 (hides the picture).
+        Opacity of every face region, from 0 (invisible) to 1 (hides the picture).
 
     Returns
     -------

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from thermoseg.labels import Region
 
-_CLOSE_SHARE: Final = 0.2
-"""Gap between parts of one face, as a share of the square root of its labelled area."""
-_CLOSE_SHARE_BARE: Final = 0.45
+_CLOSE_FRACTION: Final = 0.2
+"""Gap between parts of one face, as a fraction of the square root of its labelled area."""
+_CLOSE_FRACTION_BARE: Final = 0.45
 """The same where less than half of that area is chin: the parts stand alone."""
 _FIND_SIZE_PX: Final = 160
 """The largest face is searched for on masks scaled down to this size."""
@@ -45,8 +45,8 @@ def cut_largest_face(
     if area == 0:
         return None
     bare = 2 * np.count_nonzero(coarse == Region.CHIN) < area
-    share = _CLOSE_SHARE_BARE if bare else _CLOSE_SHARE
-    reach = max(3, round(share * float(np.sqrt(area)))) | 1
+    fraction = _CLOSE_FRACTION_BARE if bare else _CLOSE_FRACTION
+    reach = max(3, round(fraction * float(np.sqrt(area)))) | 1
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
     joined = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     parts = cv2.connectedComponents(joined[reach:-reach, reach:-reach])[1]

@@ -17,7 +17,7 @@ class LiveModel:
         self.identity = ModelIdentity(
             segmenter.model_name, segmenter.model_sha256, segmenter.backend
         )
-        """Which network it is."""
+        """Identity of the network."""
         self.results: Latest[Result] = Latest()
         """The newest result, put there by the session; peek only."""
         self._segmenter = segmenter

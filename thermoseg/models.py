@@ -69,7 +69,7 @@ _UNPICKLING_FAULTS: Final = (
     ValueError,
     zipfile.BadZipFile,
 )
-"""What `torch.load` has been seen to raise on damaged or hostile files."""
+"""Exceptions that `torch.load` has been seen to raise on damaged or hostile files."""
 
 
 class ModelHeader(BaseModel):
@@ -80,9 +80,9 @@ class ModelHeader(BaseModel):
     format: Literal[1] = 1
     """Version of this layout."""
     name: str = Field(pattern=rf"^{_NAME.pattern}$")
-    """Such as `face-compact`."""
+    """Name of the model, such as `face-compact`."""
     network: str
-    """What `thermoseg.networks.build` calls it; `own` in the ONNX file of a user's own."""
+    """Name of the network in `thermoseg.networks.build`; `own` in the ONNX file of a user's own."""
     width: int = Field(ge=2, le=512)
     """Channels of the network's first level."""
     num_classes: int = Field(default=len(Region), ge=1, le=255)
@@ -94,16 +94,16 @@ class ModelHeader(BaseModel):
     """Pixels the network was trained for."""
     normalisation: Normalisation = "percentile"
     command: str = ""
-    """That trained it."""
+    """Command line that trained the model."""
     seed: int = 0
     iterations: int = 0
     phantom_version: str = ""
     """Empty if no phantom was used."""
     data: str = ""
-    """What it was trained on, in words."""
+    """Training data, in words."""
     licence: str = ""
     notes: str = ""
-    """Where it works and where it fails, in words."""
+    """Scope and known failures of the model, in words."""
     trained_utc: str = ""
     """ISO 8601; empty if unknown."""
     tensors_sha256: str = ""

@@ -30,12 +30,12 @@ _PARTS: Final[dict[str, dict[int, str]]] = {
     "function": {7: "node", 11: "attribute"},
     "tensor": {},
 }
-"""By kind of message: the numbers of the fields in which a tensor may lie, and their kinds."""
+"""Numbers and kinds of the fields in which a tensor may lie, by kind of message."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxContent:
-    """What was found in an ONNX file."""
+    """Findings in an ONNX file."""
 
     metadata: dict[str, str]
     rest_sha256: str

@@ -18,7 +18,7 @@ Normalisation = Literal["minmax", "percentile"]
 CLIPPED_PERCENT: Final = 0.5
 """Share of pixels clipped at each end by "percentile", so that a few dead pixels cost nothing."""
 FLAT_SPAN: Final = 1e-6
-"""Below this span (kelvin or counts) an image is constant."""
+"""Largest span (kelvin or counts) of an image that is taken for constant."""
 
 
 def normalise(
@@ -47,6 +47,9 @@ def normalise(
         raise ValueError(f"unknown normalisation {method!r}; use one of {get_args(Normalisation)}")
     if celsius.ndim != 2 or celsius.size == 0:
         raise ValueError(f"an image must be (height, width) with pixels, got {celsius.shape}")
+    # One copy, changed in place: this runs for every frame and crop.  The middle is subtracted
+    # before the scaling; the other way round, the difference of two large products would be left,
+    # with their rounding errors.
     image = celsius.astype(np.float32)
     finite = np.isfinite(image)
     whole = bool(finite.all())
@@ -68,6 +71,8 @@ def _span(known: NDArray[np.float32], method: Normalisation) -> tuple[float, flo
     """Return the temperatures that become -1 and +1."""
     if method == "minmax":
         return float(known.min()), float(known.max())
+    # Order statistics by rank, not `np.percentile`: a partition is linear in the number of pixels,
+    # and without interpolation a GPU takes the same two values from a `topk`.
     last = known.size - 1
     rank = round(CLIPPED_PERCENT / 100 * last)
     ordered = np.partition(known, (rank, last - rank))
@@ -137,6 +142,8 @@ def cut(celsius: NDArray[np.float32], box: Box, size: tuple[int, int]) -> NDArra
     -------
     `size` float32; means over the pixels when shrunk, bilinear when enlarged.
     """
+    # Clipped indices repeat the border where the box leaves the image, as averaging over areas has
+    # no border mode of its own.  Inside, a slice does without the copy that `np.ix_` makes.
     rows = np.clip(np.arange(box.top, box.top + box.height), 0, celsius.shape[0] - 1)
     columns = np.clip(np.arange(box.left, box.left + box.width), 0, celsius.shape[1] - 1)
     inside = celsius[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -164,6 +171,8 @@ def paste(
     (classes, rows, columns) for the part of the box that lies inside the image, and where that is
     in the image; nothing (0 rows or columns) if the box lies outside.
     """
+    # The answer is resized to the whole box and cut afterwards: a part of it could not be resized
+    # by itself, as interpolation at its edge looks at the neighbours beyond.
     top, left = max(box.top, 0), max(box.left, 0)
     bottom, right = min(box.top + box.height, shape[0]), min(box.left + box.width, shape[1])
     bottom, right = max(bottom, top), max(right, left)

@@ -58,7 +58,7 @@ class LinearRadiometry:
     missing: int | None = None
     """The count that stands for a pixel without a temperature (NaN), if there is one."""
     scene: "ObjectParameters | None" = None
-    """What the camera took into account already, if it tells; cannot be undone."""
+    """Corrections that the camera has applied already, if it tells; they cannot be undone."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _DATA_FROM_FILES
 
@@ -168,6 +168,9 @@ class ObjectParameters:
         air, mmHg, from humidity and temperature (Minkina and Dudzik 2009; the form used by
         Thermimage and flirpy, in which an object's rays pass τ twice).
         """
+        # `water` is w, mmHg; `first` and `second` are the two exponentials.  Constants of a damaged
+        # file can overflow here: `__post_init__` refuses the infinity or NaN that comes of it with
+        # a sentence, which a warning of NumPy would only precede.
         air = self.atmosphere_c
         with np.errstate(over="ignore", invalid="ignore"):
             water = self.humidity * np.exp(

@@ -17,6 +17,6 @@ class Result:
     samples: tuple[RoiSample, ...]
     """One for each region."""
     latency_s: float
-    """From the frame's arrival to this result."""
+    """Time from the frame's arrival to this result."""
     rois: FaceRois | None = None
     """The masks that were measured, for drawing; held ones included.  None without a face."""

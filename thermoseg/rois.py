@@ -28,7 +28,7 @@ TOO_SMALL: Final = "too small"
 LOST: Final = "lost"
 """The region is not in the picture, and what was held is older than `HOLD_S`."""
 IMPLAUSIBLE: Final = "implausible temperature"
-"""Not what skin there can have: something is in front of it."""
+"""Skin cannot have this temperature: something is in front of it."""
 MOTION: Final = "motion"
 """The face moves too fast for the picture to be sharp and the mask to sit."""
 HELD: Final = "held"
@@ -53,7 +53,7 @@ JUMP_K: Final = 2.5
 face; the skin around a nostril swings 1 K at most."""
 JUMP_MEMORY_S: Final = 5.0
 JUMP_EVERY_S: Final = 0.1
-"""How densely that memory is filled."""
+"""Interval of the temperatures in that memory."""
 
 HOLD_S: Final = 1.0
 """A lost mask is moved along with the face for at most this long."""
@@ -229,7 +229,7 @@ class RoiMeter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """Where a region was when it was last found."""
+    """Frame and mask in which a region was last found."""
 
     frame: Frame
     rois: FaceRois

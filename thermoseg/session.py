@@ -68,7 +68,7 @@ class Session:
         segmenter
             None to capture and record only.
         address
-            Of the camera, as the user gave it; written into recordings.
+            Address of the camera, as the user gave it; written into recordings.
         trace_seconds
             How much the traces keep.
         """

@@ -33,20 +33,20 @@ DISK_TOLD_S: Final = 60.0
 
 
 class RecordingState(Enum):
-    """Where a session's recording is."""
+    """Phase of a session's recording."""
 
     OFF = "off"
     ARMED = "armed"
-    """It will start when the camera is open, before its first frame."""
+    """A recording will start when the camera is open, before its first frame."""
     STARTING = "starting"
-    """Its file is being made; frames are taken as soon as somebody is there to write them."""
+    """The file is being created; frames are taken as soon as its writer is ready."""
     RUNNING = "running"
     FINISHING = "finishing"
-    """What was taken is being written; further frames are not taken."""
+    """Frames taken so far are being written; no further ones are taken."""
 
 
 class SessionRecording:
-    """At most one recording at a time; methods may be called from any thread."""
+    """Owns the one recording of a session; methods may be called from any thread."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class SessionRecording:
         Parameters
         ----------
         address
-            Of the camera, as the user gave it.
+            Address of the camera, as the user gave it.
         model
             Which network segments when a recording starts; both are written into it.
         tell
@@ -95,7 +95,7 @@ class SessionRecording:
 
     @property
     def status(self) -> RecorderStatus | None:
-        """How the recording goes, or the last one went; None before the first."""
+        """Status of the recording, or of the last one; None before the first."""
         recorder = self._newest
         return None if recorder is None else recorder.status()
 

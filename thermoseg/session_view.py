@@ -23,24 +23,24 @@ class SessionView:
     counts: SessionCounts = field(default_factory=SessionCounts)
     recording: RecordingState = RecordingState.OFF
     recorder: RecorderStatus | None = None
-    """How the recording goes, or the last one went; its `failed` says if it ended by itself."""
+    """Status of the recording, or of the last one; its `failed` says if it ended by itself."""
     telemetry: Telemetry = field(default_factory=dict)
-    """What the camera told of itself at most a second ago; empty if it tells nothing."""
+    """Telemetry of the camera, at most a second old; empty if it has none."""
     visible_jpeg: bytes | None = None
     """The visible picture that came beside the thermal ones, if the camera takes any."""
     lost: str = ""
     """Why the camera is gone, or why it did not open again; empty once pictures come."""
     lost_seconds: float = 0.0
-    """For how long the camera has been gone, since its last frame; 0 if it is there."""
+    """Time since the last frame of a camera that is lost; 0 if it is there."""
     events: tuple[SessionEvent, ...] = ()
     """Losses, gaps, actions, marks of the user: the last ones, oldest first."""
     info: CameraInfo | None = None
-    """What the camera says of itself, once it is open."""
+    """Description of the camera, once it is open."""
     actions: tuple[str, ...] = ()
-    """What an open camera can be asked for, such as a flat-field correction."""
+    """Actions that an open camera offers, such as a flat-field correction."""
     model: ModelIdentity | None = None
-    """Which network segments, None if none does."""
+    """Identity of the network that segments, None if none does."""
     ended: bool = False
     """Whether no thread works any more: the source ended, or an error, or `stop`."""
     error: Exception | None = None
-    """What ended the session, if not `stop` or the end of the source."""
+    """Error that ended the session, if not `stop` or the end of the source."""

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 SINK_QUEUE: Final = 32
 """Frames and results that may wait for a slow sink; 640×512 takes 2 MB each."""
 SINK_GRACE_S: Final = 0.25
-"""After that time a sink may still end what it is at, and loses the rest."""
+"""Time in which a sink may empty its queue at the end; then it ends what it is at, no more."""
 
 
 class Sink(Protocol):

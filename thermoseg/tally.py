@@ -31,17 +31,17 @@ class SessionCounts:
     replaced: int = 0
     """Frames never segmented because a newer one came."""
     recorded: int = 0
-    """By the recording that runs, or the last one that ran."""
+    """Frames written by the recording that runs, or by the last one that ran."""
     dropped: int = 0
     """Frames that this recording could not take."""
     camera_rate_hz: float = 0.0
     """Measured over the last seconds."""
     segmented_rate_hz: float = 0.0
     latency_p50_ms: float = math.nan
-    """From a frame's arrival to its result; NaN before the first."""
+    """Median time from a frame's arrival to its result; NaN before the first."""
     latency_p95_ms: float = math.nan
     seconds: float = 0.0
-    """Since the camera was opened, until the session ended."""
+    """Duration from the opening of the camera to the end of the session, or to now."""
     timeouts: int = 0
     """Reads that ended without a frame."""
     refused: int = 0
@@ -59,7 +59,7 @@ class SessionCounts:
 
 
 class Tally:
-    """What `SessionCounts` reports; each number is written by one thread."""
+    """Counters behind `SessionCounts`; each is written by one thread."""
 
     def __init__(self) -> None:
         self.timeouts = 0
@@ -154,11 +154,11 @@ def _rate_hz(moments_s: deque[float], now_s: float) -> float:
     return intervals / (moments[-1] - moments[first]) if intervals > 0 else 0.0
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the value below which `share` of `ordered` lie, interpolated; NaN if there is none."""
+def _quantile(ordered: Sequence[float], fraction: float) -> float:
+    """Return the quantile `fraction` (0-1) of `ordered`, interpolated; NaN if there are none."""
     if not ordered:
         return math.nan
-    place = share * (len(ordered) - 1)
+    place = fraction * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (place - low) * (ordered[high] - ordered[low])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 Telemetry = Mapping[str, float | str]
-"""By a name in snake_case that ends in its unit, such as `fpa_c` or `battery_percent`."""
+"""Values by a name in snake_case that ends in its unit, such as `fpa_c` or `battery_percent`."""
 
 UNITS: Final = {
     "percent": " %",
@@ -21,7 +21,7 @@ NAMES: Final = {"fpa": "FPA"}
 """Words that are not written in small letters."""
 
 FRONT: Final = ("battery_percent",)
-"""What must be seen without asking for it: this may end a session."""
+"""Conditions that a user must see unasked, as they may end a session."""
 
 
 def describe_telemetry(telemetry: Telemetry) -> list[str]:

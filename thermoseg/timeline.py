@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from thermoseg.frames import Frame, FrameFlag
 
 AFTER_SHUTTER_S: Final = 2.0
-"""For so long after a shutter event temperatures may step; some cameras take 1 to 3 s."""
+"""Time after a shutter event in which temperatures may step; some cameras take 1 to 3 s."""
 FREEZE_S: Final = 0.3
 """A picture that stands still for longer was a shutter of which the camera says nothing; frames
 that a slow camera's board sends three times take a tenth."""
@@ -44,7 +44,7 @@ class TimeLine:
         self.refused_before = 0
         """Broken frames thrown away between the last two."""
         self.remark = ""
-        """What was strange about the last frame, a clause; empty as a rule."""
+        """Irregularity of the last frame, a clause; empty as a rule."""
         self.arrived_s = 0.0
         """When the last frame came, or the camera was opened if none has, monotonic clock."""
         self.opened_s = 0.0
@@ -146,6 +146,10 @@ class TimeLine:
 
     def _stillness(self, frame: Frame, flags: FrameFlag, time_s: float) -> FrameFlag:
         """Return what of duplicate and shutter holds for the frame."""
+        # Sensors are noisy, so two pictures that are equal bit by bit are one picture sent twice: a
+        # camera that repeats frames to fill its rate, or one whose shutter is closed.  Only the
+        # length of the stillness tells them apart.  A still that lasted `FREEZE_S` was a flat-field
+        # correction, after which temperatures may step.
         found, last = FrameFlag.NONE, self._last
         still = self._live and last is not None and _same(frame.counts, last.counts)
         if still:

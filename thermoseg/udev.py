@@ -81,7 +81,7 @@ def install_rules(
     cameras
         Who gets rules; `thermoseg.discovery.usb_cameras` collects all.
     path
-        Of the rules file.
+        Path of the rules file.
     run
         Runs a command and returns its exit code; for tests.
 

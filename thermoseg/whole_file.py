@@ -20,19 +20,19 @@ PARTIAL_SUFFIX: Final = ".partial"
 """Suffix of a file that is not whole yet; a kill may leave one behind, hidden by a leading dot."""
 
 _RANDOM_BYTES: Final = 8
-"""In a temporary name: 2⁶⁴ of them are not guessed."""
+"""Random bytes of a temporary name: nobody guesses one of 2⁶⁴."""
 _SHOWN_LENGTH: Final = 32
 """Characters of the target's name in a temporary name; all of it could exceed 255 bytes."""
 _FIRST_MODE: Final = 0o600
 _WANTED_MODE: Final = 0o666
-"""What a program asks for when it creates a file; the system takes the umask away."""
+"""Permissions asked for when a file is created; the system takes the umask away."""
 _ALL_RIGHTS: Final = 0o777
 """Without the bits that run a program as its owner."""
 
 _NO_LINKS: Final = frozenset((errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP))
-"""How file systems without hard links (FAT, some network shares) refuse one."""
+"""Error codes of file systems without hard links (FAT, some network shares)."""
 _NO_FOLDER_SYNC: Final = frozenset((errno.EINVAL, errno.ENOTSUP))
-"""How file systems refuse to flush a folder: theirs need no flush, or have none."""
+"""Error codes of file systems that flush no folder: theirs need no flush, or have none."""
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def replacing(
     Parameters
     ----------
     suffix
-        Of the temporary name, for libraries that choose a format by it.
+        Suffix of the temporary name, for libraries that choose a format by it.
     mode
         Permissions of the file; those of the file that it replaces if None, else the usual ones.
     previous

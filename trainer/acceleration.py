@@ -1,4 +1,4 @@
-"""What makes training fast on a GPU and changes nothing on a CPU."""
+"""Settings that make training fast on a GPU and change nothing on a CPU."""
 
 import copy
 import logging

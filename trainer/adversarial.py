@@ -22,8 +22,8 @@ CLIP: Final = 0.05
 LEVELS: Final = 4
 """Blocks of a critic, each of stride 2."""
 BETAS: Final = (0.5, 0.999)
-"""Of the critics' Adam (Xue et al., 2018)."""
-FOOLING: Final = 0.01
+"""Decay rates (β₁, β₂) of the critics' Adam (Xue et al., 2018)."""
+ADVERSARIAL_WEIGHT: Final = 0.01
 """Weight of SegGAN's discriminator against the L1 distance (Isola et al., CVPR 2017: 1 to 100)."""
 
 
@@ -148,15 +148,22 @@ class SegGan(nn.Module):
 
     def critic_loss(self, images: Tensor, masks: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG002
         """Return the losses of generator and discriminator, summed; arguments as in SegAN."""
+        # Generator and discriminator are learnt in one backward pass: the discriminator does not
+        # see how its fake was made (`detach`), and the generator's gradient passes through a
+        # discriminator whose weights are frozen, so each gets the gradient of its own loss only.
         painted = self.generator(truth)
         real = self.discriminator(torch.cat((images, truth), dim=1))
         fake = self.discriminator(torch.cat((painted.detach(), truth), dim=1))
         scores = _frozen(self.discriminator, torch.cat((painted, truth), dim=1))
-        telling = (
+        discrimination = (
             functional.softplus(-real.float()).mean() + functional.softplus(fake.float()).mean()
         )
-        fooling = _softplus(-scores)
-        return functional.l1_loss(painted.float(), images.float()) + FOOLING * fooling + telling
+        adversarial = _softplus(-scores)
+        return (
+            functional.l1_loss(painted.float(), images.float())
+            + ADVERSARIAL_WEIGHT * adversarial
+            + discrimination
+        )
 
     def network_loss(self, images: Tensor, masks: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG002
         """Return how far the picture painted from the prediction is; arguments as in SegAN."""
@@ -316,6 +323,8 @@ def _masks(
 
 
 def _masked(images: Tensor, masks: Tensor) -> Tensor:
+    # Images in [-1, 1] become 0.5 to 1.5: a cold pixel inside a mask must differ from the 0
+    # outside.
     return (images / 2 + 1) * masks
 
 

@@ -1,4 +1,4 @@
-"""What TiAug does to pictures: Figures 2 and 3 of Joshi et al., BMVC 2022, for any data."""
+"""Effect of TiAug on pictures: Figures 2 and 3 of Joshi et al., BMVC 2022, for any data."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,14 +37,14 @@ PUBLISHED_BEFORE: Final = (0.27, 0.39, 0.48)
 PUBLISHED_AFTER: Final = (-0.04, 0.20, 0.41)
 """Quartiles of Figure 2, read off the box plot: Thermal Face Database, 473 pictures."""
 PUBLISHED_WHISKERS: Final = (-0.6, 0.6)
-"""Of the box after TiAug."""
+"""Ends of the whiskers of the box after TiAug, same figure."""
 BINS: Final = 120
-"""Of the temperature histograms."""
+"""Bins of the temperature histograms."""
 SHEET_ROWS: Final = 6
 SHEET_COLUMNS: Final = 6
 """The picture itself and its augmentations."""
 DATABASE_FILES: Final = "*_sub[0-9][0-9][0-9]_*.npy"
-"""What the Thermal Face Database's pictures are called."""
+"""Pattern of the Thermal Face Database's file names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +66,7 @@ class Contrasts:
 
 @dataclass(frozen=True, slots=True)
 class TiAugData:
-    """Which pictures are looked at, and with which TiAug."""
+    """Pictures of the analysis, and the TiAug applied to them."""
 
     sources: tuple[SourceConfig, ...]
     stream: StreamConfig
@@ -116,7 +116,7 @@ def draw_pairs(data: TiAugData, most: int, seed: int) -> list[tuple[Picture, Pic
     most
         So many pictures, or all there are.
     seed
-        Of what is drawn.
+        Seed of the random parameters.
 
     Raises
     ------
@@ -134,6 +134,9 @@ def _pictures(
     data: TiAugData, most: int, seed: int, purpose: int, per_sitter: int
 ) -> Iterator[tuple[Picture, np.random.Generator]]:
     """Read or draw pictures, each with a generator for what is done to it; see `draw_pairs`."""
+    # A generator for each picture, seeded by its number: figures with more pictures begin with
+    # those of figures with fewer.  From finite sources they are spread evenly over all subjects
+    # instead of taken from the first ones.
     sources = open_sources(tuple(map(_endless, data.sources)), data.stream)
     finite = _finite_pictures(sources)
     chosen = (
@@ -175,7 +178,7 @@ def _finite_pictures(
 
 
 def face_contrast(celsius: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
-    """Return how much warmer the face is than the rest, share of the picture's range.
+    """Return how much warmer the face is than the rest, fraction of the picture's range.
 
     Parameters
     ----------
@@ -329,6 +332,8 @@ def _transforms(data: TiAugData) -> tuple[TiAug, TiAug]:
 def _frequencies(
     pictures: Sequence[NDArray[np.float32]], edges_c: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    # Clipped to the outermost bins, or pictures hotter than the axis would lose pixels and the
+    # frequencies no longer sum to 1.
     counts = np.zeros(len(edges_c) - 1)
     for celsius in pictures:
         counts += np.histogram(np.clip(celsius, edges_c[0], edges_c[-1]), edges_c)[0]

@@ -50,11 +50,11 @@ from trainer.run_folder import ABOUT, write_text
 from trainer.sources import Picture
 
 PHANTOM: Final = "phantom"
-"""What `--data` says for the synthetic head."""
+"""Value of `--data` for the synthetic head."""
 DATA_PLACE: Final = Path("DATA")
 """Path in a table's file that stands for the folder of `--data`."""
 WITHOUT_TIAUG: Final = {"occlude": 0.0, "noise": 0.0}
-"""What a row without TiAug leaves out; the geometry is the same for all (paper, §4.1.2)."""
+"""Settings of a row without TiAug; the geometry is the same for all (paper, §4.1.2)."""
 STOPPED_EARLY: Final = 3
 """Exit status of a run that saved and stopped because it was asked to."""
 MOST_EVALUATED: Final = 100_000
@@ -67,14 +67,14 @@ class EvaluationSet(Section):
 
     name: Annotated[str, Field(pattern=NAME)]
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
-    """Of a data set, what it keeps from training."""
+    """Sources of the pictures; of a data set, the part that is held out from training."""
     pictures: Annotated[int, Field(ge=1, le=100_000)] = 200
-    """How many, of a source without end; a data set is evaluated on all."""
+    """Number of pictures of a source without end; a data set is evaluated on all."""
     seed: Annotated[int, Field(ge=0)] = 5_000_011
 
 
 class DataConfig(Section):
-    """What rows learn from and are evaluated on."""
+    """Training data and evaluation sets of the rows."""
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     judged: Annotated[tuple[EvaluationSet, ...], Field(min_length=1)]
@@ -82,7 +82,7 @@ class DataConfig(Section):
 
 
 class TableConfig(Section):
-    """What all rows of a table have in common."""
+    """Settings that all rows of a table have in common."""
 
     networks: tuple[str, ...] = ()
     """Only rows of these unless others are named; none for all of the paper."""
@@ -111,7 +111,7 @@ class TableRun:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a benchmark ended."""
+    """Outcome of a benchmark."""
 
     finished: tuple[str, ...]
     failed: dict[str, str]
@@ -282,7 +282,7 @@ class Benchmark:
         Parameters
         ----------
         number
-            Of the table.
+            Number of the table.
         runs
             Of `plan_runs`.
         sets

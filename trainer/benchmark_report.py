@@ -56,7 +56,7 @@ class Result:
     """(truth, prediction), pixels."""
     iterations: int
     minutes: float
-    """Of training."""
+    """Duration of training, minutes."""
 
     @property
     def percents(self) -> dict[str, float]:
@@ -93,11 +93,11 @@ def write_report(
     folder
         Where; exists or is made.
     number
-        Of the table.
+        Number of the table.
     rows
         In the order they are shown.
     results
-        Of all runs that are finished.
+        Results of all runs that are finished.
     set_names
         Names of the sets, the headline first.
 

@@ -24,11 +24,11 @@ def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None
     Parameters
     ----------
     folder
-        Of the run; exists.
+        Folder of the run; exists.
     state
         Tensors, numbers, texts, and dictionaries and lists of them.
     name
-        Of another file to replace, such as "best.ckpt", which has no previous one.
+        Name of another file to replace, such as "best.ckpt", which has no previous one.
 
     Raises
     ------

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trainer.progress import Progress
 
 LINE_EVERY_S: Final = 15.0
-"""Between progress lines where there is no terminal to rewrite one in."""
+"""Interval between progress lines where there is no terminal to rewrite one in."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

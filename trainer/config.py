@@ -27,7 +27,7 @@ Checked = TypeVar("Checked", bound=BaseModel)
 DEEPEST_PX: Final = 32
 """Side of what a network makes one place of, where batch normalisation needs two values."""
 MOST_BYTES: Final = 1_000_000
-"""Of a TOML file; a recipe has some thousand."""
+"""Largest TOML file that is read; a recipe has a few thousand bytes."""
 MOST_SHOWN: Final = 80
 """Characters of a wrong value in a message."""
 MOVED: Final = {"tiaug.height": "stream.height", "tiaug.width": "stream.width"}
@@ -48,7 +48,7 @@ class Section(BaseModel):
 
 
 class NetworkConfig(Section):
-    """Which network is trained."""
+    """Architecture of the network that is trained."""
 
     name: str = "compact"
     """A name that `thermoseg.networks.build` knows, or module:attribute of your own."""
@@ -65,7 +65,7 @@ class PhantomConfig(Section):
     scene: Literal["any", "laboratory", "wild"] = "any"
     """"laboratory" has bare frontal faces before a wall; "wild" has the world outside."""
     pictures: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """How many different pictures there are, eight of each person; 0 for endless."""
+    """Number of different pictures, eight of each person; 0 for endless."""
 
 
 class FolderConfig(Section):
@@ -142,18 +142,18 @@ class StreamConfig(Section):
     """How pictures become batches."""
 
     height: Annotated[int, Field(ge=32, le=2048)] = 256
-    """Of the network's input, pixels."""
+    """Height of the network's input, pixels."""
     width: Annotated[int, Field(ge=32, le=2048)] = 320
-    """Of the network's input, pixels."""
+    """Width of the network's input, pixels."""
     normalisations: Annotated[tuple[Normalisation, ...], Field(min_length=1)] = ("percentile",)
     """One is drawn for each picture; the first is the model's.  The paper's is "minmax", which one
     hot or cold object in the picture is enough to squeeze a face with."""
     augment: Probability = 1.0
     """Chance that a picture is augmented at all."""
     repeats: Annotated[float, Field(ge=1, le=1000)] = 1.0
-    """How often a rendered picture is used on average, each time with fresh augmentation."""
+    """Mean number of uses of a rendered picture, each time with fresh augmentation."""
     window: Annotated[int, Field(ge=1, le=100_000)] = 200
-    """How many of the newest pictures of a lane are drawn from when they repeat."""
+    """Newest pictures of a lane from which repeats are drawn."""
     lanes: Annotated[int, Field(ge=1, le=64)] = 2
     """Independent streams whose batches take turns.  Part of what a seed reproduces, unlike the
     number of workers, which is best equal to it."""
@@ -190,7 +190,7 @@ class ObjectiveConfig(Section):
     class_weights: tuple[Weight, ...] = ()
     """Importance of background, chin, mouth, eyes, eyebrows, nose in the two cross-entropies."""
     margin: Weight = 1.0
-    """Of SAM-CL's triplets."""
+    """Margin of SAM-CL's triplets."""
     triplets: Literal["batch", "place"] = "place"
     """What one triplet of SAM-CL is: each pixel and each place of its coarser scales, or a whole
     batch, as in the paper's code, where what is right already soon hides what is wrong."""
@@ -198,13 +198,13 @@ class ObjectiveConfig(Section):
     """Divides the features that SAM-CL compares at its coarser scales."""
     contrastive_temperature: Positive = 0.1
     contrastive_channels: Annotated[int, Field(ge=2, le=1024)] = 64
-    """Of the embeddings that are compared."""
+    """Channels of the embeddings that the contrastive loss compares."""
     contrastive_memory: Annotated[int, Field(ge=0, le=100_000)] = 512
     """Pixels, and as many regions, remembered per class; 0 compares within a batch only."""
     critic_width: Annotated[int, Field(ge=1, le=512)] = 16
     """Channels of the first level of the networks that SegAN and SegGAN learn."""
     critic_learning_rate: Positive = 2e-4
-    """Of their Adam, all through the run."""
+    """Learning rate of the critics' Adam, constant over the run."""
 
     @model_validator(mode="after")
     def _something_to_minimise(self) -> "ObjectiveConfig":
@@ -221,15 +221,15 @@ class ObjectiveConfig(Section):
 
 
 class OptimiserConfig(Section):
-    """How weights are changed."""
+    """Optimiser, schedule and moving average of the weights."""
 
     name: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Positive = 2e-3
     """Highest one, reached after the warm-up."""
     weight_decay: Weight = 1e-2
-    """Of AdamW, or of SGD; not applied to norms and biases."""
+    """Weight decay of AdamW or SGD; not applied to norms and biases."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Of SGD."""
+    """Momentum of SGD."""
     schedule: Literal["cosine", "one_cycle", "poly", "constant"] = "cosine"
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """Share of the run in which the learning rate rises."""
@@ -242,7 +242,7 @@ class OptimiserConfig(Section):
 
 
 class RunConfig(Section):
-    """How long, how fast, and what is kept."""
+    """Length, batch, precision and device of the run, and what is kept."""
 
     iterations: Annotated[int, Field(ge=1)] | None = None
     """Length of the run; give this or `minutes`."""
@@ -253,7 +253,7 @@ class RunConfig(Section):
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     channels_last: bool = True
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Of PyTorch on a CPU; 0 leaves its choice."""
+    """Threads of PyTorch on a CPU; 0 leaves the choice to PyTorch."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Annotated[int, Field(ge=1, le=1024)] = 1
     """Processes on each machine, one for each GPU; `torchrun` says it itself."""
@@ -290,7 +290,7 @@ class RunConfig(Section):
 
 
 class ValidationConfig(Section):
-    """What the network is validated on while it learns."""
+    """Validation of the network while it learns."""
 
     pictures: Annotated[int, Field(ge=2, le=100_000)] = 64
     """How many are drawn with a seed of their own: half as they are, from sources without end,

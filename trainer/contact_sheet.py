@@ -13,11 +13,11 @@ from thermoseg.labels import colour_table
 from thermoseg.whole_file import write_whole
 
 OPACITY: Final = 0.45
-"""Of labels over a picture."""
+"""Opacity of the labels over a picture."""
 GAP_PX: Final = 8
-"""Between pictures that do not belong together."""
+"""Gap between pictures that do not belong together."""
 TILE_WIDTH_PX: Final = 240
-"""Of each picture on the sheet."""
+"""Width of each picture on the sheet, pixels."""
 
 
 def overlay_labels(picture: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -55,6 +55,8 @@ def save_sheet(path: Path, tiles: list[NDArray[np.uint8]], columns: int, togethe
     """
     if not tiles:
         return
+    # Tiles that belong together are joined first and only then framed at the right and below; the
+    # last frame of the sheet is cut off again.
     height = round(TILE_WIDTH_PX * tiles[0].shape[0] / tiles[0].shape[1])
     small = [
         cv2.resize(tile, (TILE_WIDTH_PX, height), interpolation=cv2.INTER_AREA) for tile in tiles

@@ -19,11 +19,11 @@ from thermoseg.errors import ConfigError
 GRID_PX: Final = 4
 """Distance of the pixels that are looked at; HRNet's embeddings, the published ones, are as far."""
 MOST_ANCHORS: Final = 1024
-"""In a batch, shared evenly by the classes of its pictures."""
+"""Most anchors of a batch, divided evenly among the classes of its pictures."""
 ANCHORS_PER_CLASS: Final = 100
-"""At most, of one class in one picture."""
+"""Most anchors of one class in one picture."""
 REMEMBERED_PIXELS: Final = 10
-"""Of one class in one picture, beside the mean of its region."""
+"""Pixels kept in memory of one class in one picture, beside the mean of its region."""
 
 
 def pixel_contrast(
@@ -147,6 +147,9 @@ class Queue(nn.Module):
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
         """Add (m, channels) with (m,) labels in place of the oldest of their classes."""
+        # A ring buffer per class: `place` is where the oldest lies.  More than `size` at once would
+        # write over themselves in an order that CUDA leaves open, so only the newest of them are
+        # taken.
         classes, size, _ = self.rows.shape
         if size == 0:
             return
@@ -185,7 +188,7 @@ class PixelContrast(nn.Module):
         in_channels
             Channels of the network's features.
         channels
-            Of the projected embeddings; published with 256.
+            Channels of the projected embeddings; published with 256.
         memory
             Pixels, and as many regions, remembered per class; 0 compares within a batch only.
             Published with 5000.
@@ -251,6 +254,9 @@ class PixelContrast(nn.Module):
     @torch.no_grad()
     def _remember(self, vectors: Tensor, truth: Tensor) -> None:
         """Store some pixels and the mean of each region, (n · places, channels)."""
+        # Both kinds of memory of ContrastiveSeg (Wang et al., ICCV 2021): a few pixels of each
+        # class in each picture, and the mean of all of them, brought back to unit length, as the
+        # loss compares cosines.
         group, known = _groups(truth, self.num_classes)
         places = known.nonzero()[:, 0]
         group, vectors = group[places], vectors[places]

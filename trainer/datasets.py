@@ -154,7 +154,7 @@ class BatchStream(Dataset[tuple[Tensor, Tensor]]):
         Parameters
         ----------
         config
-            Of the run.
+            Settings of the run.
         side
             Where pictures come from; None opens the sources of `config` to train on them.
         rank, world
@@ -336,7 +336,7 @@ def open_loader(
     stream
         Makes them.
     config
-        Of the run.
+        Settings of the run.
     first
         Number of the first batch.
     pin_memory

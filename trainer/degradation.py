@@ -23,7 +23,7 @@ LEVELS: Final = 4096
 """Steps of the tone table: finer than any noise that is left after normalisation."""
 
 GLYPHS: Final = "0123456789.C-+:/ABEFLIRMaxin%"
-"""What thermal viewers write onto pictures."""
+"""Characters that thermal viewers write onto pictures."""
 
 
 class DegradationConfig(BaseModel):
@@ -61,7 +61,7 @@ class DegradationConfig(BaseModel):
     clip: Probability = 0.30
     """Probability of a cold end, a hot end or both cut off."""
     clip_share: Annotated[float, Field(ge=0, le=0.5)] = 0.35
-    """Largest share of the pixels that is cut off at the cold end; a third of it at the hot."""
+    """Largest fraction of the pixels that is cut off at the cold end; a third of it at the hot."""
     tone: Probability = 0.50
     """Probability of a curve: gamma, sigmoid or a chain of lines."""
     invert: Probability = 0.25
@@ -179,6 +179,10 @@ class Degradation:
         -------
         The picture with the span it had, and the same labels.
         """
+        # All steps work on 0-1, so that strengths are fractions of the picture's own span;
+        # afterwards it gets that span back, and °C stay plausible for what follows.  Steps draw
+        # their large random fields from `params.seed`, which keeps parameters small and a replay
+        # exact.
         low, high, _, _ = cv2.minMaxLoc(celsius)
         span = high - low
         if span <= 0:
@@ -195,6 +199,9 @@ class Degradation:
 
 def _draw_curve(rng: np.random.Generator) -> tuple[float, ...]:
     """Draw a monotone tone curve as its values at 17 evenly spaced inputs."""
+    # Ascending by construction: a power, a sigmoid, or the sum of steps that are gamma distributed
+    # with shape 0.6, many near 0 and few large, which makes plateaus and cliffs.  All are stretched
+    # to lead from 0 to 1, so a curve changes contrast and never the span.
     inputs = np.linspace(0, 1, 17)
     kind = int(rng.integers(3))
     if kind == 0:
@@ -213,6 +220,10 @@ def _apply_scene(
     unit: NDArray[np.float32], params: DegradationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Slow drift and patches on a picture of 0-1."""
+    # Drift is a 3×3 field of offsets, enlarged bicubically; in three cases of ten it is mostly the
+    # corners against the middle, the shading that a warm housing leaves between two shutter events.
+    # A patch scales the contrast of a rectangle around its own mean and lifts it; it is a view, so
+    # what it does is done to `unit`.
     height, width = unit.shape
     if params.drift > 0:
         knots = rng.uniform(-1, 1, (3, 3)).astype(np.float32)
@@ -241,6 +252,10 @@ def _apply_camera(
     coarse_width_px: int,
 ) -> NDArray[np.float32]:
     """Few pixels, stripes, noise, blur and sharpening."""
+    # In the order of the signal: a small detector, its column amplifiers and its noise, then the
+    # enlargement to the picture's size, which smears stripes and noise too, and the maker's
+    # filters.  Unsharp masking, `unit + halo · (unit - blurred)`, leaves the dark and bright lines
+    # along edges that digital detail enhancement is known for.
     height, width = unit.shape
     if params.coarse > 0:
         columns = min(width, round(params.coarse * coarse_width_px))
@@ -285,6 +300,9 @@ def _apply_viewer(
     unit: NDArray[np.float32], params: DegradationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Tone, local equalisation, glyphs and compression."""
+    # In the order of a viewer: tone, local contrast, what is written on top, and the compression of
+    # all of it.  Tone is one look-up table of LEVELS entries over the picture's own span; CLAHE and
+    # JPEG work on bytes, so they quantise as they do in a real viewer.
     if params.plateau or params.curve or params.invert or params.levels or any(params.clip):
         low, high, _, _ = cv2.minMaxLoc(unit)
         scale = (LEVELS - 1) / max(high - low, 1e-6)

@@ -24,7 +24,7 @@ from trainer.run_folder import EVENTS, METRICS
 log = logging.getLogger(__name__)
 
 SILENCE_S: Final = 1.1
-"""After which the last heartbeat is said again; a little more than a run takes between two."""
+"""Silence after which the last heartbeat is repeated; a little more than the usual interval."""
 
 
 class Journal:
@@ -45,8 +45,8 @@ class Journal:
         self._lock = threading.Lock()
         """Guards the lines and all below, which `Heartbeat` uses from a thread of its own."""
         self._iteration = 0
-        self._beat: dict[str, Any] | None = None
-        self._beat_s = 0.0
+        self._heartbeat: dict[str, Any] | None = None
+        self._heartbeat_s = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +70,7 @@ class Journal:
         with self._lock:
             self._write_line(iteration, line)
 
-    def beat(self, iteration: int, line: dict[str, Any]) -> None:
+    def add_heartbeat(self, iteration: int, line: dict[str, Any]) -> None:
         """Append a heartbeat, which is said again while nothing newer comes.
 
         Raises
@@ -79,16 +79,16 @@ class Journal:
             If it cannot be written.
         """
         with self._lock:
-            self._beat, self._beat_s = dict(line), time.monotonic()
+            self._heartbeat, self._heartbeat_s = dict(line), time.monotonic()
             self._write_line(iteration, line)
 
     def amend(self, **changes: Any) -> None:  # noqa: ANN401 - JSON
         """Change what is said again, without saying it now."""
         with self._lock:
-            if self._beat is not None:
-                self._beat |= changes
+            if self._heartbeat is not None:
+                self._heartbeat |= changes
 
-    def beat_again(self, silence_s: float) -> float:
+    def repeat_heartbeat(self, silence_s: float) -> float:
         """Append the last heartbeat once more if it was so long ago; return when to ask again, s.
 
         Raises
@@ -98,12 +98,14 @@ class Journal:
         """
         with self._lock:
             left_s = (
-                silence_s if self._beat is None else self._beat_s + silence_s - time.monotonic()
+                silence_s
+                if self._heartbeat is None
+                else self._heartbeat_s + silence_s - time.monotonic()
             )
-            if self._beat is None or left_s > 0:
+            if self._heartbeat is None or left_s > 0:
                 return left_s
-            self._beat_s = time.monotonic()
-            self._write_line(self._iteration, self._beat)
+            self._heartbeat_s = time.monotonic()
+            self._write_line(self._iteration, self._heartbeat)
             return silence_s
 
     def _write_line(self, iteration: int, line: dict[str, Any]) -> None:
@@ -205,7 +207,7 @@ class Heartbeat:
         pause_s = self._silence_s
         try:
             while not self._ended.wait(pause_s):
-                pause_s = self._journal.beat_again(self._silence_s)
+                pause_s = self._journal.repeat_heartbeat(self._silence_s)
         except TrainingError as error:  # as the next line of the run itself will say
             log.warning("%s", error)
 

@@ -19,7 +19,7 @@ from trainer.thermal_pictures import PICTURE_ENDINGS, read_labels, read_picture
 log = logging.getLogger(__name__)
 
 LABELS_SUFFIX: Final = "_labels"
-"""Of the stem of a label picture that lies beside its picture."""
+"""Ends the stem of a label picture that lies beside its picture."""
 
 LANDMARK_ENDINGS: Final = (".ljson", ".pts")
 
@@ -203,7 +203,7 @@ def _choose_unseen(config: FolderConfig, pairs: list[_Pair], ours: int) -> list[
             )
         held_out = set(config.validation_subjects)
     else:
-        held_out = _share(sorted(set(units)), config.validation_share)
+        held_out = _hold_out(sorted(set(units)), config.validation_share)
     if held_out >= set(units):
         raise ConfigError(
             f"{config.path}: nothing is left to train on, all {len(set(units))} are kept for "
@@ -212,16 +212,16 @@ def _choose_unseen(config: FolderConfig, pairs: list[_Pair], ours: int) -> list[
     return [unit in held_out for unit in units]
 
 
-def _share(units: list[str], share: float) -> set[str]:
-    """Choose by a hash of their names, so that more pictures change nothing for those before."""
-    if share == 0:
+def _hold_out(units: list[str], fraction: float) -> set[str]:
+    """Choose units by a hash of their names, so that new pictures move no older ones."""
+    if fraction == 0:
         return set()
 
     def place(unit: str) -> float:
         digest = hashlib.blake2b(unit.encode("utf-8", "surrogateescape"), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
 
-    chosen = {unit for unit in units if place(unit) < share}
+    chosen = {unit for unit in units if place(unit) < fraction}
     # With a handful of people the hash may spare all of them, or none.
     return (chosen or {min(units, key=place)}) - (
         {max(units, key=place)} if len(units) > 1 else set()

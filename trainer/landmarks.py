@@ -13,10 +13,10 @@ from thermoseg.labels import Region
 from thermoseg.phantom.people import HULLS, paint_labels
 
 NUM_POINTS: Final = 68
-"""Of the iBUG scheme: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
+"""Points in the iBUG scheme: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
 
 MAX_BYTES: Final = 1 << 20
-"""Of a landmark file; real ones have some 10 kB."""
+"""Largest landmark file that is read; real ones have some 10 kB."""
 
 FAR_PX: Final = 1e6
 """Beyond any picture; larger numbers would not survive the painting."""
@@ -83,7 +83,7 @@ def paint_landmarks(path: Path, landmarks: Landmarks, size: tuple[int, int]) -> 
     Parameters
     ----------
     path
-        Of the landmarks, for messages.
+        Path of the landmarks, for messages.
     size
         Height and width of the picture, pixels.
 
@@ -97,6 +97,9 @@ def paint_landmarks(path: Path, landmarks: Landmarks, size: tuple[int, int]) -> 
     FormatError
         If most landmarks lie outside the picture, or any by more than its size.
     """
+    # Pixels by which each point lies outside, (68, 2): before the first or behind the last.  A few
+    # points outside belong to a face at the border; half of them, or one far away, to another
+    # picture or another unit.
     limits = np.array([size[1], size[0]])
     beyond = np.maximum(-landmarks.points, landmarks.points - limits + 1)
     outside = np.count_nonzero((beyond >= 1).any(axis=1))
@@ -126,7 +129,7 @@ def _hulls_of(landmarks: Landmarks) -> list[tuple[Region, list[int]]]:
 
 
 class _Part(BaseModel):
-    """Of a foreign file; what else stands in it is not ours to check."""
+    """Part of a landmark file that another program wrote; its further fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

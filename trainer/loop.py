@@ -55,7 +55,7 @@ class Training:
         Parameters
         ----------
         config
-            Of the run.
+            Settings of the run.
         folder
             Where the run is kept; made if missing.  Several processes must see the same one.
         report
@@ -88,7 +88,7 @@ class Training:
             self._parts = build_trainable(config, self._fabric)
             self._stream, self._validation = self._open_data()
         self._journal = Journal(self._folder, tensorboard=run.tensorboard)
-        self._tell = RunReport(
+        self._report = RunReport(
             self._state,
             self._journal,
             report,
@@ -155,16 +155,16 @@ class Training:
                     self._begin_and_end()
             except ThermoSegError as error:
                 with suppress(TrainingError):  # a full disk is told of by `error` itself
-                    self._tell.note({"ended": "failed", "reason": str(error)})
+                    self._report.note({"ended": "failed", "reason": str(error)})
                 raise
             early = self._has_lost_patience()
             ended = "stopped" if self._stop else "early" if early else "finished"
-            self._tell.note({"ended": ended})
+            self._report.note({"ended": ended})
         state = self._state
         return Outcome(state.iteration, not self._stop, state.scores, state.best_score, early=early)
 
     def _begin_and_end(self) -> None:
-        self._tell.note(
+        self._report.note(
             describe_run(
                 self._config,
                 device=device_name(self._device),
@@ -176,7 +176,7 @@ class Training:
         )
         if self.iteration == 0:
             # A fault in the validation is found now and not after an hour.
-            self._tell.heartbeat("validating")
+            self._report.heartbeat("validating")
             count = self._config.run.batch * self._fabric.world_size
             for pictures in list(self._validation.sets.values())[:2]:
                 self._parts.average.copy(self._parts.network.module)
@@ -197,13 +197,13 @@ class Training:
         optimiser = self._config.optimiser
         timetable = Timetable(self._config.run, self._fabric, self._state, self._unread.every)
         self._stop = timetable.look(self._stop_asked).stop
-        self._tell.meter.restart()
-        self._tell.heartbeat("training")
+        self._report.meter.restart()
+        self._report.heartbeat("training")
         pin = self._device.type == "cuda"
         batches = iter(open_loader(self._stream, self._config, self.iteration, pin_memory=pin))
         while not self._is_over():
             try:
-                with self._tell.meter.waiting():
+                with self._report.meter.waiting():
                     images, labels = next_batch(batches)
             except (ThermoSegError, RuntimeError):  # a picture or a worker that has gone
                 self.save()
@@ -211,8 +211,8 @@ class Training:
             rate = optimiser.learning_rate * schedule_factor(optimiser, self._state.fraction)
             self._step(images, labels, rate)
             self._state.iteration += 1
-            self._tell.meter.count_step(rate)
-            self._tell.heartbeat_if_due("training")
+            self._report.meter.count_step(rate)
+            self._report.heartbeat_if_due("training")
             self._stop, validate, save = timetable.look(self._stop_asked)
             if validate or save:
                 self._read_steps()
@@ -221,7 +221,7 @@ class Training:
                 self.save()
                 self._validate()
                 timetable.validating.restart()
-                self._tell.meter.restart()
+                self._report.meter.restart()
             if save:
                 self.save()
                 timetable.saving.restart()
@@ -298,7 +298,7 @@ class Training:
         is_own = not self._config.run.joint_loss
         losses, found = self._unread.read(partial(average, self._fabric) if is_own else None)
         for each in losses:
-            self._tell.meter.smooth(each)
+            self._report.meter.smooth(each)
         if found is not None:
             self._stop_at(found)
 
@@ -327,15 +327,15 @@ class Training:
 
     def _validate(self) -> None:
         """Evaluate the averaged weights on the fixed pictures, paint a sheet, keep the best."""
-        self._tell.begin_validation()
+        self._report.begin_validation()
         self._parts.average.copy(self._parts.network.module)
-        between = partial(self._tell.heartbeat_if_due, "validating")
+        between = partial(self._report.heartbeat_if_due, "validating")
         scores = self._validation.run(
             self._parts.average.module, self._folder, self.iteration, between
         )
         if self._state.take_scores(scores):
             self._save(BEST)
-        self._tell.end_validation()
+        self._report.end_validation()
 
     def save(self) -> None:
         """Write a checkpoint.

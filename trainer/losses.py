@@ -174,7 +174,7 @@ def rmi_loss(
     labels
         (n, h, w), integer; left untouched.
     regions
-        Of the same logits and labels, where they are at hand already.
+        Region terms of the same logits and labels, where they are computed already.
 
     Raises
     ------

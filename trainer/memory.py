@@ -1,4 +1,4 @@
-"""Whether a batch fits into memory, and plain words for when it did not."""
+"""Memory of a batch: measured before training, and in plain words when it ran out."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -70,13 +70,13 @@ def refuse_too_large_a_batch(
     Parameters
     ----------
     config
-        Of the run.
+        Settings of the run.
     network, objective
         On the device of the run; they are in training mode afterwards.
     picture
         Normalised, with its labels.
     fabric
-        Of the run, with its device and precision.
+        Fabric of the run: device and precision.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def in_plain_words(batch: int, folder: Path) -> Iterator[None]:
     batch
         `run.batch` of the run.
     folder
-        Of the run.
+        Folder of the run.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How well labels match: intersection over union of each face region."""
+"""Metrics of segmentation: intersection over union of each face region."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -29,12 +29,17 @@ class Confusion:
         """
         if truth.shape != predicted.shape:
             raise ValueError(f"shapes must be equal, got {truth.shape} and {predicted.shape}")
+        # A confusion matrix by one histogram: (truth, prediction) as a number of two digits to the
+        # base of the classes.  Pixels are summed over all pictures before anything is divided, so a
+        # picture in which a region is small counts as little as it has pixels of it.
         known = truth != NO_LABEL
         pairs = truth[known].astype(np.int64) * NUM_CLASSES + predicted[known]
         self.counts += np.bincount(pairs, minlength=NUM_CLASSES**2).reshape(self.counts.shape)
 
     def scores(self) -> "Scores":
         """Compute the overlaps of everything added so far."""
+        # IoU = TP / (TP + FP + FN): the row sum holds TP + FN, the column sum TP + FP, and TP is in
+        # both.  0 / 0, a region that neither shows, is NaN and no zero that would lower the mean.
         hits = np.diag(self.counts).astype(np.float64)
         union = self.counts.sum(0) + self.counts.sum(1) - hits
         with np.errstate(invalid="ignore"):
@@ -53,11 +58,11 @@ class Scores:
     """Intersection over union; NaN for a region that neither truth nor prediction shows."""
 
     mean_iou: float
-    """Of those of the five face regions that truth or prediction show."""
+    """Mean over those of the five face regions that truth or prediction show."""
     iou: dict[str, float]
-    """By region name."""
+    """Intersection over union by region name."""
     background: float = float("nan")
-    """Of everything else; not part of the mean."""
+    """Intersection over union of the background; not part of the mean."""
 
     def __str__(self) -> str:
         parts = " ".join(f"{name} {value:.3f}" for name, value in self.iou.items())

@@ -74,6 +74,10 @@ class Objective(nn.Module):
         labels
             (n, h, w), integer; negative ones and those not below the classes are ignored.
         """
+        # RMI and SAM-CL's finest scale compare the same neighbourhoods: these are computed once.
+        # In a parallel run logits and labels may be the whole batch while the tapped features are
+        # this process's own; they are gathered, or pixels would be contrasted within a fraction of
+        # the batch.
         config, parts = self.config, dict[str, Tensor]()
         if config.cross_entropy > 0:
             parts["cross_entropy"] = cross_entropy(logits, labels, self.class_weights)

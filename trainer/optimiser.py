@@ -1,4 +1,4 @@
-"""How weights change: the optimiser, the schedule of its learning rate, and the moving average."""
+"""The optimiser, the schedule of its learning rate, and the moving average of the weights."""
 
 import math
 from itertools import chain
@@ -59,6 +59,8 @@ def schedule_factor(config: OptimiserConfig, fraction: float) -> float:
     "poly" is (1 - f)^0.9, the schedule of the paper's code; "one_cycle" rises and falls along
     half cosines (Smith & Topin 2017); both others fall along one or not at all.
     """
+    # The warm-up begins a little above 0 (1e-3 of a run ahead), or the first step would be wasted.
+    # Behind it `done` counts 0-1 anew and the curve ends at `config.final` of the highest rate.
     fraction = min(max(fraction, 0.0), 1.0)
     if fraction < config.warm_up:
         rise = (fraction + 1e-3) / (config.warm_up + 1e-3)

@@ -36,7 +36,7 @@ _FAULTS: Final = (
     TypeError,
     ValueError,
 )
-"""What code of the user's that does not fit is known to raise."""
+"""Exceptions that a user's code is known to raise where it does not fit."""
 
 
 def is_own(name: str) -> bool:

@@ -222,6 +222,10 @@ class SyncBatchNorm(_BatchNorm):
             return self._normalise(features.float() if is_half else features).to(features.dtype)
 
     def _normalise(self, features: Tensor) -> Tensor:
+        # Two sums over all processes, both differentiable: first Σx and the number of pixels
+        # together, then Σ(x - m)².  E[x²] - m² would need one, but cancels to rounding noise where
+        # the mean is large against the deviation.  The running variance is the unbiased one, as in
+        # PyTorch.
         dims = [0, *range(2, features.ndim)]
         shape = [1, -1, *[1] * (features.ndim - 2)]
         own = features.new_full((1,), features.numel() / features.shape[1])
@@ -259,7 +263,7 @@ def synchronise_batch_norm(network: nn.Module, device: torch.device) -> nn.Modul
     network
         Changed in place, but for its outermost module.
     device
-        That the run uses, which may be a CPU on a machine that has a GPU.
+        Device of the run, which may be a CPU on a machine that has a GPU.
     """
     if device.type == "cuda":
         convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm

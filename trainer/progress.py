@@ -1,4 +1,4 @@
-"""How far a run is: its clock, the figures of its heartbeats, and how it ended."""
+"""Progress of a run: its clock, the figures of its heartbeats, and its outcome."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ from trainer.journal import Journal
 from trainer.metrics import Scores
 
 HEARTBEAT_S: Final = 1.0
-"""Between two lines of `metrics.jsonl`."""
+"""Interval between two lines of `metrics.jsonl`."""
 SMOOTHING: Final = 0.95
 """Weight of the losses shown so far against those of one more step."""
 SPEED_SMOOTHING: Final = 0.8
@@ -29,7 +29,7 @@ class Progress:
 
     iteration: int
     fraction: float
-    """How much of the run is done, 0-1."""
+    """Fraction of the run that is done, 0-1."""
     losses: dict[str, float]
     """Smoothed, by name; "total" is what is minimised."""
     learning_rate: float
@@ -37,9 +37,9 @@ class Progress:
     waiting: float
     """Fraction of the time spent waiting for batches; much of it asks for more workers."""
     left_s: float
-    """Until the run ends, estimated."""
+    """Estimated time until the run ends."""
     scores: dict[str, Scores] = field(default_factory=dict)
-    """By set; filled only right after a validation."""
+    """Scores by validation set; filled only right after a validation."""
 
     def line(self, phase: str) -> dict[str, Any]:
         """Return the fields of a heartbeat in `metrics.jsonl`, but for memory and overlap."""
@@ -63,7 +63,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended."""
+    """Outcome of a run."""
 
     iteration: int
     finished: bool
@@ -78,24 +78,24 @@ class Outcome:
 
 @dataclass(slots=True)
 class RunState:
-    """Where a run is; but for `fraction` and `scores` it is what a checkpoint has of it."""
+    """State of a run; all of it but `fraction` and `scores` is in a checkpoint."""
 
     iteration: int = 0
     """Batches learnt from so far."""
     trained_s: float = 0.0
     """Seconds trained, over all times that it was resumed."""
     fraction: float = 0.0
-    """How much of the run is done, 0-1."""
+    """Fraction of the run that is done, 0-1."""
     best_score: float = math.nan
     """Highest mean IoU of a validation so far."""
     stale_validations: int = 0
-    """In a row, without a better mean IoU."""
+    """Consecutive validations without a better mean IoU."""
     validated_at: int = -1
     """Iteration of the last validation; -1 for none."""
     overlap: dict[str, float] = field(default_factory=dict)
     """Overlaps of the first set in the last validation."""
     scores: dict[str, Scores] = field(default_factory=dict)
-    """By set, of the last validation since the run was started or resumed."""
+    """Scores by set of the last validation since the run was started or resumed."""
 
     def take_scores(self, scores: dict[str, Scores]) -> bool:
         """Note a validation; return whether the first set has a better mean IoU than ever."""
@@ -182,11 +182,11 @@ class ProgressMeter:
         iteration
             Steps so far.
         fraction
-            Of the run, 0-1.
+            Fraction of the run that is done, 0-1.
         trained_s
-            Of the run's clock.
+            Training time on the run's clock.
         images_per_step
-            Of all processes.
+            Images of all processes together.
         """
         now_s = time.monotonic()
         elapsed_s = max(now_s - self._since_s, 1e-9)
@@ -226,13 +226,13 @@ class RunReport:
         Parameters
         ----------
         state
-            Of the run, which goes on.
+            State of the run, which goes on from there.
         journal
-            Of the run.
+            Journal of the run.
         report
             Is told each heartbeat and validation.
         images_per_step
-            Of all processes.
+            Images of all processes together.
         used_bytes
             Measures the memory of the run.
         speaks
@@ -272,7 +272,7 @@ class RunReport:
         )
         used_mb = round(self._used_bytes() / 1e6)
         line = {**progress.line(phase), "memory_mb": used_mb, "iou": state.overlap}
-        self._journal.beat(state.iteration, line)
+        self._journal.add_heartbeat(state.iteration, line)
         if curves := progress.curves():
             self._journal.draw(state.iteration, curves)
         self._report(progress)
@@ -309,11 +309,11 @@ def describe_run(
     Parameters
     ----------
     config
-        Of the run.
+        Settings of the run.
     device
         Its name.
     processes
-        That train together.
+        Number of processes that train together.
     parameters
         Number of weights.
     sets

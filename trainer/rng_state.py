@@ -20,7 +20,7 @@ def read_rng_state(device: torch.device) -> dict[str, Any]:
     Parameters
     ----------
     device
-        That the network runs on; a GPU has a generator of its own.
+        Device of the network; a GPU has a generator of its own.
     """
     kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - see seed_everything
     return {

@@ -60,11 +60,11 @@ def begin_run(folder: Path, config: TrainingConfig, arguments: Sequence[str]) ->
     Parameters
     ----------
     folder
-        Of the run; made if missing.
+        Folder of the run; made if missing.
     config
-        Of the run.
+        Settings of the run.
     arguments
-        Of the command `thermoseg-train` that starts it.
+        Arguments of the command `thermoseg-train` that starts the run.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def forget_run(folder: Path, kept: set[Path]) -> None:
     Parameters
     ----------
     folder
-        Of the run.
+        Folder of the run.
     kept
         What `present_paths` returned before the run made anything; it stays.
     """
@@ -161,9 +161,9 @@ def save_validation_sheet(
     Parameters
     ----------
     folder
-        Of the run.
+        Folder of the run.
     iteration
-        Of the validation.
+        Iteration of the validation.
     sets
         By name, pictures with their true labels, and the predicted labels (h, w) of each.
 
@@ -210,7 +210,7 @@ def save_batch(folder: Path, arrays: Mapping[str, NDArray[Any]], *, writes: bool
     Parameters
     ----------
     folder
-        Of the run.
+        Folder of the run.
     arrays
         By name.
     writes

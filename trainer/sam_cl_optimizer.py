@@ -48,7 +48,7 @@ class SamClOptimizer:
         network
             Maps (n, 1, h, w) in [-1, 1] to logits (n, num_classes, h, w); already on its device.
         optimiser
-            Of the network's weights.
+            Optimiser of the network's weights.
         num_classes
             Channels of the logits.
         tiaug
@@ -58,11 +58,11 @@ class SamClOptimizer:
         normalisation
             How temperatures become [-1, 1]; the paper's is "minmax".
         weight
-            Of SAM-CL beside RMI; the paper's is 0.5.
+            Weight of SAM-CL beside RMI; the paper's is 0.5.
         margin, triplets, temperature
             As in `trainer.samcl.SamClLoss`.
         seed
-            Of augmentation and class swaps, and of the auxiliary network's first weights.
+            Seed of augmentation, class swaps and the auxiliary network's first weights.
         """
         self.optimiser = optimiser
         self.normalisation: Normalisation = normalisation
@@ -87,7 +87,7 @@ class SamClOptimizer:
         celsius
             (n, h, w) or (n, 1, h, w), or n pictures (h, w) of any sizes, °C; left untouched.
         labels
-            Of the same pictures, integer; negative ones and 255 mark ignored pixels.
+            Labels of the same pictures, integer; negative ones and 255 mark ignored pixels.
 
         Returns
         -------

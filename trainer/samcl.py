@@ -56,6 +56,9 @@ def derangements(count: int, classes: int, generator: torch.Generator | None = N
     """
     if classes < 2:
         raise ValueError(f"swapping classes takes at least 2 of them, got {classes}")
+    # Rejection: a random permutation (the ranks of random numbers) is a derangement in about 1/e =
+    # 37 % of the draws, however many classes there are, so a handful of rounds does; repairing
+    # those that are none would favour some derangements over others.
     places = torch.arange(classes)
     drawn = torch.empty((count, classes), dtype=torch.int64)
     missing = torch.ones(count, dtype=torch.bool)
@@ -218,7 +221,7 @@ def sam_cl_loss(
     temperature
         Divides the features before they are taken as distributions.
     regions
-        Of the same logits and labels, where they are at hand already.
+        Region terms of the same logits and labels, where they are computed already.
 
     Returns
     -------
@@ -270,6 +273,9 @@ def finest_term(
     margin, triplets
         As in `sam_cl_loss`.
     """
+    # d = λ·BCE + (1 - λ)·region terms.  With BCE(x, t) = softplus(x) - t·x the softplus cancels in
+    # d(Y, Y⁺) - d(Y, Y⁻) and the swapped logit less the true one is left: `ahead`.  One more pixel
+    # in the denominator, as in `bce_loss`.
     pixels = known.sum() + 1
     region_weight = 1 - RMI_LAMBDA
     if triplets == "batch":
@@ -334,7 +340,7 @@ class SamClLoss(nn.Module):
         labels
             (n, h, w), integer; negative ones and those not below `num_classes` are ignored.
         regions
-            Of the same logits and labels, where they are at hand already.
+            Region terms of the same logits and labels, where they are computed already.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What every source of labelled pictures is: one side to learn from, another to be validated on."""
+"""Protocol of a source of labelled pictures: a side to train on and one to validate on."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,7 @@ class Source(Side, Protocol):
 
     @property
     def unseen(self) -> Side | None:
-        """What is kept from training, or None if nothing is."""
+        """Validation side of the source, or None if nothing is held out."""
         ...
 
 
@@ -50,7 +50,7 @@ class PictureSet:
     read: Callable[[int], Picture]
     """Reads the picture of a number."""
     numbers: Sequence[int]
-    """Of the pictures that belong to the set."""
+    """Numbers of the pictures that belong to the set."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -75,9 +75,9 @@ class Member:
     name: str
     """Path, for messages."""
     people: str
-    """What numbers the people; the same `subject` of the same `people` is the same person."""
+    """Numbering of the people; the same `subject` of the same `people` is the same person."""
     subject: str | None
-    """Who is seen, if that is known."""
+    """Person in the picture, if known."""
     content: bytes
     """Digest of the pixels, empty if it was not taken."""
     unseen: bool

@@ -45,9 +45,9 @@ PLAUSIBLE_C: Final = (-50.0, 200.0)
 PREPARATION: Final = 1
 """Raised when the same files no longer give the same pictures."""
 NAME: Final = re.compile(r"[^_]+_sub(?P<subject>[0-9]{3})_.+")
-"""Of a matrix, without its ending."""
+"""Pattern of the file name of a matrix, without its ending."""
 OLD_ENDINGS: Final = (".jpg_lfb", ".png_lfb")
-"""What the stem of a matrix or a landmark file may have kept from the picture it was made of."""
+"""Endings that the stem of a matrix or landmark file may have kept from its picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class _Raw:
 
 
 class _Index(BaseModel):
-    """What the cache says of itself; comes last, so that it vouches for the rest."""
+    """Index of the cache; written last, so that it vouches for the rest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checksum: str
-    """Of names, sizes and times of all raw files; also begins the names of the two arrays."""
+    """Digest of names, sizes and times of the raw files; also begins the names of both arrays."""
     names: tuple[str, ...]
     subjects: tuple[str, ...]
     checksums: tuple[int, ...]
@@ -256,6 +256,9 @@ def _prepare(
     ConfigError
         If any file does not fit, all of them named, or the cache cannot be written.
     """
+    # Pictures go to the disk one after the other, as 473 of them in float32 need no place in memory
+    # twice; faults are collected, so that one run names them all.  The index is written last: a
+    # cache without it, or with another checksum, is none.
     log.info("preparing %d pictures in %s, once", len(raw), cache)
     finals = _array_paths(cache, checksum)
     try:

@@ -28,7 +28,7 @@ _READERS_RAISE: Final = (
     *(LookupError, ArithmeticError, MemoryError, struct.error),
     *(tifffile.TiffFileError, Image.DecompressionBombError),
 )
-"""At damaged files; each library has its own choice of them."""
+"""Exceptions that reading a damaged file raises; each library has its own."""
 
 
 def read_picture(

@@ -49,7 +49,7 @@ Pair = TypeVar("Pair", tuple[float, float], tuple[int, int])
 DEFAULT_SHAPE: Final = (256, 320)
 """Height and width of what comes out, pixels: the paper's."""
 
-FACELESS_SHARE: Final = 0.15
+FACELESS_FRACTION: Final = 0.15
 """Share of the picture taken as face area when it shows no face, so that objects have a size."""
 
 THINNEST_AREA: Final = 0.2
@@ -111,7 +111,7 @@ class TiAugConfig(BaseModel):
     ] = (0.9, 1.1)
     """Height of the content against its width, relative to before."""
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Largest move of the crop off the centre, share of the output's height and width."""
+    """Largest move of the crop off the centre, fraction of the output's height and width."""
     hard_border: Probability = 0.5
     """Probability that what lies outside the picture has one temperature instead of the edge's."""
 
@@ -122,25 +122,25 @@ class TiAugConfig(BaseModel):
     same_temperature: Probability = 0.5
     """Probability that the second object is as warm as the first."""
     size: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.01, 0.40)
-    """Area of an object as a share of the face area."""
+    """Area of an object as a fraction of the face area."""
     irregularity: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 0.10)
-    """How unevenly the corners lie around the object, share of the even step."""
+    """How unevenly the corners lie around the object, fraction of the even step."""
     spikiness: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 0.50)
-    """How much the corners' distances from the centre vary, share of the mean distance."""
+    """How much the corners' distances from the centre vary, fraction of the mean distance."""
     vertices: Annotated[
         tuple[Annotated[int, Field(ge=2, le=100)], Annotated[int, Field(ge=2, le=100)]],
         AfterValidator(_ascending),
     ] = (2, 30)
     """Corners of an object; 2 make a thick line."""
     line_thickness: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.05, 0.35)
-    """Thickness of such a line as a share of its length."""
+    """Thickness of such a line as a fraction of its length."""
     temperature: Annotated[
         tuple[Annotated[float, Field(ge=-5, le=5)], Annotated[float, Field(ge=-5, le=5)]],
         AfterValidator(_ascending),
     ] = (-1.0, 2.0)
     """How warm an object is: 0 is the picture's minimum, 1 its maximum; the paper exceeds both."""
     position: Annotated[tuple[Share, Share], AfterValidator(_ascending)] = (0.0, 1.0)
-    """Where the centre of an object may lie, share of height and width."""
+    """Where the centre of an object may lie, fraction of height and width."""
 
     noise: Probability = 0.5
     """Probability of thermal noise."""
@@ -182,9 +182,9 @@ class Occluder:
     """One synthetic object, in units that fit any picture."""
 
     row: float
-    """Centre, share of the height."""
+    """Centre, fraction of the height."""
     column: float
-    """Centre, share of the width."""
+    """Centre, fraction of the width."""
     area: float
     """Share of the face area."""
     temperature: float
@@ -323,6 +323,9 @@ class TiAug:
                 f"picture and labels must have pixels and the same two-dimensional shape, "
                 f"got {celsius.shape} and {labels.shape}"
             )
+        # In the order of a camera: objects stand in the scene, the optics blur face and objects
+        # alike, and noise arises behind the optics.  NETD is the full width of an even distribution
+        # here, as in the paper's code.
         warped, mask = self._warp(celsius, labels, params)
         if params.occluders:
             _paint_occluders(warped, mask, params.occluders)
@@ -441,6 +444,9 @@ def _shrink(
     The picture, smaller by a whole factor if `matrix` makes it so much smaller, and the matrix
     that maps it to where `matrix` maps `celsius`.
     """
+    # Only a whole factor is averaged, by the axis that shrinks least; the rest is left to the warp.
+    # Pixel i of the smaller picture covers `step` pixels around step·i + (step - 1) / 2; without
+    # that half pixel the picture would move against its labels, which are not shrunk.
     factor = int(1 / np.linalg.norm(matrix[:, :2], axis=0).max())
     if factor < 2:
         return celsius, matrix
@@ -463,7 +469,7 @@ def _paint_occluders(
     height, width = celsius.shape
     low, high, _, _ = cv2.minMaxLoc(celsius)
     face = cv2.inRange(labels, 1, NO_LABEL - 1)
-    face_px = cv2.countNonZero(face) or FACELESS_SHARE * height * width
+    face_px = cv2.countNonZero(face) or FACELESS_FRACTION * height * width
     corner = (0.0, 0.0)
     for occluder in occluders:
         x, y = occluder.column * width, occluder.row * height
@@ -485,6 +491,8 @@ def _paint_occluders(
 
 def _outline(occluder: Occluder) -> NDArray[np.float64]:
     """Return the corners (n, 2), x and y around (0, 0), of an object of any size."""
+    # Two corners or fewer are a line: a rectangle along the first direction, `thickness` of its
+    # length wide, never 0, or it could not be scaled to an area.
     polar = np.asarray(occluder.corners, np.float64)
     directions = np.column_stack([np.cos(polar[:, 0]), np.sin(polar[:, 0])])
     if len(polar) > 2:

@@ -37,7 +37,7 @@ class Interval:
 
 
 class Due(NamedTuple):
-    """What it is time for."""
+    """Actions that are due at an iteration."""
 
     stop: bool
     """Some process was asked to."""
@@ -56,9 +56,9 @@ class Timetable:
         run
             Length and intervals.
         fabric
-            Of the run, with its processes.
+            Fabric of the run: its processes.
         state
-            Of the run; its `trained_s` and `fraction` are kept up to date.
+            State of the run; its `trained_s` and `fraction` are kept up to date.
         every
             So many steps several processes may take without agreeing.
         """

@@ -1,4 +1,4 @@
-"""Everything that a run changes by learning, built from its settings."""
+"""Network, objective, optimiser and average: what training changes, built from the settings."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +23,13 @@ class Trainable:
     """The network with what learns beside it, on the device of the run."""
 
     network: Any
-    """As Fabric has set it up; `network.module` is the plain one."""
+    """The network as Fabric wraps it; `network.module` is the plain one."""
     optimiser: Any
-    """As Fabric has set it up; of the network's weights and the objective's."""
+    """The optimiser as Fabric wraps it, of the network's weights and the objective's."""
     objective: Objective
     critics: Critics | None
     average: MovingAverage
-    """What is validated and exported."""
+    """Average of the weights, which is validated and exported."""
     has_scaler: bool
     """Whether losses are scaled for half precision, which skips steps that are not finite."""
 
@@ -66,9 +66,9 @@ def build_trainable(config: TrainingConfig, fabric: Fabric) -> Trainable:
     Parameters
     ----------
     config
-        Of the run.
+        Settings of the run.
     fabric
-        Of the run, with its device, precision and processes.
+        Fabric of the run: device, precision and processes.
 
     Raises
     ------

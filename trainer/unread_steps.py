@@ -19,7 +19,7 @@ GRADIENT: Final = "gradient"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is kept of a step until it is read."""
+    """Values of a step that are kept on the device until they are read."""
 
     iteration: int
     """Batches learnt from before it."""
@@ -36,7 +36,7 @@ class NotFinite:
     """A step with a value that is not finite."""
 
     names: tuple[str, ...]
-    """Which they are: losses, or the gradient where all losses are finite."""
+    """Names of the values that are not finite: losses, or the gradient if all losses are finite."""
     step: Step
     previous: Step | None
     """The step before, whose weights it had; None for the first."""

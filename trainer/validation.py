@@ -47,7 +47,7 @@ class Validation:
         batch
             Pictures that pass the network together.
         fabric
-            Of the run, with its device, precision and processes.
+            Fabric of the run: device, precision and processes.
         """
         self.sets = dict(sets)
         self.unlabelled = unlabelled
@@ -88,7 +88,7 @@ class Validation:
         network, between
             As in `evaluate`.
         folder
-            Of the run.
+            Folder of the run.
         iteration
             Names the sheets.
 

@@ -51,7 +51,7 @@ def widen(narrow: dict[str, Tensor], wide: dict[str, Tensor], seed: int = 0) -> 
     wide
         State of the network to start, for names and shapes; left untouched.
     seed
-        Of how unevenly copies share.
+        Seed of the uneven weights among copies.
 
     Returns
     -------
@@ -71,6 +71,9 @@ def widen(narrow: dict[str, Tensor], wide: dict[str, Tensor], seed: int = 0) -> 
 
 
 def _spread(weight: Tensor, like: Tensor, name: str, generator: torch.Generator) -> Tensor:
+    # Outputs are copied along axis 0.  Along axis 1 the copies of an input share its weight: random
+    # parts that sum to 1, so that the sum over all copies, and with it the answer, stays.  Vectors
+    # (biases, norms) have no inputs and are copied only.
     if weight.ndim != like.ndim or any(
         new % old for old, new in zip(weight.shape, like.shape, strict=True)
     ):

@@ -25,10 +25,10 @@ from ui.theme import Theme, icon
 ADDRESS: Final = Qt.ItemDataRole.UserRole
 
 WIDEST_LIST: Final = 640
-"""What is longer in the list of cameras goes on in the next line, pixels."""
+"""Width at which a line in the list of cameras is broken, pixels."""
 
 LIST_MARGIN: Final = 32
-"""Beside the text of a line, pixels."""
+"""Margin beside the text of a line, pixels."""
 
 
 class CameraPanel(QWidget):
@@ -105,7 +105,7 @@ class CameraPanel(QWidget):
 
     @property
     def address(self) -> str:
-        """What is chosen or typed; empty if nothing is."""
+        """Address that is chosen or typed; empty if none is."""
         text = self._source.currentText().strip()
         row = self._source.currentIndex()
         if self._source.itemText(row) != text:

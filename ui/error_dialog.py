@@ -34,12 +34,12 @@ class ErrorDialog(QObject):
 
     @property
     def text(self) -> str:
-        """What is shown; empty if nothing is."""
+        """Text that is shown; empty if none is."""
         return "" if self._box is None else self._box.text()
 
     @property
     def count(self) -> int:
-        """How many errors were told, or counted, so far."""
+        """Number of errors told, or counted, so far."""
         return self._count
 
     def report(self, error: BaseException) -> None:

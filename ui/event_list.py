@@ -30,7 +30,7 @@ class EventList(QDialog):
 
     @property
     def text(self) -> str:
-        """What can be read there."""
+        """Text of the list."""
         return self._text.toPlainText()
 
     def show_events(self, events: Sequence[SessionEvent]) -> None:

@@ -35,7 +35,7 @@ TOLD_BEHIND_S: Final = 0.15
 """A mask later than this is said to be late, besides being dimmed."""
 
 BADGE_GAP: Final = 10
-"""Between a badge and the border, pixels."""
+"""Gap between a badge and the border, pixels."""
 
 BADGE_STYLE: Final = (
     "background: rgba(12, 13, 16, 205); color: #f2f4f7; border-radius: 5px; padding: 3px 8px;"

@@ -134,7 +134,7 @@ class MainWindow(QMainWindow):
 
     @property
     def controller(self) -> SessionController:
-        """What runs the session."""
+        """Controller that runs the session."""
         return self._controller
 
     @property
@@ -144,13 +144,13 @@ class MainWindow(QMainWindow):
 
     @property
     def failure(self) -> str:
-        """What went wrong with the last source, one sentence; empty if nothing did."""
+        """Error of the last source, one sentence; empty if there was none."""
         failed = self._controller.state is SessionState.FAILED
         return self._failure if failed else ""
 
     @property
     def errors(self) -> ErrorDialog:
-        """Where errors are told."""
+        """Dialog that tells errors."""
         return self._errors
 
     def choose_model(self, name: str) -> None:

@@ -41,6 +41,9 @@ class Pairing:
         Masks that keep up are shown on the very frame they were made from.  Slower ones lie over
         the newest frame and say by how much they are behind; outdated ones are left out.
         """
+        # Hysteresis in time: a mask that was late once keeps both apart for `APART_S`, or a network
+        # near the limit would make the picture jump back and forth between its own frame and the
+        # newest.  A time far ahead comes from a session that has ended and counts no longer.
         if result is None:
             return Shown(newest, None, 0.0)
         behind_s = newest.time_s - result.frame.time_s

@@ -35,13 +35,13 @@ OPEN_TIMEOUT_S: Final = 20.0
 """Longer than any camera needs; some calibrate themselves first."""
 
 OPEN_POLL_S: Final = 0.2
-"""How soon a user who no longer wants it to open is heard."""
+"""Interval of looking whether the user has cancelled the opening."""
 
 WATCH_S: Final = 0.5
-"""How soon the watch for cameras hears that the window closes or a session runs."""
+"""Interval at which the watch for cameras looks whether the window closes or a session runs."""
 
 TRACE_S: Final = 120.0
-"""How much of the traces is kept: the longest that can be shown."""
+"""Length of the traces that is kept: the longest that can be shown."""
 
 NEWS_S: Final = 8.0
 """An event is new for so long: time to notice and to read it."""
@@ -54,7 +54,7 @@ NO_MODEL: Final = "none"
 
 
 class SessionState(Enum):
-    """Where the session is."""
+    """Phase of the session."""
 
     IDLE = "idle"
     OPENING = "opening"
@@ -124,7 +124,7 @@ class SessionController(QObject):
     state_changed = pyqtSignal(object)
     """The new `SessionState`."""
     stage_changed = pyqtSignal(str)
-    """What is being done while opening."""
+    """Step of the opening."""
     ticked = pyqtSignal()
     """Time to draw."""
     failed = pyqtSignal(object)
@@ -186,12 +186,12 @@ class SessionController(QObject):
 
     @property
     def state(self) -> SessionState:
-        """Where the session is."""
+        """Phase of the session."""
         return self._state
 
     @property
     def tick_times_ms(self) -> list[float]:
-        """How long each look took, drawing included that is done at once, milliseconds."""
+        """Duration of each refresh, with the drawing that is done at once, milliseconds."""
         return list(self._ticks)
 
     @property
@@ -201,12 +201,12 @@ class SessionController(QObject):
 
     @property
     def recording_seconds(self) -> float:
-        """Since recording began; 0 if nothing is recorded."""
+        """Time since recording began; 0 if nothing is recorded."""
         return time.monotonic() - self._recording[1] if self._recording else 0.0
 
     @property
     def news(self) -> str:
-        """What happened last, as long as it is new; else empty."""
+        """Last event, as long as it is new; else empty."""
         if self._news is None or time.monotonic() - self._news_at_s > NEWS_S:
             return ""
         return self._news.text

@@ -44,7 +44,7 @@ Limits = tuple[float, float]
 
 
 class SpanMode(Enum):
-    """Who decides; the value is what the window calls it."""
+    """Source of the limits; the value is its name in the window."""
 
     FACE = "Face"
     """The face, or the scene while there is none."""
@@ -58,7 +58,7 @@ class Span:
 
     def __init__(self) -> None:
         self.mode = SpanMode.FACE
-        """Who decides."""
+        """Source of the limits."""
         self._limits: Limits | None = None
         self._time_s = 0.0
         self._face: Limits | None = None
@@ -107,6 +107,9 @@ class Span:
         radiometric
             Whether `celsius` holds °C.
         """
+        # First-order low-pass in time: after `elapsed_s` a fraction 1 - exp(-elapsed / SETTLING_S)
+        # of the way is done, so the colours settle alike at 9 and at 60 Hz.  A gap longer than
+        # three such times has nothing to be continued.
         if self.mode is SpanMode.LOCKED and self._limits is not None:
             return self._limits
         least = MIN_SPAN_K if radiometric else MIN_SPAN_COUNTS
@@ -145,6 +148,8 @@ class Span:
 def _face_limits(
     celsius: NDArray[np.float32], labels: NDArray[np.uint8], least: float
 ) -> Limits | None:
+    # Only the bounding box of the face is compared and indexed, as a face is often a small part of
+    # a large picture.
     left, top, width, height = cv2.boundingRect(labels)
     box = slice(top, top + height), slice(left, left + width)
     inside = labels[box] > 0
@@ -159,6 +164,8 @@ def _face_limits(
 
 def _percentiles(celsius: NDArray[np.float32], percentiles: tuple[float, float]) -> Limits | None:
     """Return two percentiles of a thinned out (rows, columns) array; None if nothing is finite."""
+    # Every n-th pixel, some `SAMPLES` of them, which moves a percentile by less than the eye sees;
+    # and ranks by partition, as this runs in the window's thread for every picture.
     if celsius.shape[1] == 1:
         sample = celsius[:: max(1, celsius.size // SAMPLES), 0]
     else:

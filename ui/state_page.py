@@ -67,7 +67,7 @@ class StatePage(QWidget):
 
     @property
     def news(self) -> str:
-        """What is said below everything else; empty if nothing is."""
+        """Note below everything else; empty if there is none."""
         return self._news.text()
 
     def show_news(self, text: str) -> None:

@@ -136,6 +136,9 @@ class TemperatureBar(QWidget):
 
     def _limits_around(self, span_c: Limits) -> Limits:
         """Keep the scale still while the span moves well within it."""
+        # Hysteresis: the scale stays while the span keeps 5 % of its width away from both ends and
+        # is no less than a third of the scale, or its ticks would move with every frame.  New ends
+        # are whole ticks; counts have no negative end.
         low, high = span_c
         width = high - low
         if self._shown is not None and self._shown[2] == self._radiometric:

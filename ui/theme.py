@@ -94,7 +94,7 @@ def wear(app: QApplication, theme: Theme, scale: float) -> None:
     Parameters
     ----------
     scale
-        Of text and spacing; 1 is right for a 1280×720 window at 96 dpi.
+        Scale of text and spacing; 1 is right for a 1280×720 window at 96 dpi.
     """
     app.setStyle("Fusion")
     app.setPalette(_palette(theme))

@@ -219,7 +219,7 @@ class UvcCamera:
         self.others: list[VideoNode] = []
         """Devices that are plugged in beside it."""
         self.refusal: OSError | None = None
-        """Of opening the node to look at its formats."""
+        """Error that opening the node to look at its formats raises."""
         self.blocks = threading.Event()
         """Set, a read does not return before `unblock` is."""
         self.unblock = threading.Event()
@@ -369,7 +369,7 @@ LEPTON_UNITS = {
     (21, 19): b"\1\0\0\0",
     (4, 8): b"500-0771-01".ljust(32, b"\0"),
 }
-"""Of a Lepton 3.5: shutter automatic, gain high, TLinear on and fine."""
+"""Attributes of a Lepton 3.5: shutter automatic, gain high, TLinear on and fine."""
 
 
 @dataclass

@@ -29,7 +29,7 @@ EPOCH = 1_700_000_000.0
 KILLED_SIZE = (60, 80)
 """Height and width of what the program records; small, to leave a busy machine time to write."""
 SOUND_FRAMES = 600
-"""Of the session that tests damage; more than two chunks of each table."""
+"""Frames of the session that tests damage; more than two chunks of each table."""
 MODEL = ModelIdentity("face-compact", "ab" * 32, "openvino CPU")
 
 

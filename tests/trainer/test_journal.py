@@ -78,13 +78,13 @@ def test_a_heartbeat_is_said_again_as_it_was_amended_at_the_newest_iteration(
     tmp_path: Path,
 ) -> None:
     with Journal(tmp_path, tensorboard=False) as journal:
-        assert journal.beat_again(0.0) == 0.0
+        assert journal.repeat_heartbeat(0.0) == 0.0
         journal.amend(phase="nothing to amend")
-        journal.beat(1, {"phase": "training", "fraction": 0.5})
-        assert 0 < journal.beat_again(60.0) <= 60.0
+        journal.add_heartbeat(1, {"phase": "training", "fraction": 0.5})
+        assert 0 < journal.repeat_heartbeat(60.0) <= 60.0
         journal.amend(phase="validating")
         journal.note(4, {"validation": {}})
-        assert journal.beat_again(0.0) == 0.0
+        assert journal.repeat_heartbeat(0.0) == 0.0
 
     told = [
         (line["iteration"], line.get("phase"), line.get("fraction")) for line in lines_of(tmp_path)
@@ -97,7 +97,7 @@ def test_heartbeats_come_while_nothing_else_is_said_and_then_no_more(
 ) -> None:
     with Journal(tmp_path, tensorboard=False) as journal:
         with Heartbeat(journal, silence_s=0.01):
-            journal.beat(7, {"phase": "training"})
+            journal.add_heartbeat(7, {"phase": "training"})
             wait_for(lambda: len(lines_of(tmp_path)) >= 4)
         said = lines_of(tmp_path)
         journal.note(8, {"ended": "finished"})
@@ -119,7 +119,7 @@ def test_heartbeats_that_cannot_be_written_end_with_a_warning(
         raise TrainingError("metrics.jsonl: cannot be written")
 
     journal = Journal(tmp_path, tensorboard=False)
-    monkeypatch.setattr(journal, "beat_again", fail)
+    monkeypatch.setattr(journal, "repeat_heartbeat", fail)
     with caplog.at_level(logging.WARNING), Heartbeat(journal, silence_s=0.01):
         wait_for(lambda: "heartbeat" not in [thread.name for thread in threading.enumerate()])
 

@@ -78,7 +78,7 @@ def test_reading_less_often_changes_no_weight_and_no_loss(tmp_path: Path) -> Non
     for every in (1, 3):
         training = Training(a_config(read_every=every), tmp_path / str(every), nobody)
         training.fit()
-        shown.append(training._tell.meter.heartbeat(7, 1.0, 1.0, 1).losses)
+        shown.append(training._report.meter.heartbeat(7, 1.0, 1.0, 1).losses)
 
     assert set(shown[0]) == {"total", "cross_entropy", "dice", "rmi", "sam_cl"}
     assert shown[0] == shown[1]

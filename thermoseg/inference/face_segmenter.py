@@ -32,18 +32,18 @@ log = logging.getLogger(__name__)
 Mode = Literal["live", "best"]
 """`live`: one run per frame and face, in a crop that follows it; `best`: each frame searched."""
 
-FACE_SHARE: Final = 0.6
-"""Share of the crop's height that a face takes up, brows to chin."""
-WIDER_SHARE: Final = 0.48
+FACE_FRACTION: Final = 0.6
+"""Fraction of the crop's height that a face takes up, brows to chin."""
+WIDER_FRACTION: Final = 0.48
 """The same in the second, wider crop of `best`."""
 LOOK_EVERY_S: Final = 1.0
-"""How often the whole frame is looked at while a face is being followed."""
-WHOLE_FRAME_SHARE: Final = 0.5
+"""Interval of evaluating the whole frame while a face is being followed."""
+WHOLE_FRAME_FRACTION: Final = 0.5
 """A face that fills so much of the whole frame is left at that size; a crop would gain little."""
-STAY_SHARE: Final = 0.45
-"""Below this it is cropped again; less than the share above, so that it does not go to and fro."""
-DRIFT_SHARE: Final = 0.08
-"""The crop stays until the face has moved by this share of it, so that labels do not flicker."""
+STAY_FRACTION: Final = 0.45
+"""Below this fraction a face is cropped again; the distance to the one above is hysteresis."""
+DRIFT_FRACTION: Final = 0.08
+"""The crop stays until the face has moved by this fraction of it, so that labels do not flicker."""
 SIZE_DRIFT: Final = 1.15
 """The crop stays until the face has grown or shrunk by this factor."""
 MIN_COARSE: Final = 0.5
@@ -54,9 +54,9 @@ and more, furniture up to 0.74; `best` is for pictures chosen for their faces, a
 MIN_FACE_PX: Final = 8
 """Faces smaller than this in the frame show no regions worth having."""
 SAME_FACE: Final = 0.4
-"""Boxes that overlap by this share of the smaller are one face."""
+"""Boxes that overlap by this fraction of the smaller are one face."""
 SMALL_FACE: Final = 0.3
-"""A face that takes up this share of the parts just looked at spares the look at smaller ones."""
+"""A face that takes up this fraction of the tiles just evaluated spares the smaller tiles."""
 TILE_FRACTIONS: Final = (2, 4)
 """`best` looks at halves and then at quarters of the frame's sides, overlapping by half."""
 MIN_TILE_PX: Final = 60
@@ -66,12 +66,12 @@ MOST_FACES: Final[dict[Mode, int]] = {"live": 2, "best": 12}
 
 @dataclass(frozen=True, slots=True)
 class _Followed:
-    """A face that is being followed from frame to frame."""
+    """A face that is tracked from frame to frame."""
 
     face: Box
-    """Around its labels in the last frame."""
+    """Box around the labels of the face in the last frame."""
     crop: Box
-    """The part of the frame that is looked at."""
+    """Part of the frame that the network gets."""
 
 
 class FaceSegmenter:
@@ -118,12 +118,12 @@ class FaceSegmenter:
 
     @property
     def backend(self) -> str:
-        """What computes, such as `openvino CPU`."""
+        """Library and device that run the network, such as `openvino CPU`."""
         return self._runner.backend
 
     @property
     def mode(self) -> Mode:
-        """Whether speed or thoroughness counts."""
+        """Mode: `live` for speed, `best` for thoroughness."""
         return self._mode
 
     def segment(self, frame: Frame) -> Segmentation:
@@ -195,14 +195,14 @@ class FaceSegmenter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Answer:
-    """What the network says of one face."""
+    """The network's output for one face."""
 
     look: Look
-    """At the crop; may show other faces, too."""
+    """Output of the network for the crop; may show other faces, too."""
     kept: Kept
-    """What of it is this face."""
+    """Which classes each pixel of the output may keep, so that this face alone is shown."""
     face: Box
-    """Around the labelled pixels, in the frame."""
+    """Box around the labelled pixels, in the frame."""
     confidence: float
 
     @property
@@ -245,10 +245,10 @@ class _View:
         """Look at each face once to centre its crop, then four times for the mean."""
         answers = []
         for face in faces[: MOST_FACES["best"]]:
-            first = self.refined(_Followed(face, self.crop(face, FACE_SHARE)))
+            first = self.refined(_Followed(face, self.crop(face, FACE_FRACTION)))
             if first is None:
                 continue
-            crop = self.crop(first.face, FACE_SHARE)
+            crop = self.crop(first.face, FACE_FRACTION)
             mean = self.refined(_Followed(first.face, crop), thorough=True)
             if mean is not None:
                 answers.append(mean)
@@ -256,7 +256,10 @@ class _View:
 
     def look_thoroughly(self, face: Box, crop: Box) -> Look:
         """Return the mean over two crops of a face and their mirror images, for `crop`."""
-        boxes = {crop, self.crop(face, WIDER_SHARE)}
+        # Test-time augmentation: two scales times two mirror images, averaged as probabilities on
+        # the grid of `crop`.  Where the face fills the frame both crops are the same box, and the
+        # set leaves one.
+        boxes = {crop, self.crop(face, WIDER_FRACTION)}
         total = np.zeros((len(Region), *self._size), np.float32)
         for box in boxes:
             answer = self.look_at(box).answer + self._host.probabilities(box, mirrored=True)
@@ -284,30 +287,32 @@ class _View:
 
     def crop_around(self, face: Box) -> Box:
         """Return the crop for a face, or the whole frame if the face fills enough of it."""
-        if face.side >= WHOLE_FRAME_SHARE * self.whole.height:
+        if face.side >= WHOLE_FRAME_FRACTION * self.whole.height:
             return self.whole
-        return self.crop(face, FACE_SHARE)
+        return self.crop(face, FACE_FRACTION)
 
     def next_crop(self, answer: _Answer) -> Box:
         """Return the crop for the next frame: the same, unless the face moved or changed size."""
-        if answer.crop == self.whole and answer.face.side >= STAY_SHARE * self.whole.height:
+        # Hysteresis in place and size: a crop that followed every frame would resample the face on
+        # another grid each time, and the borders of its regions would flicker.
+        if answer.crop == self.whole and answer.face.side >= STAY_FRACTION * self.whole.height:
             return self.whole
         wanted = self.crop_around(answer.face)
         row, column = wanted.centre
         old_row, old_column = answer.crop.centre
         moved = max(abs(row - old_row), abs(column - old_column)) / answer.crop.height
         grown = wanted.height / answer.crop.height
-        if moved <= DRIFT_SHARE and 1 / SIZE_DRIFT <= grown <= SIZE_DRIFT:
+        if moved <= DRIFT_FRACTION and 1 / SIZE_DRIFT <= grown <= SIZE_DRIFT:
             return answer.crop
         return wanted
 
-    def crop(self, face: Box, share: float) -> Box:
-        """Return the box around a face in which it takes up `share` of the height.
+    def crop(self, face: Box, fraction: float) -> Box:
+        """Return the box around a face in which it takes up `fraction` of the height.
 
         It is moved and made smaller so as not to leave the frame, because repeated border pixels
         tell the network less than an odd place or size of the face.
         """
-        height = min(round(face.side / share), self.whole.height)
+        height = min(round(face.side / fraction), self.whole.height)
         width = min(round(height * self._size[1] / self._size[0]), self.whole.width)
         row, column = face.centre
         last_top = self.whole.top + self.whole.height - height

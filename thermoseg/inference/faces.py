@@ -1,4 +1,4 @@
-"""Faces in the answer of a network: which pixels belong together, and which cannot be."""
+"""Faces in the output of a network: grouping islands of labels, and refusing impossible ones."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,17 +13,17 @@ from thermoseg.preprocess import Box
 MIN_FRAGMENT_PX: Final = 4
 """Smaller islands of labels are noise."""
 MOST_FRAGMENTS: Final = 64
-"""Only so many of the largest islands are looked at; an untrained network makes thousands."""
+"""Most islands, the largest first, that are grouped; an untrained network makes thousands."""
 JOIN_REACH: Final = 0.35
-"""Brows lie apart from the cheeks: an island this share of the face's size away belongs to it."""
+"""Brows lie apart from the cheeks: islands within this fraction of a face's size belong to it."""
 JOIN_AREA: Final = 0.4
-"""An island with more than this share of the face's pixels is a face of its own."""
+"""An island with more than this fraction of the face's pixels is a face of its own."""
 MIN_REGIONS: Final = 3
 """A face shows at least so many of its five regions, even in profile or behind a mask."""
-FRAGMENT_SHARE: Final = 0.2
-"""Islands of one region below this share of its largest are strays."""
-MIN_CHIN_SHARE: Final = 0.35
-"""Cheeks and chin make up at least this share of the labels of a face."""
+FRAGMENT_FRACTION: Final = 0.2
+"""Islands of one region below this fraction of its largest are strays."""
+MIN_CHIN_FRACTION: Final = 0.35
+"""Cheeks and chin make up at least this fraction of the labels of a face."""
 MAX_COSINE: Final = -0.5
 """Eyes and mouth lie on opposite sides of the nose: the angle between them is 120° or more."""
 MOST_ISLANDS: Final = {
@@ -33,7 +33,7 @@ MOST_ISLANDS: Final = {
     Region.EYEBROWS: 2,
     Region.NOSE: 1,
 }
-"""How many pieces a region of one face can have; two of chin, as a long nose can part it."""
+"""Most pieces that a region of one face can have; two of chin, as a long nose can part it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +63,8 @@ def most_likely(
     -------
     (h, w) labels; the lowest wins a draw; and (h, w) probabilities.
     """
+    # The same as `argmax` and `max` along axis 0, plane by plane in OpenCV, which is ten times
+    # faster: NumPy walks through axis 0 with a stride of a whole plane.
     confidence = probabilities[0].copy()
     labels = np.zeros(confidence.shape, np.uint8)
     for label in range(1, len(probabilities)):
@@ -129,11 +131,14 @@ def has_face_layout(labels: NDArray[np.uint8]) -> bool:
     labels
         (h, w), of one face.
     """
+    # Centroids, (row, column): the angle at the nose between eyes and mouth is the same for any
+    # roll and size.  Compared is its cosine times both lengths, which needs no division by a length
+    # of 0.
     upper = np.isin(labels, (Region.EYES, Region.EYEBROWS))
     parts = [upper, labels == Region.NOSE, labels == Region.MOUTH]
     if not all(part.any() for part in parts):
         return False
-    if np.mean(labels[labels != Region.BACKGROUND] == Region.CHIN) < MIN_CHIN_SHARE:
+    if np.mean(labels[labels != Region.BACKGROUND] == Region.CHIN) < MIN_CHIN_FRACTION:
         return False
     eyes, nose, mouth = (np.argwhere(part).mean(axis=0) for part in parts)
     up, down = eyes - nose, mouth - nose
@@ -162,6 +167,10 @@ def belonging(
     (classes, h, w), true where a label keeps its probability, false where that becomes zero; the
     background keeps it everywhere.
     """
+    # One pixel more than the face, so that its rim keeps probabilities for the enlargement to the
+    # frame to interpolate between.  An island's weight is the sum of its confidences, not its area:
+    # a large guess must not displace a small certainty.  Component 0 is what is outside all
+    # islands, so `count` is one more than they are.
     near = cv2.dilate(face.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     kept = np.ones((NUM_CLASSES, *labels.shape), np.bool_)
     kept[1:] = near
@@ -173,7 +182,7 @@ def belonging(
         weight = np.bincount(islands.ravel(), confidence.ravel(), count)
         weight[0] = 0
         largest = np.argsort(-weight)[:most]
-        largest = largest[weight[largest] >= FRAGMENT_SHARE * weight.max()]
+        largest = largest[weight[largest] >= FRAGMENT_FRACTION * weight.max()]
         stray = np.ones(count, np.bool_)
         stray[[0, *largest]] = False
         kept[region][stray[islands]] = False

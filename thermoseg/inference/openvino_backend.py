@@ -107,7 +107,7 @@ def converted(
     load_network
         Called only if the cache has no usable entry; this is what loads PyTorch.
     folder
-        Of the cache; None for the user's.
+        Folder of the cache; None for the user's.
 
     Raises
     ------
@@ -136,11 +136,11 @@ def from_onnx(content: bytes, size: tuple[int, int], num_classes: int) -> openvi
     Parameters
     ----------
     content
-        Of the file; it must map (n, 1, h, w) to logits (n, classes, h, w).
+        Bytes of the file; its network must map (n, 1, h, w) to logits (n, classes, h, w).
     size
         Height and width of the network's input, pixels.
     num_classes
-        That it must give.
+        Number of classes that the network must give.
 
     Raises
     ------

@@ -72,6 +72,11 @@ def _resize_weights(
 
 def _axis_weights(source: int, target: int, way: Way) -> NDArray[np.float32]:
     """Return (target, source): how much of each source pixel is in each target pixel."""
+    # Row i says what target pixel i is made of.  "area": it covers [i, i + 1) · scale of the source
+    # and takes from pixel j as much as [j, j + 1) overlaps with that.  "linear": its centre lies at
+    # (i + ½) · scale - ½, pixel centres being whole numbers, and it takes from both neighbours.
+    # "linear over areas" is what OpenCV makes of INTER_AREA on a side that grows (resize.cpp):
+    # source pixel j is repeated, and only the target pixel across the border of two is a mixture.
     scale = source / target
     place = np.arange(target)[:, np.newaxis]
     if way == "area":
@@ -83,15 +88,15 @@ def _axis_weights(source: int, target: int, way: Way) -> NDArray[np.float32]:
     if way == "linear":
         position = np.clip((place[:, 0] + 0.5) * scale - 0.5, 0, source - 1)
         before = np.floor(position).astype(np.intp)
-        share = position - before
+        fraction = position - before
     else:
         before = np.minimum(np.floor(place[:, 0] * scale).astype(np.intp), source - 1)
-        share = np.clip((place[:, 0] + 1) - (before + 1) / scale, 0, None) % 1
+        fraction = np.clip((place[:, 0] + 1) - (before + 1) / scale, 0, None) % 1
     weights = np.zeros((target, source), np.float32)
     every = np.arange(target)
-    weights[every, before] = 1 - share
+    weights[every, before] = 1 - fraction
     # Where nothing of the next pixel is taken there may be none.
-    weights[every, np.minimum(before + 1, source - 1)] += share
+    weights[every, np.minimum(before + 1, source - 1)] += fraction
     return weights
 
 

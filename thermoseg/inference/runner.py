@@ -1,4 +1,4 @@
-"""What computes: a network on one device, without knowledge of frames or faces."""
+"""A runner: one network on one device, without knowledge of frames or faces."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ class Runner(Protocol):
 
     @property
     def backend(self) -> str:
-        """What computes, such as `openvino CPU` or `torch cuda:0`."""
+        """Library and device that run the network, such as `openvino CPU` or `torch cuda:0`."""
         ...
 
     def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What a segmenter is: frame in, one label per pixel out."""
+"""Protocol of a segmenter: frame in, one label per pixel out."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +11,7 @@ from thermoseg.frames import Frame
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation:
-    """Which region each pixel of one frame shows.  Shared between threads, hence read-only."""
+    """Labels of one frame, a region per pixel.  Shared between threads, hence read-only."""
 
     labels: NDArray[np.uint8]
     """(height, width), frame coordinates; values of `thermoseg.labels.Region`."""
@@ -23,13 +23,13 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which network made a segmentation; written into every recording of it."""
+    """Identity of the network that made a segmentation; written into every recording of it."""
 
     name: str
     sha256: str
     """Hex digest of the model file."""
     backend: str
-    """What computed."""
+    """Library and device that ran the network."""
 
 
 class Segmenter(Protocol):
@@ -47,7 +47,7 @@ class Segmenter(Protocol):
 
     @property
     def backend(self) -> str:
-        """What computes, such as `openvino CPU` or `torch cuda:0`."""
+        """Library and device that run the network, such as `openvino CPU` or `torch cuda:0`."""
         ...
 
     def segment(self, frame: Frame) -> Segmentation:

@@ -21,7 +21,7 @@ Kept = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What the network says of one part of a frame."""
+    """The network's output for one part of a frame."""
 
     box: Box
     """The part, in the frame."""
@@ -118,6 +118,9 @@ class HostStage:
         self, answers: Sequence[tuple[Look, Kept]]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Paint faces onto the background; see `Stage`."""
+        # Faces are painted one after the other, and their boxes may overlap.  Where no face was
+        # painted yet the new answer holds, its background included, as a look at the face is better
+        # than the coarse one; where two faces claim a pixel, the surer one gets it.
         confidence = self._background.copy()
         labels = np.zeros(confidence.shape, np.uint8)
         for look, kept in answers:

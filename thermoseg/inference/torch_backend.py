@@ -54,7 +54,7 @@ class TorchCudaRunner:
 
     @property
     def backend(self) -> str:
-        """Such as `torch cuda:0`."""
+        """Library and device that run the network, such as `torch cuda:0`."""
         return f"torch {self._device}"
 
     def open_stage(self, size: tuple[int, int], normalisation: Normalisation) -> TorchStage:

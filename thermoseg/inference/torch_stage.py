@@ -22,7 +22,7 @@ from thermoseg.preprocess import CLIPPED_PERCENT, FLAT_SPAN, Box, Normalisation
 log = logging.getLogger(__name__)
 
 WARM_UP_RUNS: Final = 3
-"""Before a CUDA graph is captured, as the PyTorch documentation asks."""
+"""Runs before a CUDA graph is captured, as the PyTorch documentation asks."""
 
 
 def normalise_tensor(celsius: Tensor, method: Normalisation) -> Tensor:
@@ -39,6 +39,10 @@ def normalise_tensor(celsius: Tensor, method: Normalisation) -> Tensor:
     -------
     (h, w) float32 in [-1, 1]; all zeros for a constant image; zero where `celsius` is not finite.
     """
+    # How many pixels are finite is known to the GPU alone, and to ask would wait for it.  So pixels
+    # that are not finite go to the far end of each order, and the percentiles, which never lie
+    # deeper than `most` from their end, are `gather`ed from a `topk` at a rank that is a tensor
+    # itself.  Middle and span are float64, as in NumPy, or both would differ in the last digit.
     finite = celsius.isfinite()
     high_last = celsius.masked_fill(~finite, torch.inf).flatten()
     low_last = celsius.masked_fill(~finite, -torch.inf).flatten()
@@ -72,6 +76,9 @@ def resample(celsius: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     -------
     (h, w), NaN where a pixel that is not finite takes part.
     """
+    # 0 · NaN is NaN, so in a product of matrices one dead pixel would spoil its whole row and
+    # column.  It takes part as 0, and a second plane carries how much of such pixels is in each
+    # result.
     finite = celsius.isfinite()
     planes = torch.stack((celsius.masked_fill(~finite, 0.0), (~finite).to(celsius.dtype)))
     cut, spoilt = (rows @ planes @ columns.T).unbind()
@@ -170,22 +177,22 @@ class TorchStage:
         self._dtype = dtype
         self._size = size
         self._normalisation: Normalisation = normalisation
-        self._plates: _Plates | None = None
+        self._static: _StaticTensors | None = None
 
     @property
     def captured(self) -> bool:
         """Whether CUDA graphs are replayed for the frames that are shown."""
-        return self._plates is not None and self._plates.captured
+        return self._static is not None and self._static.captured
 
     def show(self, celsius: NDArray[np.float32]) -> None:
         """Take the next frame; see `Stage`."""
         with torch.inference_mode(), self._on_device():
             shape = (celsius.shape[0], celsius.shape[1])
-            if self._plates is None or self._plates.shape != shape:
-                self._plates = _Plates(
+            if self._static is None or self._static.shape != shape:
+                self._static = _StaticTensors(
                     self._answer, shape, self._size, self._normalisation, self._device
                 )
-            self._plates.show(celsius)
+            self._static.show(celsius)
 
     def look(self, box: Box) -> Look:
         """Run the network on a part of the frame; see `Stage`."""
@@ -214,14 +221,14 @@ class TorchStage:
         # -1 changes nothing, which is what a CPU needs.
         return torch.cuda.device(self._device.index if self._device.type == "cuda" else -1)
 
-    def _shown(self) -> "_Plates":
-        if self._plates is None:
+    def _shown(self) -> "_StaticTensors":
+        if self._static is None:
             raise RuntimeError("no frame was shown; call show first")
-        return self._plates
+        return self._static
 
 
-class _Plates:
-    """The fixed memory for frames of one shape, and what is done with it."""
+class _StaticTensors:
+    """Static input and output tensors of the CUDA graphs for frames of one shape."""
 
     def __init__(
         self,
@@ -240,6 +247,9 @@ class _Plates:
         def floats(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.float32, device=device)
 
+        # A CUDA graph replays kernels on the addresses that it was captured with: all that goes in
+        # or comes out lies in tensors that are made once and copied into.  The host's side is
+        # pinned, or the copies would not run beside the CPU.
         self._frame = floats(*shape)
         self._cut_rows, self._cut_columns = floats(size[0], shape[0]), floats(size[1], shape[1])
         self._paste_rows, self._paste_columns = floats(shape[0], size[0]), floats(shape[1], size[1])
@@ -276,7 +286,7 @@ class _Plates:
         return Look(box, *self._fetch(self._seen, labels, confidence), own)
 
     def keep_background(self, look: Look) -> None:
-        self._aim(look.box)
+        self._paste_into(look.box)
         self._background.copy_(self._paste_rows @ look.answer[0] @ self._paste_columns.T)
 
     def compose(
@@ -285,7 +295,7 @@ class _Plates:
         self._labels.zero_()
         self._confidence.copy_(self._background)
         for number, (look, kept) in enumerate(answers):
-            self._aim(look.box)
+            self._paste_into(look.box)
             if number:
                 self._wait()  # until the memory that `kept` is staged in is free again
             np.copyto(self._staged_kept.numpy(), kept)
@@ -303,6 +313,9 @@ class _Plates:
         return answer, labels.to(torch.uint8), confidence
 
     def _compute_paint(self) -> tuple[Tensor, ...]:
+        # The same rule as `HostStage.compose`, written with masks over the whole frame: shapes that
+        # depend on the box could not be captured.  Outside the box all weights are 0 and every
+        # class would win with 0.
         planes = self._paste_rows @ (self._answer * self._kept) @ self._paste_columns.T
         confidence, labels = planes.max(dim=0)
         inside = self._paste_rows.any(dim=1)[:, None] & self._paste_columns.any(dim=1)
@@ -313,8 +326,8 @@ class _Plates:
             torch.where(wins, confidence, self._confidence),
         )
 
-    def _aim(self, box: Box) -> None:
-        """Let what is painted next go to `box`."""
+    def _paste_into(self, box: Box) -> None:
+        """Set the weights with which the next answer is pasted into `box`."""
         if box != self._paste_box:
             rows, columns = paste_weights(box, self.shape, self._size)
             self._paste_rows.copy_(torch.from_numpy(rows))

@@ -74,7 +74,7 @@ class DeepLabV3Plus(nn.Module):
 
 
 class DeepLabV3PlusResNet101(DeepLabV3Plus):
-    """On ResNet-101 at output stride 8, plain convolutions; 59.3 million parameters at width 64."""
+    """DeepLabv3+ on ResNet-101, output stride 8, not separable; 59 million weights at width 64."""
 
     def __init__(self, num_classes: int = 6, width: int = 64, in_channels: int = 1) -> None:
         backbone = ResNet101(in_channels, width)
@@ -82,7 +82,7 @@ class DeepLabV3PlusResNet101(DeepLabV3Plus):
 
 
 class DeepLabV3PlusXception65(DeepLabV3Plus):
-    """On Xception-65 at output stride 16, separable convolutions; 41 million at width 64."""
+    """DeepLabv3+ on Xception-65, output stride 16, separable; 41 million weights at width 64."""
 
     def __init__(self, num_classes: int = 6, width: int = 64, in_channels: int = 1) -> None:
         backbone = Xception65(in_channels, width)

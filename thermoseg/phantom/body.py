@@ -31,7 +31,7 @@ class Part:
     follows_head: bool
     """Whether it turns with the head or stays with the body."""
     shading: float = 1.0
-    """How much its rim mirrors the surroundings."""
+    """Strength with which the rim mirrors the surroundings, 0-1."""
     two_sided: bool = True
     """Whether it is seen from behind too; closed surfaces are not."""
 
@@ -121,6 +121,11 @@ def _dress(
     line: np.ndarray,
     angle: np.ndarray,
 ) -> FloatArray:
+    # A cylindrical texture of the trunk: rows are heights (y downwards), columns directions from -π
+    # to π, 0 in front.  `edge` is the height of the neckline in each direction; above it there is
+    # skin with a warm Gaussian stripe at each side of the neck, the large vessels, and below it
+    # cloth.  `glow` is heat that escapes at the collar and fades downwards with a length of 0.5 eye
+    # distances; its sign draws the cloth towards the temperature of the skin, whichever is warmer.
     height, width = BODY_HEIGHT, BODY_WIDTH
     rows = np.linspace(top, _CLOTH_BOTTOM, height, dtype=np.float32)[:, None]
     columns = (np.arange(width) / width * 2 - 1) * np.pi
@@ -142,6 +147,10 @@ def _dress(
 
 def make_long_hair(rng: np.random.Generator, hair_c: float, thickness: float) -> Part:
     """Model hair that hangs down beside and behind the face."""
+    # A curtain around the vertical axis from angle `opening` on one side of the face, behind the
+    # head, to the same angle on the other side.  Each height has an ellipse as section, in polar
+    # form, of half axes `width` and `depth`; ahead of the axis it is shallower, or hair would stand
+    # before the face.
     opening = float(rng.uniform(0.85, 1.45))
     length = float(rng.uniform(1.2, 4.2))
     t = np.linspace(0, 1, 33)
@@ -177,6 +186,9 @@ def make_long_hair(rng: np.random.Generator, hair_c: float, thickness: float) ->
 
 def make_hood(rng: np.random.Generator, cloth_c: float) -> Part:
     """Model a hood or head scarf that leaves the face open."""
+    # As with long hair, but closed above: over the brow (y < -brow) a row goes all the way around,
+    # below it the opening grows with the square root of the way down, which makes it round.  `dome`
+    # shrinks the elliptical sections towards the crown like the heights of a sphere.
     opening = float(rng.uniform(0.8, 1.35))
     gap = float(rng.uniform(0.05, 0.35))
     t = np.linspace(0, 1, 37)
@@ -217,7 +229,7 @@ class Glasses:
     squareness: float = 3.0
     """Exponent of the superellipse of a lens: 2 round, 5 square."""
     drop: float = 0.06
-    """How far the lens centre lies under the eye centre, eye distances."""
+    """Distance of the lens centre below the eye centre, eye distances."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator, skin_c: float, room_c: float) -> "Glasses":
@@ -298,6 +310,8 @@ def _ribbon(x: np.ndarray, y: np.ndarray, z: np.ndarray, half: float, celsius: f
 
 def make_brim(rng: np.random.Generator, celsius: float) -> Part:
     """Model the brim of a cap or hat."""
+    # Two rows of 33 points: the edge of the cap and the rim.  `around` tells a cap, whose peak
+    # fades to nothing at ±1.1 rad, from a hat, whose brim goes all the way around.
     reach = float(rng.uniform(0.5, 1.1))
     y = float(rng.uniform(-0.95, -0.6))
     around = float(rng.choice([1.1, np.pi]))

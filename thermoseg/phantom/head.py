@@ -26,7 +26,7 @@ _PORES: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Sitter:
-    """Who sits before the camera, and where."""
+    """Person before the camera, and the climate of the room."""
 
     seed: int = 0
     """Chooses face, clothes and room."""
@@ -43,7 +43,7 @@ class Sitter:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the phantom knows of one moment."""
+    """Ground truth of one moment."""
 
     breaths_per_minute: float
     breath_phase: float
@@ -51,7 +51,7 @@ class Truth:
     breath_k: float
     """Offset of the nostrils, kelvin, positive while exhaling."""
     pores: float
-    """How far the pores are open, 0-1."""
+    """Openness of the pores, 0-1."""
     eyes_closed: float
     pose: Pose
 
@@ -95,6 +95,10 @@ class Phantom:
         -------
         Temperatures, labels, landmarks and the truth of that moment.
         """
+        # Only three windows of the skin's texture change with time: lids, nostrils and pores; they
+        # are reset from `_rest` and their offsets added, which is a fraction of painting 512 × 1024
+        # texels.  Grazing surfaces emit less and mirror more (Fresnel): a weight of 0.25·(1 - cos
+        # θ)³ for the room gives faces rims near its temperature.
         body = self._sitter.physiology
         phase, breath_k = body.breath(time_s)
         pores, lids = body.pores(time_s), body.lids(time_s)
@@ -153,6 +157,8 @@ class Phantom:
             self._skin[window] = self._rest[window]
 
     def _draw_pores(self) -> FloatArray:
+        # A Gaussian of 2.2 texels for each pore; the deepest counts where two overlap, as
+        # evaporation cools no spot twice.
         rng = np.random.default_rng((self._sitter.seed, 3))
         p = self._open.surface.points
         top, bottom, reach = float(p[33, 1]), float(p[51, 1]), abs(float(p[48, 0])) * 0.8

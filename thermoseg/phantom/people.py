@@ -50,7 +50,7 @@ class Climate:
     skin_c: float = 33.8
     """Mean of the face."""
     room_c: float = 23.0
-    """What surrounds the person and is mirrored by skin at grazing angles."""
+    """Surroundings of the person, which skin mirrors at grazing angles."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Climate":
@@ -70,7 +70,7 @@ class Climate:
 
 @dataclass(frozen=True, slots=True)
 class Wardrobe:
-    """What a person wears besides clothes."""
+    """Glasses, hair, hats and the like that a person wears besides clothes."""
 
     glasses: Glasses | None = None
     long_hair: bool = False
@@ -177,6 +177,8 @@ class Person:
 
     def _lifted(self, lift: FloatArray) -> FloatArray:
         grid, uv = self.surface.grid, self.surface.texture
+        # Hair, ears, masks and caps stand off the skin by a thickness that is painted as a texture:
+        # it is read at each vertex, and the vertex moves away from a point inside the head.
         thickness = cv2.remap(
             lift,
             np.clip(uv[..., 0] * TEXTURE_WIDTH, 0, TEXTURE_WIDTH - 1),

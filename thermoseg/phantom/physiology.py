@@ -42,6 +42,9 @@ class Physiology:
         offset_k
             Kelvin over the mean: positive while exhaling, 0 in an apnoea after its first breath.
         """
+        # The phase is the integral of the rate, less the time spent in apnoeas, so breathing goes
+        # on where it stopped and `phase` counts true breaths.  The offset decays from the onset on
+        # with a time constant of 1 s, from wherever in the breath it was held.
         held = 0.0
         fade = 1.0
         for start, end in self.apnoeas_s:

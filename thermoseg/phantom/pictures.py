@@ -135,6 +135,9 @@ def add_person(
     -------
     The 68 landmarks, (68, 2) x, y pixels; None of somebody turned away.
     """
+    # The surface keeps its offsets from the skin of the climate it was painted in and takes the
+    # level of this picture's.  At the rim it emits less and mirrors the room: ε = 1 - rim·(1 - cos
+    # θ)³.
     height, width = celsius.shape
     surface, facing, seen = person.stage.draw(pose, height, width, float(rng.uniform(0.1, 0.9)))
     rim = float(rng.uniform(0.1, 0.55))

@@ -21,7 +21,7 @@ _FOV_Y: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a head is and how it is turned."""
+    """Position and rotation of a head."""
 
     yaw_deg: float = 0.0
     """Positive turns the nose to the right of the picture."""
@@ -38,6 +38,8 @@ class Pose:
 
     def rotation(self) -> NDArray[np.float64]:
         """(3, 3) matrix from the head frame to the camera's (x right, y down, z to the viewer)."""
+        # Roll after pitch after yaw, seen from the camera: the head turns on the neck first and is
+        # tilted as a whole last, so a roll is a rotation in the picture whatever the yaw.
         yaw, pitch, roll = np.deg2rad([self.yaw_deg, self.pitch_deg, self.roll_deg])
         cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
         cr, sr = np.cos(roll), np.sin(roll)
@@ -99,6 +101,11 @@ class Stage:
         seen
             (height, width) where the person covers the background.
         """
+        # Vertices are rotated, not the camera: the head about FACE_CENTRE, the body about the neck,
+        # which itself moves with the head, so that they never part.  What OpenCV interpolates over
+        # each triangle is not a temperature but where to look in the atlas (u, v) and the cosine to
+        # the line of sight; the look-up comes after it, or every texel of skin would need a vertex.
+        # OpenCV's camera has y up, hence the turned signs.
         rotation = pose.rotation()
         body = Pose(
             pose.yaw_deg * body_share, pose.pitch_deg * 0.15, pose.roll_deg * 0.4
@@ -133,6 +140,9 @@ class Stage:
         return np.asarray(celsius), np.asarray(shade), depth < _FAR / 2
 
     def _build_atlas(self) -> None:
+        # Shelf packing: textures stand side by side until a shelf is full.  Coordinates are kept
+        # one texel away from the border of their texture, or bilinear look-up would mix in the
+        # neighbour's.
         shelves: list[tuple[Part, int, int]] = []
         row, column, shelf = 0, 0, 0
         for part in self._parts:
@@ -159,6 +169,9 @@ def place(points: NDArray[np.floating], pose: Pose) -> NDArray[np.float64]:
     -------
     (n, 3) x right, y down, z away from the camera, positive.
     """
+    # A plane at distance d shows 2·d·tan(fov/2) of height; `distance` makes 2.2 eye distances,
+    # brows to chin, the wanted fraction of it.  What would lie behind the near plane of the
+    # rasteriser (0.05) is moved just before it.
     tangent = np.tan(_FOV_Y / 2)
     distance = 2.2 / (2 * tangent * pose.face_height)
     out = np.asarray(points, np.float64).copy()
@@ -170,6 +183,8 @@ def place(points: NDArray[np.floating], pose: Pose) -> NDArray[np.float64]:
 
 def project(points: NDArray[np.floating], pose: Pose, height: int, width: int) -> FloatArray:
     """Return where points of the head frame, (n, 3), appear: (n, 2) x, y pixels."""
+    # The same pinhole as `Stage.draw`: focal length from the vertical field of view.  Pixel centres
+    # are whole numbers here, so the picture begins at -0.5.
     turned = (np.asarray(points, np.float64) - FACE_CENTRE) @ pose.rotation().T
     seen = place(turned, pose)
     focal = height / 2 / np.tan(_FOV_Y / 2)

@@ -16,7 +16,7 @@ from thermoseg.phantom.shape import FloatArray
 from thermoseg.radiometry import LinearRadiometry
 
 _SPARE: Final = 64
-"""How far the stock of noise may be shifted, pixels."""
+"""Largest shift of the stock of noise, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,10 @@ class ThermalCamera:
 
     def expose(self, celsius: FloatArray, time_s: float) -> Exposure:
         """Record the scene `celsius`, (height, width), at `time_s` seconds."""
+        # In the order of the signal: optics, then what the detector adds (fixed pattern, drift
+        # since the last shutter event and the step that it left), then noise, then whole counts.
+        # Behind a closed shutter a camera repeats its last picture bit by bit, which is what
+        # recorders and meters must notice, so the very same array comes again.
         sensor = self._sensor
         closed, since, event = self._shutter(time_s)
         if closed and self._frozen is not None:
@@ -106,6 +110,10 @@ class ThermalCamera:
         return since < 0, max(since, 0.0), event
 
     def _next_noise(self) -> FloatArray:
+        # First-order autoregressive in time, as the temporal filter of a camera leaves it: with
+        # weights ρ and √(1 - ρ²) the variance stays that of the NETD.  Fresh noise is a window at a
+        # random place of a stock that is drawn once: Gaussian numbers for each frame would cost
+        # more than the rest.
         sensor = self._sensor
         row, column = self._rng.integers(0, _SPARE, 2)
         height, width = self._noise.shape

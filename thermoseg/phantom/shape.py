@@ -68,7 +68,7 @@ UPPER_LIDS: Final = {37: 41, 38: 40, 43: 47, 44: 46}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What makes one head differ from another; 1 and 0 are the average."""
+    """Proportions of one head; 1 and 0 are the average."""
 
     width: float = 1.0
     lower_face: float = 1.0
@@ -116,7 +116,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What a face does at one moment."""
+    """Expression of a face at one moment."""
 
     mouth_open: float = 0.0
     """Distance of the inner lips, eye distances; a yawn has about 0.6."""
@@ -188,6 +188,11 @@ class HeadSurface:
     """
 
     def __init__(self, identity: Identity, expression: Expression) -> None:
+        # Rows are spaced evenly in height.  Columns crowd at the front (exponent 1.35), where the
+        # nose and the lips need them.  An open mouth moves the profile below y = 1 down with the
+        # jaw.  The relief is defined over the frontal plane, so a point of the back of the
+        # head has the same x and y as one of the face: it fades out where the surface turns away,
+        # from cos = 1/3 to 0.
         self.points = face_points(identity, expression)
         """(68, 2) landmarks in the frontal plane."""
         self._identity = identity
@@ -214,6 +219,9 @@ class HeadSurface:
 
     def to_texel(self, points_xy: NDArray[np.floating]) -> FloatArray:
         """Map points of the frontal plane, (n, 2) x, y, to texture pixels, (n, 2) column, row."""
+        # Cylindrical: the column is the angle around the axis, with the middle of the face in the
+        # middle of the texture, and the row is the height.  What is painted in frontal coordinates
+        # so lands on the skin without stretching at the sides.
         points = np.asarray(points_xy, np.float64).reshape(-1, 2)
         angle = self.angle_at(points[:, 0], points[:, 1])
         column = (angle / np.pi + 1) / 2 * TEXTURE_WIDTH
@@ -222,6 +230,9 @@ class HeadSurface:
 
     def angle_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the direction around the axis, radians, of frontal points; clipped to ±90°."""
+        # The section gives x from the angle; its inverse is interpolated in a table of 64 angles
+        # per point, as x grows with the angle up to 90° and no closed form exists for a
+        # superellipse of two halves.
         dense = np.linspace(0, np.pi / 2, 64)
         heights = np.broadcast_to(y[:, None], (len(y), 64))
         section_x, _ = self._section(np.broadcast_to(dense, heights.shape), heights)
@@ -247,6 +258,10 @@ class HeadSurface:
         -------
         (68, 3) float32 in the head frame.
         """
+        # Candidates are 25 directions between the middle of the face and the jaw point's own;
+        # `seen_x`, the first row of the rotation times the point, is how far to the right of the
+        # picture each lies.  Points 17-67 stay where they are and get the relief of the face; jaw
+        # points lie on the plain section.
         points = self.points.astype(np.float64)
         angle = self._point_angles.copy()
         jaw = np.r_[0:8, 9:17]

@@ -26,7 +26,7 @@ _SUBPIXEL_BITS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """How one head is covered; temperatures are offsets from the mean skin, kelvin."""
+    """Covering of one head; temperatures are offsets from the mean skin, kelvin."""
 
     nose_k: float = -1.5
     cheek_k: float = -0.4
@@ -41,7 +41,7 @@ class Traits:
     moustache: float = 0.0
     bald: bool = False
     fringe: float = 0.0
-    """How far hair hangs over the forehead, eye distances."""
+    """Length of the hair over the forehead, eye distances."""
     strands: int = 0
     """Loose strands of hair that hang over the face."""
     hair_volume: float = 0.12
@@ -149,6 +149,12 @@ class Canvas:
     def _coverage(
         self, shapes: list[FloatArray], soft: float, *, filled: bool, width: float = 1
     ) -> tuple[tuple[slice, slice], FloatArray]:
+        # Only the window that the shapes reach, with three standard deviations more on each side,
+        # is drawn and blurred, not half a million texels for each of some hundred brushes.  OpenCV
+        # takes corners in fixed point, `_SUBPIXEL_BITS` after the point: rounded to whole texels, a
+        # lid of 2 texels would move in steps.  Wide blurs are done at a quarter of the size, a
+        # sixteenth of the cost.  A shape outside the texture leaves a window of one texel, not an
+        # empty one that OpenCV refuses.
         points = np.concatenate(shapes)
         margin = int(3 * soft + width + 2)
         rows, columns = self.offset_k.shape
@@ -249,6 +255,9 @@ class SkinPainter:
         return np.asarray(np.clip(sheared, 0.1, 2.2))
 
     def _ground(self) -> None:
+        # Octaves of noise, from a few wide blotches to grain of single pores, then one slope down
+        # and one across the face, as from a lamp or a window at one side, and some vessels: short
+        # random walks, a little warmer than the skin.
         rng, strength = self._rng, self._traits.blotches_k
         height, width = TEXTURE_HEIGHT, TEXTURE_WIDTH
         ground = self._canvas.offset_k
@@ -269,6 +278,10 @@ class SkinPainter:
 
     def _relief(self) -> None:
         """Hollows keep warm, what stands out cools, and slopes differ by a few tenths."""
+        # z grows towards the viewer, so the local mean less the surface is positive in hollows and
+        # negative on ridges.  Slopes differ since one side of a face is nearer to a window or a
+        # radiator; which one is drawn.  Both are cut off beyond ±77° (1.35 rad), where the columns
+        # of the grid lie far apart and its gradient is no longer that of the skin.
         rng, grid, detail = self._rng, self._surface.grid, self._traits.detail
         depth = grid[..., 2]
         smooth = cv2.GaussianBlur(depth, (0, 0), 4.0)
@@ -389,6 +402,9 @@ class SkinPainter:
         self._canvas.stroke([self._texels(edge)], self._sign(0.35), 8, 6)
 
     def _mouth(self) -> None:
+        # Points 48-59 are the outer, 60-67 the inner contour of the lips (iBUG).  A closed mouth is
+        # a line half way between upper and lower inner lip; an open one shows the warm inside, and
+        # sometimes teeth, which are colder and hang from the upper lip.
         rng, p, t = self._rng, self._surface.points, self._traits
         outer, inner = self._texels(p[48:60]), self._texels(p[60:68])
         soft = float(rng.uniform(1.0, 3.5))
@@ -412,6 +428,9 @@ class SkinPainter:
 
     def paint_eyes(self, canvas: Canvas, p: FloatArray, closed: float) -> None:
         """Paint both eyes and their lids at landmarks `p`, (68, 2), on `canvas`."""
+        # Points 36-41 and 42-47 run around each eye from one corner along the upper lid.  The
+        # cornea is cooled by tears and stands out of the ball; its disc is cut off at the lids.
+        # Lines of 2 texels do the rest: lid edges, lashes, and the crease above them.
         rng, t = self._rng, self._traits
         ball, cornea = float(rng.normal(-0.2, 0.4)), float(rng.normal(-0.35, 0.35))
         lid, lash, crease = self._sign(0.5), -abs(self._sign(0.6)), self._sign(0.35)
@@ -458,6 +477,9 @@ class SkinPainter:
             self._canvas.stroke([shade], self._sign(0.25), 5, 3.5)
 
     def _ears(self) -> None:
+        # Ears lie beyond ±90°, where `to_texel` does not reach, as it starts from the frontal
+        # plane; they are drawn in texture pixels, 1.72 rad around the axis.  Their thickness goes
+        # into `lift`, which pushes the surface outwards there.
         rng, t = self._rng, self._traits
         row = self._row
         for side in (-1, 1):
@@ -526,6 +548,11 @@ class SkinPainter:
         rng, t = self._rng, self._traits
         if t.bald:
             return
+        # The hairline is one height y (downwards, eyes at 0) per direction around the head: `knots`
+        # are angles from the front, `line` the heights there: forehead, temple, side burn before
+        # the ear (the ear lies at 1.72 rad), over the ear, nape.  A height becomes a texture row,
+        # and all rows above it are hair, with a border of `soft` texels.  Hair lets 0.3 of the
+        # pattern of the skin through.
         angle = (np.arange(TEXTURE_WIDTH) / TEXTURE_WIDTH * 2 - 1) * np.pi
         middle = -1.02 + float(rng.normal(0, 0.1))
         knots = np.array([0, 0.4, 0.75, 1.05, 1.25, 1.42, 1.6, 1.9, 2.2, np.pi])
@@ -580,6 +607,9 @@ class SkinPainter:
         self.lift += over.offset_k
 
     def _cap(self, offset_k: float) -> None:
+        # As with the hairline, one height per direction, at the sides lower than in front.  The
+        # Gaussian along the edge, 12 texels above it, is the band, warmed by the skin or wet and
+        # cold.
         rng = self._rng
         front, sides = float(rng.uniform(-0.95, -0.4)), float(rng.uniform(-0.4, 0.1))
         angle = (np.arange(TEXTURE_WIDTH) / TEXTURE_WIDTH * 2 - 1) * np.pi

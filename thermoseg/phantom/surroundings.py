@@ -12,6 +12,9 @@ def draw_background(
     rng: np.random.Generator, height: int, width: int, room_c: float, skin_c: float
 ) -> FloatArray:
     """Invent a background, (height, width) float32 °C."""
+    # Three in ten are plain walls, the others have furniture, a street or clutter; half are
+    # blurred, as the focus is on the face.  Temperatures spread by the contrast of skin and room,
+    # so that a warm room is no empty picture.
     scene = room_c + float(rng.choice([0.15, 0.5, 1.5])) * smooth_noise(rng, height, width, 3, 4)
     slope = rng.normal(0, 1.0, 2)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
@@ -116,6 +119,10 @@ def draw_hand(
     size_px
         Eye distance of the face; a palm is about 1.3 of it wide.
     """
+    # The hand is a skeleton of thick lines in one 8-bit layer: `out` points from the finger tips
+    # along the arm, `side` across the palm.  The layer is blurred twice: a little, which gives the
+    # alpha of its border, and by an eighth of the eye distance, which is near 1 in the palm and
+    # lower in the thin fingers, so these come out colder or warmer than the palm as a whole.
     height, width = celsius.shape
     warmth = skin_c + rng.normal(-1.0, 1.5)
     arm = rng.uniform(0, 2 * np.pi)

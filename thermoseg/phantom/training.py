@@ -140,6 +140,9 @@ def _hold_something(
 
 def _seen_by_a_poor_camera(rng: np.random.Generator, celsius: FloatArray) -> FloatArray:
     """Blur, stripe, shade and roughen a picture (height, width) °C as cheap cameras do."""
+    # In the order of an uncooled camera: optics blur what comes in, the housing adds a shade that
+    # grows with the square of the distance from the axis, each column has an amplifier and so an
+    # offset of its own, and the sensor adds white noise of 50-200 mK.
     height, width = celsius.shape
     blurred = cv2.GaussianBlur(celsius, (0, 0), float(rng.uniform(0.6, 1.6)))
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]

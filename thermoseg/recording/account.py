@@ -15,7 +15,7 @@ RECOVERY: Final = "recovery"
 
 @dataclass(slots=True)
 class TableAccount:
-    """What became of the rows of one table, or of its pictures."""
+    """Rows of one table, or pictures, that were copied and lost."""
 
     recovered: int = 0
     discarded: int = 0
@@ -23,13 +23,13 @@ class TableAccount:
 
 @dataclass(slots=True)
 class Account:
-    """What a recovery has saved and lost."""
+    """Account of what a recovery has saved and lost."""
 
     tables: dict[str, TableAccount] = field(default_factory=dict)
     losses: list[str] = field(default_factory=list)
-    """What was in the file and is not in the copy, a clause each."""
+    """Losses: what was in the file and is not in the copy, a clause each."""
     notes: list[str] = field(default_factory=list)
-    """What a crash had never brought to the disk as a whole, a clause each."""
+    """Notes on what a crash had never brought to the disk as a whole, a clause each."""
 
     def lose(self, name: str, number: int, what: str) -> None:
         """Note that `number` rows of a table are lost, and why."""
@@ -60,6 +60,9 @@ def gaps_of_damage(
     indices: NDArray[np.int64], times_s: NDArray[np.float64], readable: NDArray[np.bool_]
 ) -> NDArray[Any]:
     """Describe each run of unreadable rows as a gap between its readable neighbours."""
+    # A readable row is imagined at both ends, so every run of damage has a beginning and an end:
+    # the steps of the mask come in pairs (first damaged row, first readable one after it).  Bytes,
+    # as the difference of booleans is an exclusive or without a sign.
     edges = np.flatnonzero(np.diff(np.r_[True, readable, True].astype(np.int8)))
     gaps = []
     for first, after in edges.reshape(-1, 2):

@@ -97,6 +97,11 @@ def view_as_closed(path: Path) -> SessionView:
         If this is no HDF5 file that a writer has left open or that is shorter than it was, or its
         superblock is damaged.
     """
+    # HDF5 opens no file whose superblock says "being written", or that is shorter than the
+    # end-of-file address in it.  Both fields are shown as a closed file has them, under a new
+    # checksum; the file itself, which is evidence, stays as it is.  Metadata of this version and
+    # our chunks have checksums of their own, so where the noise beyond the end is read, it is
+    # noticed.
     size = path.stat().st_size
     with path.open("rb") as file:
         found = file.read(_SUPERBLOCK.size)
@@ -157,6 +162,9 @@ def lookup3(data: bytes) -> int:
     >>> hex(lookup3(b"Four score and seven years ago"))
     '0x17770551'
     """
+    # Three words of state take in 12 bytes at a time and are mixed after each but the last, which
+    # gets the final mix instead.  Python's integers do not wrap, hence the masks; the order of the
+    # six subtractions and rotations is that of Jenkins' `mix` macro.
     if not data:
         raise ValueError("a checksum of nothing is not defined")
     a = b = c = (0xDEADBEEF + len(data)) & _MASK

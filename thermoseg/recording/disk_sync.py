@@ -15,18 +15,18 @@ LANES: Final = 3
 """Fsyncs of one file that may run at once.  With a latency of L, one begun each L/3 leaves at most
 4/3 L of frames at risk; one after the other would leave 2 L."""
 FIRST_PAUSE_S: Final = 0.3
-"""Between the first fsyncs, while nobody knows yet how long one takes."""
+"""Pause between the first fsyncs, while their latency is unknown."""
 STRETCH: Final = 2 / 3
-"""As long as none has ended, the pauses grow: each is this share of the time since the first."""
+"""Pause before the first fsync has ended, as a fraction of the time since it began: it grows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a session has been written."""
+    """Position in a session up to which it has been written."""
 
     frames: int
     time_s: float
-    """Of the last one, on the clock of the frames."""
+    """Time of the last frame written, on the clock of the frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class DiskSync:
         self.safe: Mark | None = None
         """Everything up to this is on the disk; None before the first fsync has ended."""
         self.latency_s = math.nan
-        """How long the last fsync took; NaN before the first has ended."""
+        """Duration of the last fsync; NaN before the first has ended."""
 
     def request(self, mark: Mark) -> None:
         """Bring everything written so far, up to `mark`, to the disk as soon as there is a lane.
@@ -109,6 +109,10 @@ class DiskSync:
 
     def _is_due(self) -> bool:
         """Tell whether another fsync would put less at risk than those on their way."""
+        # The last fsync stands for the next: begun 1/LANES of its latency apart, they occupy all
+        # lanes evenly.  Before the first has ended its latency is unknown, and a fixed pause would
+        # fill the lanes at once on a slow disk; pauses that grow with the time waited spread them
+        # out.
         now_s = time.monotonic()
         pause_s = self.latency_s / LANES
         if math.isnan(pause_s):

@@ -13,12 +13,12 @@ class WriterJob:
 
     path: str
     attributes: dict[str, str | int | float]
-    """Of the file, written before anything else."""
+    """Attributes of the session file, written before anything else."""
     geometry: RingGeometry
     regions: tuple[str, ...]
     """Names, in the order in which samples count them."""
     token: int | str
-    """Of the shared memory."""
+    """Handle of the shared memory: a descriptor, on Windows a name."""
     parent: int
     """Process id of the recorder."""
     stop_bytes: int

@@ -83,7 +83,7 @@ SAMPLE_FIELDS: Final = (
     SampleField("sd_k", "<f8"),
     SampleField("valid", "u1"),
 )
-"""What a sample of a region holds besides its frame and the reason, in the order of the file."""
+"""Fields of a region's sample besides frame and reason, in the order of the file."""
 
 SAMPLE: Final = np.dtype(
     [
@@ -259,9 +259,9 @@ def create_datasets(
     Parameters
     ----------
     height, width
-        Of the pictures, pixels.
+        Size of the pictures, pixels.
     regions
-        That will be recorded.
+        Names of the regions that will be recorded.
     """
     for name, dtype in PICTURES.items():
         file.create_dataset(

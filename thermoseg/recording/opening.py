@@ -54,10 +54,10 @@ class OpenSession:
     being_recorded: bool
     """Whether a living process wrote it when it was opened."""
     missing_bytes: int
-    """That a finished file has lost at its end."""
+    """Bytes that a finished file has lost at its end."""
     size_bytes: int
     faults: dict[str, Exception]
-    """What is wrong with its datasets; see `check_datasets`.  Those are not opened again."""
+    """Faults of the file's datasets; see `check_datasets`.  Faulty ones are not opened again."""
     _held: dict[str, h5py.Dataset | None] = field(default_factory=dict)
     """Datasets that were opened: to find one takes as long as to read a small picture."""
 

@@ -31,9 +31,9 @@ class DiskLimits:
     """When a disk counts as too full, free bytes unless said otherwise."""
 
     refuse_bytes: int = 500 * 10**6
-    """Below this no recording starts."""
+    """Least free space with which a recording starts."""
     stop_bytes: int = 200 * 10**6
-    """Below this a recording ends."""
+    """Least free space with which a recording goes on."""
     warn_bytes: int = 5 * 10**9
     warn_s: float = 600.0
     """Warn as well if the disk will be full in less time, seconds."""

@@ -42,7 +42,7 @@ from thermoseg.recording.tables import StoredRows
 log = logging.getLogger(__name__)
 
 UNKNOWN_REASON: Final = "reason not recorded"
-"""Of a sample whose reason a crash has cut off."""
+"""Reason given for an invalid sample whose own reason a crash has cut off."""
 
 _LABELS_LOOKED_AT: Final = 8
 """Pictures of labels whose values are checked when a session is opened, spread over all of it."""
@@ -51,7 +51,7 @@ _KNOWN_FLAGS: Final = sum(FrameFlag)
 
 @dataclass(frozen=True, slots=True)
 class RecordingCounts:
-    """How many frames there were; recorded + dropped = captured."""
+    """Counts of the session's frames; recorded + dropped = captured."""
 
     captured: int
     """Frames offered to the recorder."""
@@ -66,15 +66,15 @@ class SessionMarker:
     """A stretch of a session that somebody named."""
 
     begin_s: float
-    """On the clock of the frames."""
+    """Time at which the event began, on the clock of the frames."""
     duration_s: float
     """0 for a moment; NaN where its end was not marked."""
     wall_time: float
-    """Of the beginning, seconds since 1970-01-01 UTC."""
+    """Time at which the event began, seconds since 1970-01-01 UTC."""
     kind: str
     label: str
     source: str
-    """Who marked it: a key, a stream, another program."""
+    """Origin of the event: a key, a stream, another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,11 @@ class Gap:
     """Frames that are not in the file."""
 
     index_before: int
-    """Of the last frame before; -1 if there is none."""
+    """Index of the last frame before the gap; -1 if there is none."""
     index_after: int
-    """Of the first frame after; -1 if there is none."""
+    """Index of the first frame after the gap; -1 if there is none."""
     time_s: float
-    """Of the first frame after, or of the last one before."""
+    """Time of the first frame after the gap, or of the last one before it."""
     frames: int
     cause: str
     """One of `GAP_CAUSES`: the camera, the recorder, damage to the file, a loss of the camera (then
@@ -166,7 +166,7 @@ class Recording:
 
     @property
     def address(self) -> str:
-        """Of the camera, as its user gave it."""
+        """Address of the camera, as its user gave it."""
         return self._address
 
     @property
@@ -186,7 +186,7 @@ class Recording:
 
     @property
     def format_version(self) -> str:
-        """Of the file, such as “1.1”."""
+        """Version of the file's format, such as “1.1”."""
         return self._format_version
 
     @property
@@ -201,7 +201,7 @@ class Recording:
 
     @property
     def program(self) -> str:
-        """What wrote the file."""
+        """Program and version that wrote the file."""
         return self._program
 
     @property
@@ -345,7 +345,7 @@ class Recording:
 
     @cached_property
     def markers(self) -> tuple[SessionMarker, ...]:
-        """What was marked, in the order of the file."""
+        """Events that were marked, in the order of the file."""
         return tuple(
             SessionMarker(
                 begin_s=float(row["begin_s"]),
@@ -360,7 +360,7 @@ class Recording:
 
     @cached_property
     def events(self) -> tuple[SessionEvent, ...]:
-        """What was noted, in order; of an unfinished recording from the file beside it."""
+        """Notes in order; those of an unfinished recording come from the file beside it."""
         rows = self.table("events")
         if not self._complete and not len(rows):
             return read_event_lines(SessionNames(self.path).events)
@@ -375,7 +375,7 @@ class Recording:
 
     @cached_property
     def gaps(self) -> tuple[Gap, ...]:
-        """Where frames are missing, in order."""
+        """Gaps in the numbers of the frames, in order."""
         rows = self.table("gaps")
         return tuple(
             Gap(

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILE_WAIT_S: Final = 1.5
-"""For a source that is no live camera, `offer` waits this long for the writer."""
+"""Longest wait of `offer` for the writer, for a source that is no live camera."""
 ON_DISK_S: Final = 30.0
 """The longest wait for a new file to be on its disk."""
 GLANCE_S: Final = 0.005
-"""How soon it is seen that it is."""
+"""Interval of looking whether the new file is on its disk."""
 RISK_S: Final = 1.0
 """A disk that leaves more than this at risk is said to be slow."""
 
@@ -69,7 +69,7 @@ class Recorder:
         path
             New file, ending in `.h5`.
         address
-            Of the camera, as given by the user.
+            Address of the camera, as given by the user.
         limits
             For tests and small disks.
         study
@@ -107,12 +107,12 @@ class Recorder:
 
     @property
     def path(self) -> Path:
-        """Where the session file is to be in the end, absolute."""
+        """Absolute path at which the session file will be in the end."""
         return self._wanted
 
     @property
     def remark(self) -> str:
-        """What a user must know of where it is written meanwhile; empty if it is `path`."""
+        """Notice of the place where the file is written meanwhile; empty if that is `path`."""
         if self._place == self._wanted:
             return ""
         return (
@@ -208,6 +208,9 @@ class Recorder:
                     f"to {frame.counts.shape[1]}×{frame.counts.shape[0]} pixels; "
                     "start a new recording"
                 )
+            # A slot, once given, belongs to the writer.  Without a free one the frame is dropped,
+            # and its GAP_BEFORE goes on to the next frame that is written, with the totals: a gap
+            # must not vanish because the frame that told of it did.
             ring = writer.memory.frames
             slot = None if self._has_failed() else ring.claim()
             if slot is None:

@@ -26,16 +26,16 @@ from thermoseg.whole_file import creating
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What a recovery has saved and lost."""
+    """Result of a recovery: the copy, and what it has saved and lost."""
 
     path: Path
     """The recovered file, which is complete."""
     tables: Mapping[str, TableAccount]
     """Rows recovered and discarded by name of the table; empty if an older program recovered."""
     losses: tuple[str, ...]
-    """What was in the session and is not in the copy, a sentence each; empty if all of it is."""
+    """Losses: what the session had and the copy lacks, a sentence each; empty if nothing."""
     notes: tuple[str, ...]
-    """What a crash had never brought to the disk as a whole, a sentence each."""
+    """Notes on what a crash had never brought to the disk as a whole, a sentence each."""
 
 
 def recover(path: Path, folder: Path | None = None) -> RecoveryReport:

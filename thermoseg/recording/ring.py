@@ -58,7 +58,7 @@ last of these is of time `safe_s`; `on_disk` is 1 once the file has its name the
 
 
 class WriterState(IntEnum):
-    """What the writer process says of itself."""
+    """State that the writer process reports."""
 
     STARTING = 0
     WRITING = 1
@@ -67,7 +67,7 @@ class WriterState(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a message to the writer is about."""
+    """Kind of a message to the writer."""
 
     FRAME = ord("F")
     RESULT = ord("R")
@@ -81,16 +81,16 @@ MESSAGE: Final = struct.Struct("<BH")
 
 @dataclass(frozen=True, slots=True)
 class RingGeometry:
-    """How large the shared memory is and what lies where."""
+    """Layout of the shared memory: sizes and offsets."""
 
     height: int
-    """Of the pictures, pixels."""
+    """Height of the pictures, pixels."""
     width: int
-    """Of the pictures, pixels."""
+    """Width of the pictures, pixels."""
     frame_slots: int
     result_slots: int
     regions: int
-    """How many are recorded, and so the most samples in one result."""
+    """Number of regions recorded, and so the most samples in one result."""
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
@@ -139,7 +139,7 @@ class RingGeometry:
         )
 
     def offsets(self) -> tuple[int, ...]:
-        """Where control, frames, results, events and the marks of used slots begin, bytes."""
+        """Offsets of control, frames, results, events and the marks of used slots, bytes."""
         sizes = (_padded(part) for part in self._parts()[:-1])
         return 0, *accumulate(sizes)
 
@@ -185,7 +185,7 @@ class SharedMemory:
         control, frames, results, events, marks = geometry.offsets()
         self.geometry = geometry
         self.token = token
-        """What the other process needs to find the memory: a descriptor, on Windows a name."""
+        """Handle by which the other process finds the memory: a descriptor, on Windows a name."""
         self.control: NDArray[Any] = np.ndarray((), _CONTROL, memory, control)
         counts = (geometry.frame_slots, geometry.result_slots, EVENT_SLOTS)
         used: NDArray[np.uint8] = np.ndarray((sum(counts),), np.uint8, memory, marks)
@@ -201,6 +201,9 @@ class SharedMemory:
     @classmethod
     def create(cls, geometry: RingGeometry) -> Self:
         """Make zeroed memory; on POSIX the caller closes the descriptor `token` once passed on."""
+        # Memory without a name, reached by its descriptor alone: after a crash of both processes
+        # nothing is left in /dev/shm.  Where there is no memfd, an unlinked temporary file does the
+        # same; Windows has names only, and frees them with their last handle.
         if sys.platform == "win32":
             name = f"thermoseg-{uuid.uuid4()}"
             return cls(mmap.mmap(-1, geometry.size, tagname=name), geometry, name)

@@ -214,6 +214,9 @@ class Salvage:
         self._account.lose(name, lost, "damaged, and blank")
 
     def _copy_labels(self) -> None:
+        # Three datasets describe one row.  In a finished file they ended together, so the longest
+        # tells how many rows there were, and what others lack is damage.  In a crashed file they
+        # reached the disk at different times, so only rows that all three hold were ever whole.
         names = ("labels/frame_index", "labels/time_s")
         tables = [self._read(name) for name in names]
         held = self._source.picture_count("labels/labels")

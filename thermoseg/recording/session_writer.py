@@ -32,11 +32,11 @@ from thermoseg.recording.ring import SharedMemory
 from thermoseg.whole_file import creating, sync_folder
 
 FLUSH_INTERVAL_S: Final = 0.3
-"""Between two flushes; nothing older is lost by a kill."""
+"""Interval between two flushes; a kill loses nothing older."""
 MIN_FLUSH_INTERVAL_S: Final = 0.1
-"""While a backlog is written that spans more than `FLUSH_INTERVAL_S` of frames."""
+"""Interval while a backlog is written that spans more than `FLUSH_INTERVAL_S` of frames."""
 MAX_FLUSH_SHARE: Final = 0.25
-"""Of the writer's time that flushes may take, however slow the disk is; the rest is for frames."""
+"""Fraction of the writer's time that flushes may take on a slow disk; the rest is for frames."""
 _GAP_BEFORE: Final = 32
 """`thermoseg.frames.FrameFlag.GAP_BEFORE`; a test keeps the two equal."""
 
@@ -83,6 +83,10 @@ class SessionWriter:
 
     def add_frame(self, slot: NDArray[Any]) -> None:
         """Append the frame in `slot`, of `RingGeometry.frame_dtype`, and the gap before it."""
+        # Slots carry running totals, not differences: frames that found no slot are gone, yet the
+        # next one that is written accounts for them.  Each cause gets a row of its own in the table
+        # of gaps.  A GAP_BEFORE without any count is a camera that was lost and came back; how many
+        # frames that cost nobody knows, so the row says 0.
         index, time_s = int(slot["index"]), float(slot["time_s"])
         dropped = int(slot["dropped"]) - self._dropped
         missed = int(slot["missed"]) - self._missed
@@ -169,6 +173,9 @@ class SessionWriter:
         OSError
             If the disk does not take what was written.
         """
+        # Pictures are in HDF5's hands since they came; rows of tables wait for here, as each call
+        # would take the lock of HDF5 and enlarge a dataset.  `flushed` is raised after the file has
+        # been flushed, never before: readers and recovery rely on it.
         began_s = time.monotonic()
         for name, rows in self._rows.items():
             append(self._file[name], rows)

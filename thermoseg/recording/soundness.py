@@ -32,7 +32,7 @@ _LEAST: Final = {
     "noise_k": 0,
     "apnoea_s": 0,
 }
-"""Of a field of a table; NaN is absent and never too little."""
+"""Smallest valid value of a field of a table; NaN means absent and always passes."""
 _MOST: Final[dict[str, float]] = {"valid": 1}
 _UNCHECKED: Final = "wall_time"
 """A row whose wall clock is wrong is still in its place."""
@@ -109,12 +109,14 @@ def possible_rows(
     Parameters
     ----------
     name
-        Of the table.
+        Name of the table.
     rows, sound
         (n,).
     newer
         Whether a newer program wrote them, which may know causes of gaps that this one does not.
     """
+    # A bound is broken only by what is below or above it: NaN is neither and stays, since it stands
+    # for a value that was absent.  Turned around (`values >= least`) the same line would drop it.
     possible = sound.copy()
     most = _MOST if newer else _MOST | {"cause": len(GAP_CAUSES) - 1}
     for field in rows.dtype.names or ():

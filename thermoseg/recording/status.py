@@ -6,14 +6,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RecorderStatus:
-    """How a recording is getting on."""
+    """Progress of a recording."""
 
     recorded: int
     """Frames in the file."""
     dropped: int
     """Frames offered that will never be in the file."""
     seconds: float
-    """From the first frame offered to the last."""
+    """Time from the first frame offered to the last."""
     bytes_on_disk: int
     free_bytes: int
     failed: str
@@ -23,15 +23,15 @@ class RecorderStatus:
     on_disk: bool = False
     """Whether the file is there, under its name: only then may one say that it is recorded."""
     at_risk_s: float = 0.0
-    """How much of the recording a power cut would cost now, seconds of frames."""
+    """Length of what a power cut would cost now, seconds of frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingSummary:
-    """What came of a recording; recorded + dropped = captured."""
+    """Result of a recording; recorded + dropped = captured."""
 
     path: Path
-    """Where the file is."""
+    """Path of the session file."""
     captured: int
     """Frames offered."""
     recorded: int

@@ -15,11 +15,11 @@ from thermoseg.recording.opening import OpenSession
 from thermoseg.recording.tables import HDF5_ERRORS, MAX_TEXT_BYTES, why_not_read
 
 MAX_STRANGERS: Final = 256
-"""Datasets, and attributes; more come from a damaged or hostile file."""
+"""Most datasets and most attributes that are copied; more come from a damaged or hostile file."""
 MAX_DEPTH: Final = 8
-"""Of groups in groups."""
+"""Deepest nesting of groups that is copied."""
 MAX_WHOLE_BYTES: Final = 60_000
-"""Of an attribute, and of a dataset that is not stored in chunks."""
+"""Largest attribute, and largest dataset stored without chunks, that is copied."""
 
 
 def wider_type(
@@ -123,6 +123,9 @@ def _copy_attribute(source: h5py.File, copy: h5py.File, name: str, losses: list[
 def _copy_dataset(
     dataset: h5py.Dataset, copy: h5py.File, name: str, size_bytes: int, losses: list[str]
 ) -> h5py.Dataset:
+    # A shape is a claim: a file of some kilobytes may announce billions of rows, which HDF5 makes
+    # up from a fill value.  So no more rows are read than the chunks that are really there can
+    # hold, a chunk at a time, and neither rows nor chunks may be larger than any of our own.
     try:
         elsewhere = why_not_read(dataset)
         shape, chunks, dtype = dataset.shape, dataset.chunks, dataset.dtype

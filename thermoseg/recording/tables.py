@@ -36,7 +36,7 @@ HDF5_ERRORS: Final = (
     OverflowError,
     MemoryError,
 )
-"""What h5py raises for damaged files, by experiment."""
+"""Exceptions that h5py raises for damaged files, by experiment."""
 
 MAX_TEXT_BYTES: Final = 4096
 """A text field that is longer comes from a damaged or hostile file."""
@@ -54,7 +54,7 @@ _FILTERS: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredRows:
-    """What the file holds of one table."""
+    """Rows of one table as the file holds them."""
 
     values: NDArray[Any]
     """(n,); what is not in `sound` means nothing."""
@@ -189,12 +189,15 @@ def read_stored(
     Parameters
     ----------
     size_bytes
-        Of the file.
+        Size of the file.
     name
-        Of the table.
+        Name of the table.
     """
     if table is None:
         return StoredRows(np.empty(0, dtype), np.empty(0, bool), 0, 0)
+    # One read if all is well.  HDF5 refuses a whole read for one chunk whose checksum fails, so
+    # only then is the table read chunk by chunk, and what is lost is known to a chunk.  The row
+    # imagined in front gives `end` a value where nothing was written at all.
     count = stored_rows(table, size_bytes)
     damaged = np.zeros(count, bool)
     try:

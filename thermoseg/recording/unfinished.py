@@ -10,9 +10,9 @@ from typing import Final
 from thermoseg.recording.staging import staging_folder
 
 RECOVERED_SUFFIX: Final = ".recovered.h5"
-"""In place of `.h5`: the copy that `thermoseg recover` makes."""
+"""Suffix, in place of `.h5`, of the copy that `thermoseg recover` makes."""
 MARKERS: Final = "*.h5.RECORDING"
-"""What `thermoseg.recording.layout.SessionNames.marker` is called; a test keeps the two equal."""
+"""Pattern of `thermoseg.recording.layout.SessionNames.marker`; a test keeps the two equal."""
 
 
 def find_unfinished(folder: Path) -> list[Path]:

@@ -26,7 +26,7 @@ _BLOCK_BYTES: Final = 16_000_000
 
 
 class State(StrEnum):
-    """What a session file was found to be."""
+    """State that a session file was found in."""
 
     SOUND = "sound"
     DAMAGED = "damaged"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in one file."""
+    """Findings in one file."""
 
     path: Path
     state: State
@@ -60,7 +60,7 @@ def verify(path: Path) -> Verdict:
         problems, usable = [str(refusal)], False
     try:
         with open_leniently(path) as session, naming(path):
-            return _Examination(session, problems).judge(State.UNREADABLE if not usable else None)
+            return _Examination(session, problems).verdict(State.UNREADABLE if not usable else None)
     except FormatError as refusal:
         sentences = tuple(dict.fromkeys([*problems, str(refusal)]))
         return Verdict(path, State.UNREADABLE, False, False, {}, {}, sentences)
@@ -75,7 +75,7 @@ class _Examination:
         self._damaged: Counter[str] = Counter()
         self._problems = problems
 
-    def judge(self, state: State | None) -> Verdict:
+    def verdict(self, state: State | None) -> Verdict:
         """Read everything, add it to what was found at opening, and tell.
 
         Parameters

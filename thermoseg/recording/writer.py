@@ -27,7 +27,7 @@ from thermoseg.recording.session_writer import SessionWriter
 log = logging.getLogger(__name__)
 
 WAIT_S: Final = 0.1
-"""For a message; then the parent is looked for and a flush may be due."""
+"""Longest wait for a message; then the parent is looked for and a flush may be due."""
 
 
 def main() -> None:

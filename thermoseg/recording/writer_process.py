@@ -19,7 +19,7 @@ from thermoseg.recording.marker import remove_marker
 from thermoseg.recording.ring import MESSAGE, Kind, RingGeometry, SharedMemory, WriterState
 
 RING_S: Final = 8.0
-"""Of frames that wait for a slow disk; memory is taken only for those that do wait."""
+"""Seconds of frames that can wait for a slow disk; memory is taken only for those that do wait."""
 RING_BYTES: Final = 256 * 2**20
 MIN_SLOTS: Final = 16
 MAX_SLOTS: Final = 512
@@ -30,7 +30,7 @@ DRAIN_CHECK_S: Final = 0.2
 KILL_S: Final = 5.0
 """A process that a dead disk holds in the kernel cannot be killed; it is left to its fate."""
 NICENESS: Final = -10
-"""Of the writer, where the system allows it: nothing else on the machine may starve a recording."""
+"""Niceness of the writer, where the system grants it: no other process may starve a recording."""
 
 
 class WriterProcess:
@@ -72,7 +72,7 @@ class WriterProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Process id of the writer."""
         return self._process.pid
 
     @property
