@@ -218,6 +218,15 @@ def test_a_full_file_system_is_told_in_one_line_and_nothing_is_left(
     assert "(No space left on device); make space" in line
 
 
+def stop_copying(recovering: "subprocess.Popen[str]", wait_for: WaitFor) -> psutil.Process:
+    """Hold the process that copies for `recovering` as soon as it is there, and return it."""
+    parent = psutil.Process(recovering.pid)
+    wait_for(parent.children)
+    (copying,) = parent.children()
+    copying.suspend()
+    return copying
+
+
 def test_ctrl_c_ends_the_copying_and_nothing_is_left(
     session: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:
@@ -225,13 +234,13 @@ def test_ctrl_c_ends_the_copying_and_nothing_is_left(
     folder.mkdir()
     command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: list(folder.iterdir()))
-    copying = psutil.Process(process.pid).children()
+    copying = stop_copying(process, wait_for)
+    assert list(folder.iterdir()) != []
     process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=30)
     assert (process.returncode, complaints) == (130, "")
     assert list(folder.iterdir()) == []
-    wait_for(lambda: not any(child.is_running() for child in copying))
+    wait_for(lambda: not copying.is_running())
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
@@ -440,9 +449,11 @@ def test_a_recovery_that_is_killed_leaves_nothing(
     folder = tmp_path / "out"
     folder.mkdir()
     command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
-    with subprocess.Popen(command) as recovering:
-        wait_for(lambda: list(folder.iterdir()))
+    with subprocess.Popen(command, text=True) as recovering:
+        copying = stop_copying(recovering, wait_for)
+        assert list(folder.iterdir()) != []
         recovering.kill()
+    copying.resume()
     wait_for(lambda: not list(folder.iterdir()))
 
 
