@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from thermoseg.errors import ThermoSegError
 from thermoseg.recording.unfinished import say_unfinished
+from thermoseg.terminal import escape_what_cannot_be_encoded, open_closed_streams, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -59,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     damaged or lost, a sentence each on stderr; 130: interrupted.
     """
     sys.excepthook = _report_defect
+    open_closed_streams()
+    escape_what_cannot_be_encoded()
     arguments = build_parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.ERROR,
@@ -78,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"“{error.filename}”: {error.strerror or error}; check that place, its rights and its "
             "free space"
             if error.filename
-            else str(error)
+            else f"the system refused ({error.strerror or error}); check free space and memory, "
+            "and where output goes"
         )
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -394,7 +398,7 @@ def _run_verify(arguments: argparse.Namespace) -> int:
             frames, labels = (verdict.rows.get(n, 0) for n in ("frames/counts", "labels/labels"))
             looked_at = f"{_count(frames, 'frame')}, {_count(labels, 'picture')} of labels"
             doing = " so far, and is being recorded" if verdict.being_recorded else ""
-            print(f"{path}: {verdict.state}{doing} ({looked_at})")
+            print(printable(f"{path}: {verdict.state}{doing} ({looked_at})"))
         for problem in verdict.problems:
             _complain(problem if str(path) in problem else f"{path}: {problem}")
         sys.stdout.flush()
@@ -661,11 +665,11 @@ def _print_camera(info: "CameraInfo") -> None:
 
 def _print_facts(facts: Mapping[str, object]) -> None:
     for name, value in facts.items():
-        print(f"{name:<18} {value}")
+        print(printable(f"{name:<18} {value}"))
 
 
 def _complain(sentence: str) -> None:
-    print(f"thermoseg: {sentence}", file=sys.stderr)
+    print(printable(f"thermoseg: {sentence}"), file=sys.stderr)
 
 
 def _count(number: int, noun: str) -> str:

@@ -357,9 +357,11 @@ def test_the_file_gets_its_name_when_it_is_whole(
     path = Path(job[0].path)
     seen = []
 
-    def create(file: h5py.File, height: int, width: int, regions: Sequence[str]) -> None:
+    def create(
+        file: h5py.File, height: int, width: int, regions: Sequence[str]
+    ) -> dict[str, h5py.Dataset]:
         seen.append(path.exists())
-        create_datasets(file, height, width, regions)
+        return create_datasets(file, height, width, regions)
 
     monkeypatch.setattr(session_writer, "create_datasets", create)
     session = session_writer.SessionWriter(*job)

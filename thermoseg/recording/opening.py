@@ -1,7 +1,6 @@
 """Opens session files, finished or not, whole or cut off, and checks them before they are read."""
 
 import atexit
-import json
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,20 +8,19 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
+from thermoseg.recording.attributes import Attributes
 from thermoseg.recording.crashed import missing_bytes, view_as_closed
 from thermoseg.recording.layout import (
     FORMAT,
     FORMAT_MINOR,
     FORMAT_VERSION,
-    HEADER_DEFAULTS,
-    MAX_REGIONS,
     REQUIRED,
     SUFFIX,
 )
@@ -35,9 +33,6 @@ from thermoseg.recording.tables import (
     read_stored,
 )
 
-T = TypeVar("T", bound=str | int | float)
-J = TypeVar("J", list[Any], dict[str, Any])
-
 _views: Final[weakref.WeakValueDictionary[int, h5py.File]] = weakref.WeakValueDictionary()
 _view_numbers: Final = count()
 
@@ -48,7 +43,7 @@ class OpenSession:
 
     file: h5py.File
     path: Path
-    attributes: "Attributes"
+    attributes: Attributes
     finished: bool
     """Whether its recording was finished."""
     being_recorded: bool
@@ -117,94 +112,6 @@ class OpenSession:
         )
 
 
-class Attributes:
-    """The attributes of a file, each checked for its kind."""
-
-    def __init__(self, file: h5py.File, path: Path) -> None:
-        """Look at `file`, which `path` names in messages."""
-        self._attributes = file.attrs
-        self._path = path
-
-    def value(self, name: str, kind: type[T]) -> T:
-        """Return a text or a finite number.
-
-        Raises
-        ------
-        FormatError
-            If it is missing or of another kind.
-        """
-        value = self._get(name)
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
-        elif isinstance(value, np.generic):
-            value = value.item()
-            value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        if not isinstance(value, kind) or (isinstance(value, float) and not np.isfinite(value)):
-            raise self._unusable(name)
-        return value
-
-    def text(self, name: str) -> str:
-        """Return a text; see `value`."""
-        return self.value(name, str)
-
-    def integer(self, name: str) -> int:
-        """Return a whole number; see `value`."""
-        return self.value(name, int)
-
-    def regions(self) -> tuple[str, ...]:
-        """Return the names of the regions that have a table of samples.
-
-        Raises
-        ------
-        FormatError
-            If they are no names.
-        """
-        names = self._json("regions", list)
-        sound = all(isinstance(name, str) and name.isidentifier() for name in names)
-        if not sound or len(set(names)) < len(names) or len(names) > MAX_REGIONS:
-            raise self._unusable("regions")
-        return tuple(names)
-
-    def study(self) -> dict[str, str | float]:
-        """Return the study and participant fields.
-
-        Raises
-        ------
-        FormatError
-            If they are anything but texts and numbers by name.
-        """
-        fields = self._json("study", dict)
-        if not all(isinstance(value, str | int | float) for value in fields.values()):
-            raise self._unusable("study")
-        return fields
-
-    def _json(self, name: str, kind: type[J]) -> J:
-        try:
-            value = json.loads(self.text(name))
-        except (ValueError, RecursionError) as error:
-            raise self._unusable(name) from error
-        if not isinstance(value, kind):
-            raise self._unusable(name)
-        return value
-
-    def _get(self, name: str) -> object:
-        try:
-            if name in HEADER_DEFAULTS and name not in self._attributes:
-                return HEADER_DEFAULTS[name]
-            if name not in self._attributes or self._attributes.get_id(name).shape != ():
-                raise self._unusable(name)
-            value: object = self._attributes[name]
-        except HDF5_ERRORS as error:
-            raise self._unusable(name) from error
-        return value
-
-    def _unusable(self, name: str) -> FormatError:
-        return FormatError(
-            f"{self._path}: attribute “{name}” is missing or no such value as a session file has; "
-            "copy the file again from its source"
-        )
-
-
 def open_session(path: Path) -> OpenSession:
     """Open a session file that can be read as one; some of its tables may be damaged.
 
@@ -251,7 +158,8 @@ def open_leniently(path: Path) -> OpenSession:
                     f"{path} has format version {found} and this program reads {FORMAT_VERSION}; "
                     f"open it with {_writer(attributes)} or a newer one"
                 )
-            finished = attributes.integer("complete") == 1
+            # Who cannot tell that it was finished reads what is there, as after a crash.
+            finished = attributes.described("complete", int, []) == 1
             missing = missing_bytes(path)
             faults = check_datasets(
                 file, path, attributes.regions(), finished=finished and not missing

@@ -18,6 +18,7 @@ from typing import Any
 from thermoseg import errors
 from thermoseg.errors import FormatError, RecordingError, ThermoSegError
 from thermoseg.recording.account import RECOVERY, Account, TableAccount
+from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.marker import is_being_recorded
 from thermoseg.recording.opening import open_leniently, open_session
 from thermoseg.recording.unfinished import RECOVERED_SUFFIX
@@ -74,8 +75,7 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
         with creating(target) as temporary:
             account = _salvage(path, temporary, target)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise _cannot_write(target, reason) from error
+        raise _cannot_write(target, say_fault(error)) from error
     return _report(target, path, account)
 
 
@@ -153,10 +153,10 @@ def _read_account(target: Path, path: Path) -> Account:
         If it is not the recovery of the session `path`.
     """
     with open_leniently(path) as source:
-        session_id = source.attributes.text("session_id")
+        session_id = source.attributes.described("session_id", str, [])
     try:
         with open_session(target) as recovered:
-            same = recovered.attributes.text("session_id") == session_id
+            same = recovered.attributes.described("session_id", str, []) == session_id
             account = _parse_account(recovered.file.attrs.get(RECOVERY))
     except FormatError:
         same = False
