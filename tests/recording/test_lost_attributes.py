@@ -1,5 +1,6 @@
 """A session whose attributes are lost or nonsense is read and recovered without them."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -104,3 +105,44 @@ def test_a_terminal_obeys_nothing_that_stands_in_a_file(
     assert r"who \ud800" in said
     assert r"a\x1b]0;owned\x07\udcff.h5" in said
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("name", ["frames/counts", "labels/labels"])
+def test_fewer_pictures_than_rows_are_a_loss(session: Path, name: str) -> None:
+    with h5py.File(session, "r+", libver="latest") as file:
+        file[name].resize(5, axis=0)
+    report = recover(session)
+    assert report.losses
+    assert verify(report.path).state is State.SOUND
+
+
+@pytest.mark.parametrize("name", ["labels/labels", "labels/frame_index", "labels/time_s"])
+def test_labels_that_belong_to_no_frame_are_told(session: Path, name: str) -> None:
+    with h5py.File(session, "r+", libver="latest") as file:
+        del file[name]
+    with Recording(session) as recording:
+        assert any("lack a picture, a frame or a time" in said for said in recording.problems)
+        assert recording.labels(0) is None
+    assert verify(session).state is State.DAMAGED
+    assert recover(session).losses
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_is_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Reading a pipe waits until somebody writes, so for ever."""
+    pipe, folder, loop = tmp_path / "pipe.h5", tmp_path / "folder.h5", tmp_path / "loop.h5"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    loop.symlink_to(loop)
+    for command in ("info", "verify", "recover"):
+        assert cli.main([command, str(pipe)]) == cli.FAILED
+    assert cli.main(["verify", str(folder)]) == cli.FAILED
+    out = tmp_path / "out"
+    assert cli.main(["segment", str(pipe), str(loop), "--out", str(out)]) == cli.FAILED
+    said = capsys.readouterr().err
+    assert said.count("is no file but a folder, a pipe or a device") == 3
+    assert said.count("is a pipe or a device") == 2
+    assert "loop.h5 cannot be opened" in said
+    assert "defect" not in said

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from thermoseg.errors import FormatError
 from thermoseg.recording.attributes import Attributes
 from thermoseg.recording.crashed import missing_bytes, view_as_closed
+from thermoseg.recording.disk_fault import fault_number, say_fault
 from thermoseg.recording.layout import (
     FORMAT,
     FORMAT_MINOR,
@@ -143,8 +144,7 @@ def open_leniently(path: Path) -> OpenSession:
     FormatError
         If it cannot be opened or is no session.
     """
-    if not path.is_file():
-        raise FormatError(f"{path} does not exist; check its name")
+    refuse_unless_file(path)
     being_recorded = is_being_recorded(path)
     file = _open_hdf5(path, being_recorded=being_recorded)
     try:
@@ -171,6 +171,14 @@ def open_leniently(path: Path) -> OpenSession:
     return OpenSession(file, path, attributes, finished, being_recorded, missing, size, faults)
 
 
+def refuse_unless_file(path: Path) -> None:
+    """Raise `FormatError` if there is no file: a pipe or a device would be read for ever."""
+    if not path.exists():
+        raise FormatError(f"{path} does not exist; check its name")
+    if not path.is_file():
+        raise FormatError(f"{path} is no file but a folder, a pipe or a device; name a session")
+
+
 def is_finished(path: Path) -> bool:
     """Tell whether the recording of the session `path` was finished, whatever lies beside it."""
     try:
@@ -195,6 +203,8 @@ def _writer(attributes: Attributes) -> str:
 
 def read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:
     """Read and verify one picture, (height, width); None if it is damaged or not in the file."""
+    if row >= len(pictures):
+        return None
     try:
         picture: NDArray[Any] = pictures[row]
         if not picture.any():
@@ -215,13 +225,15 @@ def _open_hdf5(path: Path, *, being_recorded: bool) -> h5py.File:
     try:
         return h5py.File(path, "r", locking="best-effort")
     except HDF5_ERRORS as error:
-        refusal = str(error)
+        refusal = error
     try:
         if being_recorded:
             return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
         file = h5py.File(view_as_closed(path), "r")
     except HDF5_ERRORS as error:
-        reason = refusal.partition("(")[2].rstrip(")") or refusal
+        reason = say_fault(refusal)
+        if fault_number(refusal) is None:
+            reason = reason.partition("(")[2].rstrip(")") or reason
         raise FormatError(
             f"{path} cannot be opened as a session ({reason}); it is damaged or another kind of "
             "file, so copy it again from its source"
@@ -245,4 +257,4 @@ def naming(
     try:
         yield
     except HDF5_ERRORS as error:
-        raise FormatError(f"{path} is damaged ({error}); {remedy}") from error
+        raise FormatError(f"{path} is damaged ({say_fault(error)}); {remedy}") from error

@@ -587,6 +587,16 @@ class Recording:
 
     def _look_at_labels(self) -> None:
         """Look at a few pictures of labels; `thermoseg verify` looks at all of them."""
+        tables = tables_of(self._regions)
+        lengths = [
+            len(self._stored(name, tables[name]).values)
+            for name in ("labels/frame_index", "labels/time_s")
+        ] + [self._session.picture_count("labels/labels")]
+        unmatched = max(lengths) - min(lengths)
+        if unmatched and self._complete and not self._session.missing_bytes:
+            self._problems.append(
+                f"labels: the last {unmatched} lack a picture, a frame or a time; they are left out"
+            )
         rows = sorted(self._label_rows.values())
         places = np.linspace(0, len(rows) - 1, min(len(rows), _LABELS_LOOKED_AT)).astype(int)
         for row in (rows[place] for place in dict.fromkeys(places.tolist())):

@@ -20,7 +20,7 @@ from thermoseg.errors import FormatError, RecordingError, ThermoSegError
 from thermoseg.recording.account import RECOVERY, Account, TableAccount
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.marker import is_being_recorded
-from thermoseg.recording.opening import open_leniently, open_session
+from thermoseg.recording.opening import open_leniently, open_session, refuse_unless_file
 from thermoseg.recording.unfinished import RECOVERED_SUFFIX
 from thermoseg.whole_file import creating
 
@@ -63,8 +63,7 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
     if is_being_recorded(path):
         raise RecordingError(f"{path} is still being recorded; stop the recording first")
     target = (folder or path.parent) / (path.stem + RECOVERED_SUFFIX)
-    if not path.is_file():
-        raise FormatError(f"{path} does not exist; check its name")
+    refuse_unless_file(path)
     if target.exists():
         if target.samefile(path):
             raise RecordingError(
