@@ -14,6 +14,7 @@ import pytest
 
 from thermoseg import cli
 from thermoseg.errors import FormatError, RecordingError
+from thermoseg.recording import recovery
 from thermoseg.recording.crashed import lookup3, view_as_closed
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recovery import recover
@@ -138,6 +139,24 @@ def test_recovering_twice_gives_the_same_file(crashed):
     made_first = target.stat().st_mtime_ns
     assert recover(path).path == target
     assert target.stat().st_mtime_ns == made_first
+
+
+def test_recovering_twice_at_once_gives_one_file(session, monkeypatch):
+    salvage = recovery._salvage
+
+    def salvage_late(path, temporary, target):
+        """Let another recovery begin and end while this one copies."""
+        monkeypatch.setattr(recovery, "_salvage", salvage)
+        recover(path)
+        return salvage(path, temporary, target)
+
+    monkeypatch.setattr(recovery, "_salvage", salvage_late)
+    report = recover(session)
+    assert (report.path.exists(), report.losses) == (True, ())
+    assert sorted(path.name for path in session.parent.iterdir()) == [
+        "session.h5",
+        "session.recovered.h5",
+    ]
 
 
 def test_the_recovery_of_another_session_is_not_taken_for_this_one(crashed, recorded):

@@ -73,6 +73,8 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
     try:
         with creating(target) as temporary:
             account = _salvage(path, temporary, target)
+    except FileExistsError:  # somebody else was recovering it, and is done
+        account = _read_account(target, path)
     except OSError as error:
         raise _cannot_write(target, say_fault(error)) from error
     return _report(target, path, account)
