@@ -308,13 +308,14 @@ def _run_segment(arguments: argparse.Namespace) -> int:
         RegionTable,
         plan_jobs,
         prepare_folder,
+        say_losses,
         segment_file,
     )
 
     jobs = plan_jobs(arguments.paths, arguments.out, dict(arguments.option))
     segmenter = _choose(arguments.model, mode="live" if arguments.fast else "best")
     prepare_folder(arguments.out)
-    failed = frames = 0
+    failed = frames = lost = 0
     with _progress() as progress, RegionTable(arguments.out / TABLE_NAME) as table:
         files_task = progress.add_task("files", total=len(jobs))
         for job in jobs:
@@ -323,9 +324,12 @@ def _run_segment(arguments: argparse.Namespace) -> int:
                 for done, total in segment_file(job, arguments.out, segmenter, table):
                     progress.update(task, completed=done, total=total)
                     frames += 1
+                for loss in say_losses(job.path):
+                    lost += 1
+                    _complain_above(progress, loss)
             except ThermoSegError as error:
                 failed += 1
-                progress.console.print(f"thermoseg: {error}", markup=False, soft_wrap=True)
+                _complain_above(progress, str(error))
             progress.remove_task(task)
             progress.advance(files_task)
     files = _count(len(jobs), "file")
@@ -334,7 +338,9 @@ def _run_segment(arguments: argparse.Namespace) -> int:
         f"segmented with "
         f"{segmenter.model_name} ({segmenter.backend}) into {arguments.out}"
     )
-    return FAILED if failed else OK
+    if failed:
+        return FAILED
+    return DAMAGED if lost else OK
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
@@ -670,6 +676,12 @@ def _print_facts(facts: Mapping[str, object]) -> None:
 
 def _complain(sentence: str) -> None:
     print(printable(f"thermoseg: {sentence}"), file=sys.stderr)
+
+
+def _complain_above(progress: "Progress", sentence: str) -> None:
+    """Complain while a bar of progress is shown."""
+    text = printable(f"thermoseg: {sentence}")
+    progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _count(number: int, noun: str) -> str:

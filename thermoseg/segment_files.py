@@ -137,6 +137,24 @@ def segment_file(
             yield number + 1, 1 if single else info.frame_count
 
 
+def say_losses(path: Path) -> tuple[str, ...]:
+    """Say what a session has lost and so was not segmented, a sentence each; none of other files.
+
+    Raises
+    ------
+    FormatError
+        If the session cannot be read.
+    """
+    # Only here: HDF5 and its filters take a while to load.
+    from thermoseg.recording.opening import is_session
+    from thermoseg.recording.reader import Recording
+
+    if not is_session(path):
+        return ()
+    with Recording(path) as recording:
+        return tuple(f"{path}: {problem}" for problem in recording.problems)
+
+
 def prepare_folder(out: Path) -> None:
     """Make the folder of the results, with its folder of overlays."""
     (out / VIS_FOLDER).mkdir(parents=True, exist_ok=True)
