@@ -260,7 +260,7 @@ def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
     summary = recorder.stop()
     assert (summary.captured, summary.recorded, summary.dropped) == (30, 10, 20)
     assert summary.failed == recorder.status().failed
-    assert [r.levelno for r in caplog.records] == [logging.ERROR]
+    assert [r.levelno for r in caplog.records] == [logging.WARNING]
     with Recording(summary.path) as recording:
         assert (len(recording), recording.complete) == (10, False)
 

@@ -76,7 +76,7 @@ def test_an_unfinished_session_is_named_as_such(made, make_recorder, wait_for):
         frame = made.made_frame(index, info)
         recorder.offer(frame)
         recorder.offer_result(made.made_result(frame, info))
-    wait_for(lambda: recorder._memory.control["flushed"] == 20)
+    wait_for(lambda: recorder._writer.control["flushed"] == 20)
     verdict = verify(recorder.path)
     assert (verdict.being_recorded, verdict.finished) == (True, False)
     assert verdict.state is State.SOUND
