@@ -80,7 +80,7 @@ def test_an_unfinished_session_is_named_as_such(made, make_recorder, wait_for):
     verdict = verify(recorder.path)
     assert (verdict.being_recorded, verdict.finished) == (True, False)
     assert verdict.state is State.SOUND
-    psutil.Process(recorder._process.pid).kill()
+    psutil.Process(recorder._writer.pid).kill()
     recorder.stop()
     verdict = verify(recorder.path)
     assert (verdict.being_recorded, verdict.finished) == (False, False)
