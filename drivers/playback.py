@@ -55,6 +55,8 @@ def open_source(path: Path, options: FileOptions | None = None) -> FrameSource:
     try:
         if path.is_dir():
             return FolderSource(path, options)
+        if path.exists() and not path.is_file():
+            raise CameraError(f"{path.name} is a pipe or a device; name a file or a folder")
         with path.open("rb") as stream:
             magic = stream.read(16)
         return _open_file(path, magic, options, alone=True)

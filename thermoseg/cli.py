@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from thermoseg.errors import ThermoSegError
 from thermoseg.recording.unfinished import say_unfinished
+from thermoseg.terminal import escape_what_cannot_be_encoded, open_closed_streams, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -59,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     damaged or lost, a sentence each on stderr; 130: interrupted.
     """
     sys.excepthook = _report_defect
+    open_closed_streams()
+    escape_what_cannot_be_encoded()
     arguments = build_parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.ERROR,
@@ -78,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"“{error.filename}”: {error.strerror or error}; check that place, its rights and its "
             "free space"
             if error.filename
-            else str(error)
+            else f"the system refused ({error.strerror or error}); check free space and memory, "
+            "and where output goes"
         )
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -304,13 +308,14 @@ def _run_segment(arguments: argparse.Namespace) -> int:
         RegionTable,
         plan_jobs,
         prepare_folder,
+        say_losses,
         segment_file,
     )
 
     jobs = plan_jobs(arguments.paths, arguments.out, dict(arguments.option))
     segmenter = _choose(arguments.model, mode="live" if arguments.fast else "best")
     prepare_folder(arguments.out)
-    failed = frames = 0
+    failed = frames = lost = 0
     with _progress() as progress, RegionTable(arguments.out / TABLE_NAME) as table:
         files_task = progress.add_task("files", total=len(jobs))
         for job in jobs:
@@ -319,9 +324,12 @@ def _run_segment(arguments: argparse.Namespace) -> int:
                 for done, total in segment_file(job, arguments.out, segmenter, table):
                     progress.update(task, completed=done, total=total)
                     frames += 1
+                for loss in say_losses(job.path):
+                    lost += 1
+                    _complain_above(progress, loss)
             except ThermoSegError as error:
                 failed += 1
-                progress.console.print(f"thermoseg: {error}", markup=False, soft_wrap=True)
+                _complain_above(progress, str(error))
             progress.remove_task(task)
             progress.advance(files_task)
     files = _count(len(jobs), "file")
@@ -330,7 +338,9 @@ def _run_segment(arguments: argparse.Namespace) -> int:
         f"segmented with "
         f"{segmenter.model_name} ({segmenter.backend}) into {arguments.out}"
     )
-    return FAILED if failed else OK
+    if failed:
+        return FAILED
+    return DAMAGED if lost else OK
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
@@ -394,7 +404,7 @@ def _run_verify(arguments: argparse.Namespace) -> int:
             frames, labels = (verdict.rows.get(n, 0) for n in ("frames/counts", "labels/labels"))
             looked_at = f"{_count(frames, 'frame')}, {_count(labels, 'picture')} of labels"
             doing = " so far, and is being recorded" if verdict.being_recorded else ""
-            print(f"{path}: {verdict.state}{doing} ({looked_at})")
+            print(printable(f"{path}: {verdict.state}{doing} ({looked_at})"))
         for problem in verdict.problems:
             _complain(problem if str(path) in problem else f"{path}: {problem}")
         sys.stdout.flush()
@@ -661,11 +671,17 @@ def _print_camera(info: "CameraInfo") -> None:
 
 def _print_facts(facts: Mapping[str, object]) -> None:
     for name, value in facts.items():
-        print(f"{name:<18} {value}")
+        print(printable(f"{name:<18} {value}"))
 
 
 def _complain(sentence: str) -> None:
-    print(f"thermoseg: {sentence}", file=sys.stderr)
+    print(printable(f"thermoseg: {sentence}"), file=sys.stderr)
+
+
+def _complain_above(progress: "Progress", sentence: str) -> None:
+    """Complain while a bar of progress is shown."""
+    text = printable(f"thermoseg: {sentence}")
+    progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,6 +1,7 @@
 """Segmenting files: masks, overlays and one table of region temperatures."""
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -74,7 +75,7 @@ class RegionTable:
 
     def __init__(self, path: Path) -> None:
         """Start an empty table at `path`."""
-        self._file = path.open("w", newline="", encoding="utf-8")
+        self._file = path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
         self._rows = csv.writer(self._file)
         self._rows.writerow(COLUMNS)
 
@@ -136,6 +137,24 @@ def segment_file(
             yield number + 1, 1 if single else info.frame_count
 
 
+def say_losses(path: Path) -> tuple[str, ...]:
+    """Say what a session has lost and so was not segmented, a sentence each; none of other files.
+
+    Raises
+    ------
+    FormatError
+        If the session cannot be read.
+    """
+    # Only here: HDF5 and its filters take a while to load.
+    from thermoseg.recording.opening import is_session
+    from thermoseg.recording.reader import Recording
+
+    if not is_session(path):
+        return ()
+    with Recording(path) as recording:
+        return tuple(f"{path}: {problem}" for problem in recording.problems)
+
+
 def prepare_folder(out: Path) -> None:
     """Make the folder of the results, with its folder of overlays."""
     (out / VIS_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -151,8 +170,9 @@ def _expand(path: Path) -> Iterator[Path]:
 
 
 def _may_be_overwritten(file: Path, out: Path) -> bool:
-    folder, suffix = file.resolve().parent, file.suffix.lower()
-    masks, pictures = out.resolve(), (out / VIS_FOLDER).resolve()
+    # `Path.resolve` fails on links that lead to each other, which are told of when they are opened.
+    folder, suffix = Path(os.path.realpath(file)).parent, file.suffix.lower()
+    masks, pictures = (Path(os.path.realpath(place)) for place in (out, out / VIS_FOLDER))
     return (folder == masks and suffix == ".png") or (folder == pictures and suffix == ".jpg")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from thermoseg.errors import ThermoSegError, TrainingError
+from thermoseg.terminal import open_closed_streams
 from trainer.config import (
     TrainingConfig,
     changed_config,
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 failed, 2 wrong usage, 3 stopped before its end, 130 interrupted.
     """
+    open_closed_streams()
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from thermoseg.errors import ConfigError
+from thermoseg.terminal import open_closed_streams
 
 if TYPE_CHECKING:
     from PyQt6.QtCore import QSettings
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: closed; 1: the settings cannot be read, or the screenshot shows a failure; 128 and the
     number of the signal: ended by Ctrl-C, SIGTERM or a closed terminal.
     """
+    open_closed_streams()
     arguments = build_parser().parse_args(argv)
     # Until there is something to complete, Ctrl-C ends the program at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

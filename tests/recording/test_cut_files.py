@@ -11,7 +11,10 @@ import pytest
 from drivers.frame_source import FileOptions
 from drivers.playback import open_source
 from tests.recording import made_frames as made
+from thermoseg import cli
 from thermoseg.errors import FormatError
+from thermoseg.frames import Frame
+from thermoseg.inference.segmenter import Segmentation
 from thermoseg.recording.crashed import missing_bytes
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recovery import recover
@@ -135,3 +138,32 @@ def test_a_program_may_end_without_closing_a_cut_file(session: Path) -> None:
         [sys.executable, "-c", code, str(session)], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+class SeesNothing:
+    """Stands in for a network: everything is background."""
+
+    model_name, model_sha256, backend = "sees-nothing", "0" * 64, "comparison"
+
+    def segment(self, frame: Frame) -> Segmentation:
+        """Label nothing."""
+        labels = np.zeros(frame.counts.shape, np.uint8)
+        return Segmentation(labels, np.ones(labels.shape, np.float32), frame.index)
+
+
+def test_segmenting_tells_what_was_cut_off(
+    session: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "_choose", lambda *_arguments, **_options: SeesNothing())
+    cut(session, session.stat().st_size // 5)
+    with Recording(session) as recording:
+        assert 0 < len(recording) < made.SOUND_FRAMES
+        problems = recording.problems
+
+    code = cli.main(["segment", str(session), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().err.splitlines()
+    assert code == cli.DAMAGED
+    assert said == [f"thermoseg: {session}: {problem}" for problem in problems]

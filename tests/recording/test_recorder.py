@@ -260,7 +260,7 @@ def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
     summary = recorder.stop()
     assert (summary.captured, summary.recorded, summary.dropped) == (30, 10, 20)
     assert summary.failed == recorder.status().failed
-    assert [r.levelno for r in caplog.records] == [logging.ERROR]
+    assert [r.levelno for r in caplog.records] == [logging.WARNING]
     with Recording(summary.path) as recording:
         assert (len(recording), recording.complete) == (10, False)
 
@@ -357,9 +357,11 @@ def test_the_file_gets_its_name_when_it_is_whole(
     path = Path(job[0].path)
     seen = []
 
-    def create(file: h5py.File, height: int, width: int, regions: Sequence[str]) -> None:
+    def create(
+        file: h5py.File, height: int, width: int, regions: Sequence[str]
+    ) -> dict[str, h5py.Dataset]:
         seen.append(path.exists())
-        create_datasets(file, height, width, regions)
+        return create_datasets(file, height, width, regions)
 
     monkeypatch.setattr(session_writer, "create_datasets", create)
     session = session_writer.SessionWriter(*job)

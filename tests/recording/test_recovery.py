@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +22,8 @@ from tests.recording.conftest import MakeRecorder, Record
 from tests.recording.made_frames import running_writer
 from thermoseg import cli
 from thermoseg.errors import FormatError, RecordingError
+from thermoseg.recording import recovery
+from thermoseg.recording.account import Account
 from thermoseg.recording.crashed import lookup3, view_as_closed
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recovery import recover
@@ -138,12 +141,17 @@ def test_a_crashed_session_that_was_cut_off_too_is_read_up_to_there(
         kept = recording.indices.tolist()
         assert share * FRAMES / 2 < len(kept) < FRAMES
         assert kept == list(range(len(kept)))
+        read = []
         for index in kept:
-            counts = recording.frame(index).counts
-            np.testing.assert_array_equal(counts, made.made_counts(index, made.made_info()))
+            # Part of HDF5's index of the pictures may lie behind the cut.
+            with suppress(FormatError):
+                counts = recording.frame(index).counts
+                np.testing.assert_array_equal(counts, made.made_counts(index, made.made_info()))
+                read.append(index)
+        assert len(read) > share * FRAMES / 2
     report = recover(path)
     with Recording(report.path) as recording:
-        assert recording.indices.tolist() == kept
+        assert recording.indices.tolist() == read
     assert report.losses or report.notes
 
 
@@ -153,6 +161,26 @@ def test_recovering_twice_gives_the_same_file(crashed: Crash) -> None:
     made_first = target.stat().st_mtime_ns
     assert recover(path).path == target
     assert target.stat().st_mtime_ns == made_first
+
+
+def test_recovering_twice_at_once_gives_one_file(
+    session: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    salvage = recovery._salvage
+
+    def salvage_late(path: Path, temporary: Path, target: Path) -> Account:
+        """Let another recovery begin and end while this one copies."""
+        monkeypatch.setattr(recovery, "_salvage", salvage)
+        recover(path)
+        return salvage(path, temporary, target)
+
+    monkeypatch.setattr(recovery, "_salvage", salvage_late)
+    report = recover(session)
+    assert (report.path.exists(), report.losses) == (True, ())
+    assert sorted(path.name for path in session.parent.iterdir()) == [
+        "session.h5",
+        "session.recovered.h5",
+    ]
 
 
 def test_the_recovery_of_another_session_is_not_taken_for_this_one(

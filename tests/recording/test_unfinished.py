@@ -13,6 +13,7 @@ import pytest
 
 from thermoseg import cli
 from thermoseg.recording.layout import SUFFIX, SessionNames
+from thermoseg.recording.marker import is_being_recorded
 from thermoseg.recording.recovery import recover
 from thermoseg.recording.unfinished import (
     MARKERS,
@@ -113,3 +114,31 @@ def test_demonstrations_are_looked_at_in_their_folders(
     arguments = cli.build_parser().parse_args(["demo", "--out", str(tmp_path / "demo")])
     (sentence,) = say_unfinished(cli._folders_of(arguments))
     assert str(stamp) in sentence
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param("x" * 5_000_000, id="long"),
+        pytest.param('{"pid": Infinity, "started": 1}', id="infinite"),
+        pytest.param('{"pid": 1e400, "started": 1}', id="huge"),
+        pytest.param('{"pid": -5, "started": 9e99}', id="negative"),
+        pytest.param("[1, 2]", id="list"),
+    ],
+)
+def test_a_marker_that_is_nonsense_marks_nothing(session: Path, content: str) -> None:
+    """Every command looks at the markers of its folder, so none may stop it."""
+    SessionNames(session).marker.write_text(content)
+    assert not is_being_recorded(session)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_a_marker_is_not_waited_for(session: Path) -> None:
+    os.mkfifo(SessionNames(session).marker)
+    assert not is_being_recorded(session)
+
+
+def test_a_device_in_the_place_of_a_marker_is_not_read(session: Path) -> None:
+    SessionNames(session).marker.symlink_to("/dev/zero")
+    assert not is_being_recorded(session)

@@ -10,6 +10,7 @@ would make an older program read something wrong.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,6 +178,19 @@ HEADER_DEFAULTS: Final[dict[str, str | int]] = {
 }
 """Attributes that files of version 1.0 lack, and what they mean there."""
 
+BLANK: Final[dict[str, Any]] = {
+    **dict.fromkeys(("session_id", "program", "created", "address"), ""),
+    **dict.fromkeys(("camera_model", "camera_serial"), ""),
+    **dict.fromkeys(("model_name", "model_sha256", "model_backend"), ""),
+    **dict.fromkeys(("created_epoch_s", "created_monotonic_s"), nan),
+    "rate_hz": 0.0,
+    "live": 0,
+    "study": "{}",
+    "complete": 0,
+    "ended": "",
+}
+"""Attributes that only describe a session, and what stands for each where it is lost."""
+
 STUDY_BYTES: Final = 32_000
 """Most that study and participant fields may take as JSON; HDF5 allows an attribute 64 kB."""
 MAX_REGIONS: Final = 64
@@ -253,7 +267,7 @@ def tables_of(regions: Sequence[str]) -> dict[str, np.dtype[Any]]:
 
 def create_datasets(
     file: h5py.File, height: int, width: int, regions: Sequence[str] = REGIONS
-) -> None:
+) -> dict[str, h5py.Dataset]:
     """Create every dataset, empty, and the closing attributes: SWMR allows none later.
 
     Parameters
@@ -262,9 +276,14 @@ def create_datasets(
         Size of the pictures, pixels.
     regions
         Names of the regions that will be recorded.
+
+    Returns
+    -------
+    The datasets by name.  Whoever holds them until the file is flushed learns of a failed write.
     """
+    datasets: dict[str, h5py.Dataset] = {}
     for name, dtype in PICTURES.items():
-        file.create_dataset(
+        datasets[name] = file.create_dataset(
             name,
             (0, height, width),
             dtype,
@@ -274,7 +293,7 @@ def create_datasets(
             **hdf5plugin.Blosc2(cname="zstd", clevel=1, filters=hdf5plugin.Blosc2.BITSHUFFLE),
         )
     for name, dtype in tables_of(regions).items():
-        file.create_dataset(
+        datasets[name] = file.create_dataset(
             name,
             (0,),
             dtype,
@@ -287,6 +306,7 @@ def create_datasets(
     file.attrs["ended"] = np.array(b"", f"S{TEXT_BYTES}")
     for name in COUNTS:
         file.attrs[name] = np.int64(-1)
+    return datasets
 
 
 def set_closing_attributes(file: h5py.File, ended: str, counts: dict[str, int]) -> None:

@@ -9,11 +9,15 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import psutil
 
 from thermoseg.recording.layout import SessionNames
 from thermoseg.whole_file import creating, replacing
+
+_MARKER_BYTES: Final = 4096
+"""Read of a marker; one has less than a hundred."""
 
 
 def claim_marker(path: Path) -> None:
@@ -54,13 +58,23 @@ def remove_marker(path: Path) -> None:
 def is_being_recorded(path: Path) -> bool:
     """Tell whether a living process still writes the session file `path`."""
     try:
-        marker = json.loads(SessionNames(path).marker.read_text())
+        marker = json.loads(_read_marker(SessionNames(path).marker))
         process = psutil.Process(int(marker["pid"]))
         # A younger process of the same number is not the one that made the marker.
         old_enough = process.create_time() <= float(marker["started"]) + 1
         return old_enough and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return False
+    except (RecursionError, OverflowError):  # nested without end; a number that is no process
+        return False
+
+
+def _read_marker(marker: Path) -> bytes:
+    """Return the text of a marker: every command reads those of its folder, whoever made them."""
+    if not marker.is_file():  # a pipe would be waited for, and a device read for ever
+        raise ValueError("no marker")
+    with marker.open("rb") as file:
+        return file.read(_MARKER_BYTES)
 
 
 def _owner() -> dict[str, float]:

@@ -1,7 +1,6 @@
 """Opens session files, finished or not, whole or cut off, and checks them before they are read."""
 
 import atexit
-import json
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,20 +8,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
+from thermoseg.recording.attributes import Attributes
 from thermoseg.recording.crashed import missing_bytes, view_as_closed
+from thermoseg.recording.disk_fault import fault_number, say_fault
 from thermoseg.recording.layout import (
     FORMAT,
     FORMAT_MINOR,
     FORMAT_VERSION,
-    HEADER_DEFAULTS,
-    MAX_REGIONS,
     REQUIRED,
     SUFFIX,
 )
@@ -35,9 +34,6 @@ from thermoseg.recording.tables import (
     read_stored,
 )
 
-T = TypeVar("T", bound=str | int | float)
-J = TypeVar("J", list[Any], dict[str, Any])
-
 _views: Final[weakref.WeakValueDictionary[int, h5py.File]] = weakref.WeakValueDictionary()
 _view_numbers: Final = count()
 
@@ -48,7 +44,7 @@ class OpenSession:
 
     file: h5py.File
     path: Path
-    attributes: "Attributes"
+    attributes: Attributes
     finished: bool
     """Whether its recording was finished."""
     being_recorded: bool
@@ -117,94 +113,6 @@ class OpenSession:
         )
 
 
-class Attributes:
-    """The attributes of a file, each checked for its kind."""
-
-    def __init__(self, file: h5py.File, path: Path) -> None:
-        """Look at `file`, which `path` names in messages."""
-        self._attributes = file.attrs
-        self._path = path
-
-    def value(self, name: str, kind: type[T]) -> T:
-        """Return a text or a finite number.
-
-        Raises
-        ------
-        FormatError
-            If it is missing or of another kind.
-        """
-        value = self._get(name)
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
-        elif isinstance(value, np.generic):
-            value = value.item()
-            value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        if not isinstance(value, kind) or (isinstance(value, float) and not np.isfinite(value)):
-            raise self._unusable(name)
-        return value
-
-    def text(self, name: str) -> str:
-        """Return a text; see `value`."""
-        return self.value(name, str)
-
-    def integer(self, name: str) -> int:
-        """Return a whole number; see `value`."""
-        return self.value(name, int)
-
-    def regions(self) -> tuple[str, ...]:
-        """Return the names of the regions that have a table of samples.
-
-        Raises
-        ------
-        FormatError
-            If they are no names.
-        """
-        names = self._json("regions", list)
-        sound = all(isinstance(name, str) and name.isidentifier() for name in names)
-        if not sound or len(set(names)) < len(names) or len(names) > MAX_REGIONS:
-            raise self._unusable("regions")
-        return tuple(names)
-
-    def study(self) -> dict[str, str | float]:
-        """Return the study and participant fields.
-
-        Raises
-        ------
-        FormatError
-            If they are anything but texts and numbers by name.
-        """
-        fields = self._json("study", dict)
-        if not all(isinstance(value, str | int | float) for value in fields.values()):
-            raise self._unusable("study")
-        return fields
-
-    def _json(self, name: str, kind: type[J]) -> J:
-        try:
-            value = json.loads(self.text(name))
-        except (ValueError, RecursionError) as error:
-            raise self._unusable(name) from error
-        if not isinstance(value, kind):
-            raise self._unusable(name)
-        return value
-
-    def _get(self, name: str) -> object:
-        try:
-            if name in HEADER_DEFAULTS and name not in self._attributes:
-                return HEADER_DEFAULTS[name]
-            if name not in self._attributes or self._attributes.get_id(name).shape != ():
-                raise self._unusable(name)
-            value: object = self._attributes[name]
-        except HDF5_ERRORS as error:
-            raise self._unusable(name) from error
-        return value
-
-    def _unusable(self, name: str) -> FormatError:
-        return FormatError(
-            f"{self._path}: attribute “{name}” is missing or no such value as a session file has; "
-            "copy the file again from its source"
-        )
-
-
 def open_session(path: Path) -> OpenSession:
     """Open a session file that can be read as one; some of its tables may be damaged.
 
@@ -236,8 +144,7 @@ def open_leniently(path: Path) -> OpenSession:
     FormatError
         If it cannot be opened or is no session.
     """
-    if not path.is_file():
-        raise FormatError(f"{path} does not exist; check its name")
+    refuse_unless_file(path)
     being_recorded = is_being_recorded(path)
     file = _open_hdf5(path, being_recorded=being_recorded)
     try:
@@ -251,7 +158,8 @@ def open_leniently(path: Path) -> OpenSession:
                     f"{path} has format version {found} and this program reads {FORMAT_VERSION}; "
                     f"open it with {_writer(attributes)} or a newer one"
                 )
-            finished = attributes.integer("complete") == 1
+            # Who cannot tell that it was finished reads what is there, as after a crash.
+            finished = attributes.described("complete", int, []) == 1
             missing = missing_bytes(path)
             faults = check_datasets(
                 file, path, attributes.regions(), finished=finished and not missing
@@ -261,6 +169,14 @@ def open_leniently(path: Path) -> OpenSession:
         file.close()
         raise
     return OpenSession(file, path, attributes, finished, being_recorded, missing, size, faults)
+
+
+def refuse_unless_file(path: Path) -> None:
+    """Raise `FormatError` if there is no file: a pipe or a device would be read for ever."""
+    if not path.exists():
+        raise FormatError(f"{path} does not exist; check its name")
+    if not path.is_file():
+        raise FormatError(f"{path} is no file but a folder, a pipe or a device; name a session")
 
 
 def is_finished(path: Path) -> bool:
@@ -287,6 +203,8 @@ def _writer(attributes: Attributes) -> str:
 
 def read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:
     """Read and verify one picture, (height, width); None if it is damaged or not in the file."""
+    if row >= len(pictures):
+        return None
     try:
         picture: NDArray[Any] = pictures[row]
         if not picture.any():
@@ -307,13 +225,15 @@ def _open_hdf5(path: Path, *, being_recorded: bool) -> h5py.File:
     try:
         return h5py.File(path, "r", locking="best-effort")
     except HDF5_ERRORS as error:
-        refusal = str(error)
+        refusal = error
     try:
         if being_recorded:
             return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
         file = h5py.File(view_as_closed(path), "r")
     except HDF5_ERRORS as error:
-        reason = refusal.partition("(")[2].rstrip(")") or refusal
+        reason = say_fault(refusal)
+        if fault_number(refusal) is None:
+            reason = reason.partition("(")[2].rstrip(")") or reason
         raise FormatError(
             f"{path} cannot be opened as a session ({reason}); it is damaged or another kind of "
             "file, so copy it again from its source"
@@ -337,4 +257,4 @@ def naming(
     try:
         yield
     except HDF5_ERRORS as error:
-        raise FormatError(f"{path} is damaged ({error}); {remedy}") from error
+        raise FormatError(f"{path} is damaged ({say_fault(error)}); {remedy}") from error

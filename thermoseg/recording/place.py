@@ -51,7 +51,7 @@ def choose_place(wanted: Path, limits: DiskLimits) -> Path:
         raise RecordingError(f"{wanted} does not end in {SUFFIX}; session files must")
     _make_folder(wanted.parent)
     for name in (wanted, SessionNames(wanted).events):
-        if name.exists():
+        if os.path.lexists(name):  # a link that leads nowhere, too
             raise RecordingError(
                 f"{name} exists already and is not overwritten; choose another name"
             )

@@ -17,7 +17,6 @@ from thermoseg.errors import FormatError
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
-from thermoseg.radiometry import Radiometry, radiometry_from_dict
 from thermoseg.recording.layout import (
     CLOCKS,
     COUNTS,
@@ -446,22 +445,25 @@ class Recording:
         return rows
 
     def _read_header(self) -> None:
-        attributes = self._session.attributes
-        self._address = attributes.text("address")
-        self._session_id = attributes.text("session_id")
-        self._created = attributes.text("created")
-        self._program = attributes.text("program")
-        model = ModelIdentity(
-            *(attributes.text(f"model_{part}") for part in ("name", "sha256", "backend"))
-        )
+        attributes, lost = self._session.attributes, self._problems
+
+        def text(name: str) -> str:
+            return attributes.described(name, str, lost)
+
+        self._address, self._session_id = text("address"), text("session_id")
+        self._created, self._program = text("created"), text("program")
+        for name in ("created_epoch_s", "created_monotonic_s"):
+            attributes.described(name, float, lost)
+        model = ModelIdentity(*(text(f"model_{part}") for part in ("name", "sha256", "backend")))
         self._model = model if model.name else None
         self._format_version = (
             f"{attributes.integer('format_version')}.{attributes.integer('format_minor')}"
         )
         self._regions = attributes.regions()
-        self._study = attributes.study()
+        self._study = attributes.study(lost)
         self._complete = self._session.finished
-        self._ended = attributes.text("ended")
+        attributes.described("complete", int, lost)
+        self._ended = text("ended")
         height, width = self._session.file["frames/counts"].shape[1:]
         if (attributes.integer("height"), attributes.integer("width")) != (height, width):
             raise FormatError(
@@ -469,26 +471,14 @@ class Recording:
                 "copy the file again from its source"
             )
         self._camera = (
-            attributes.text("camera_model"),
-            attributes.text("camera_serial"),
+            text("camera_model"),
+            text("camera_serial"),
             width,
             height,
-            self._rate_hz(attributes.value("rate_hz", float)),
-            self._radiometry(attributes.text("radiometry")),
-            attributes.integer("live") == 1,
+            self._rate_hz(attributes.described("rate_hz", float, lost)),
+            attributes.radiometry(),
+            attributes.described("live", int, lost) == 1,
         )
-
-    def _radiometry(self, text: str) -> Radiometry:
-        try:
-            described = json.loads(text)
-            if not isinstance(described, dict):
-                raise FormatError("it is no table")
-            return radiometry_from_dict(described)
-        except (ValueError, RecursionError, FormatError) as error:
-            raise FormatError(
-                f"{self.path}: its radiometry cannot be read ({error}); "
-                "copy the file again from its source"
-            ) from error
 
     def _rate_hz(self, rate_hz: float) -> float:
         if 0 <= rate_hz <= MAX_RATE_HZ:
@@ -597,6 +587,16 @@ class Recording:
 
     def _look_at_labels(self) -> None:
         """Look at a few pictures of labels; `thermoseg verify` looks at all of them."""
+        tables = tables_of(self._regions)
+        lengths = [
+            len(self._stored(name, tables[name]).values)
+            for name in ("labels/frame_index", "labels/time_s")
+        ] + [self._session.picture_count("labels/labels")]
+        unmatched = max(lengths) - min(lengths)
+        if unmatched and self._complete and not self._session.missing_bytes:
+            self._problems.append(
+                f"labels: the last {unmatched} lack a picture, a frame or a time; they are left out"
+            )
         rows = sorted(self._label_rows.values())
         places = np.linspace(0, len(rows) - 1, min(len(rows), _LABELS_LOOKED_AT)).astype(int)
         for row in (rows[place] for place in dict.fromkeys(places.tolist())):
@@ -613,7 +613,11 @@ class Recording:
         if not self._complete:
             return derived
         attributes = self._session.attributes
-        told = RecordingCounts(*(attributes.integer(name) for name in COUNTS))
+        try:
+            told = RecordingCounts(*(attributes.integer(name) for name in COUNTS))
+        except FormatError:
+            self._problems.append("its counts cannot be read; they are counted anew")
+            return derived
         if told != derived and not (self._left_out or self._session.missing_bytes):
             self._problems.append(
                 f"its counts ({_list_counts(told)}) do not fit its frames and gaps; counted anew: "

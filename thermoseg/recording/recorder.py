@@ -403,7 +403,7 @@ class Recorder:
     def _end_because(self, sentence: str) -> None:
         """Fail for good; what is in the ring is still written, what comes is dropped."""
         if not self._failed:
-            log.error("%s", sentence)
+            log.warning("%s", sentence)  # whoever records tells the user
             self._failed = sentence
             if self._writer is not None:
                 self._writer.tell(Kind.STOP)

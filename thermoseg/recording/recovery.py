@@ -18,8 +18,9 @@ from typing import Any
 from thermoseg import errors
 from thermoseg.errors import FormatError, RecordingError, ThermoSegError
 from thermoseg.recording.account import RECOVERY, Account, TableAccount
+from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.marker import is_being_recorded
-from thermoseg.recording.opening import open_leniently, open_session
+from thermoseg.recording.opening import open_leniently, open_session, refuse_unless_file
 from thermoseg.recording.unfinished import RECOVERED_SUFFIX
 from thermoseg.whole_file import creating
 
@@ -62,8 +63,11 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
     if is_being_recorded(path):
         raise RecordingError(f"{path} is still being recorded; stop the recording first")
     target = (folder or path.parent) / (path.stem + RECOVERED_SUFFIX)
-    if not path.is_file():
-        raise FormatError(f"{path} does not exist; check its name")
+    refuse_unless_file(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(target, say_fault(error)) from error
     if target.exists():
         if target.samefile(path):
             raise RecordingError(
@@ -73,9 +77,10 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
     try:
         with creating(target) as temporary:
             account = _salvage(path, temporary, target)
+    except FileExistsError:  # somebody else was recovering it, and is done
+        account = _read_account(target, path)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise _cannot_write(target, reason) from error
+        raise _cannot_write(target, say_fault(error)) from error
     return _report(target, path, account)
 
 
@@ -84,12 +89,12 @@ def _salvage(path: Path, temporary: Path, target: Path) -> Account:
     root = Path(__file__).parents[2]
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    job = json.dumps({"source": str(path), "copy": str(temporary)}).encode() + b"\n"
+    job = [str(path.absolute()), str(temporary.absolute())]
     with (
         tempfile.TemporaryFile() as complaints,
         # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "thermoseg.recording.salvage_process"],
+            [sys.executable, "-P", "-m", "thermoseg.recording.salvage_process", *job],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
@@ -100,8 +105,6 @@ def _salvage(path: Path, temporary: Path, target: Path) -> Account:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a process that was started with pipes has none")
         try:
-            process.stdin.write(job)
-            process.stdin.flush()
             # Its input stays open as long as somebody waits for it.
             answer = process.stdout.readline()
             process.wait()
@@ -153,10 +156,10 @@ def _read_account(target: Path, path: Path) -> Account:
         If it is not the recovery of the session `path`.
     """
     with open_leniently(path) as source:
-        session_id = source.attributes.text("session_id")
+        session_id = source.attributes.described("session_id", str, [])
     try:
         with open_session(target) as recovered:
-            same = recovered.attributes.text("session_id") == session_id
+            same = recovered.attributes.described("session_id", str, []) == session_id
             account = _parse_account(recovered.file.attrs.get(RECOVERY))
     except FormatError:
         same = False

@@ -3,6 +3,7 @@
 Runs in a process of its own, see `salvage_process`.
 """
 
+import json
 import logging
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
+from thermoseg.radiometry import RelativeCounts, radiometry_to_dict
 from thermoseg.recording.account import (
     RECOVERY,
     Account,
@@ -21,6 +23,7 @@ from thermoseg.recording.account import (
     gaps_of_damage,
 )
 from thermoseg.recording.layout import (
+    BLANK,
     CLOCKS,
     COUNTS,
     EVENT,
@@ -115,19 +118,39 @@ class Salvage:
         return self._account
 
     def _copy_header(self) -> None:
+        lost: list[str] = []
         for name, kind in HEADER.items():
-            value = self._rate_hz() if name == "rate_hz" else self._attributes.value(name, kind)
-            self._copy.attrs[name] = value
+            if name in ("radiometry", "study"):
+                continue
+            self._copy.attrs[name] = (
+                self._attributes.described(name, kind, lost)
+                if name in BLANK
+                else self._attributes.value(name, kind)
+            )
+        self._copy.attrs["radiometry"] = self._radiometry_text()
+        known = self._attributes.study(lost)
+        self._copy.attrs["study"] = self._attributes.text("study") if known else BLANK["study"]
+        if not 0 <= self._copy.attrs["rate_hz"] <= MAX_RATE_HZ:
+            self._copy.attrs["rate_hz"] = BLANK["rate_hz"]
+            lost.append("the rate could not be; it is not known")
+        if self._source.finished:
+            # What the copy says of its end is its own.
+            self._attributes.described("ended", str, lost)
+        self._account.losses += [fault.partition(";")[0] for fault in lost]
 
-    def _rate_hz(self) -> float:
+    def _radiometry_text(self) -> str:
+        """Return the radiometry of the copy: none where that of the session is damaged."""
         try:
-            rate_hz = self._attributes.value("rate_hz", float)
-        except FormatError:
-            rate_hz = -1.0
-        if 0 <= rate_hz <= MAX_RATE_HZ:
-            return rate_hz
-        self._account.losses.append("the rate could not be and is not known")
-        return 0.0
+            self._attributes.radiometry()
+        except FormatError as fault:
+            if not self._source.newer:
+                self._account.losses.append(
+                    "the radiometry was damaged, so its counts have no temperatures"
+                )
+                reason = "the radiometry of the session was damaged"
+                return json.dumps(radiometry_to_dict(RelativeCounts(reason)))
+            log.info("%s", fault)  # a newer program may know it
+        return self._attributes.text("radiometry")
 
     def _widen_tables(self) -> None:
         """Give tables of the copy the fields that a newer program has added to them."""
@@ -175,7 +198,7 @@ class Salvage:
             extra = max(held, len(indices.values), len(times_s.values)) - rows
             if extra:
                 self._account.notes.append(
-                    f"{extra} frames at the end had not reached the disk as a whole"
+                    f"{extra} frame{_plural(extra)} at the end had not reached the disk as a whole"
                 )
         number, time_s, copied = number[:rows], time_s[:rows], copied[:rows]
         append(self._copy["frames/index"], number[copied])
@@ -230,8 +253,9 @@ class Salvage:
             rows -= self._unfinished_tail("labels/labels", copied)
             extra = max(*lengths, held) - rows
             if extra:
+                pictures = f"{extra} picture{_plural(extra)} of labels"
                 self._account.notes.append(
-                    f"{extra} pictures of labels at the end had not reached the disk as a whole"
+                    f"{pictures} at the end had not reached the disk as a whole"
                 )
         copied = copied[:rows]
         append(self._copy[names[0]], frame_index[:rows][copied])
@@ -341,6 +365,10 @@ def _marked(stored: StoredRows, rows: int) -> NDArray[np.bool_]:
     found = stored.sound[:rows]
     marked[: len(found)] = found
     return marked
+
+
+def _plural(number: int) -> str:
+    return "" if number == 1 else "s"
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -1,9 +1,9 @@
 """The process that copies what is sound of a session; started by `recover` as `python -m` this.
 
 It is a process of its own because HDF5 crashes when it closes a file that it could not write, as
-on a full disk, and because nobody knows what it does to a file that somebody has made up.  Job
-and report are one line of JSON each, on standard input and output; the process ends when the
-input does, so that it never outlives who asked for it.
+on a full disk, and because nobody knows what it does to a file that somebody has made up.  It is
+told both files as arguments and reports by one line of JSON; it ends when its standard input does,
+so that it never outlives who asked for it, from its first moment on.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ import h5py
 
 from thermoseg.errors import RecordingError, ThermoSegError
 from thermoseg.recording.account import Account
+from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.layout import LIBVER
 from thermoseg.recording.opening import open_leniently
 from thermoseg.recording.salvage import Salvage
@@ -29,10 +30,9 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Copy one session as the job on standard input says, report it, then end the process."""
+    """Copy the session named first into the file named second, report it, then end the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    job = json.loads(sys.stdin.buffer.readline())
-    source, copy = Path(job["source"]), Path(job["copy"])
+    source, copy = Path(sys.argv[1]), Path(sys.argv[2])
     threading.Thread(target=_end_with_input, args=(copy,), daemon=True).start()
     try:
         account = _salvage(source, copy)
@@ -61,12 +61,7 @@ def _salvage(source: Path, copy: Path) -> Account:
             account = salvage.make()
             file.close()
         except (OSError, RuntimeError) as error:
-            # What h5py says itself takes three lines, and the number of the fault is in its text.
-            number = error.errno if isinstance(error, OSError) else None
-            found = str(error).partition("errno = ")[2].partition(",")[0]
-            number = number or (int(found) if found.isdigit() else None)
-            reason = os.strerror(number) if number else str(error).partition("\n")[0]
-            raise RecordingError(reason) from error
+            raise RecordingError(say_fault(error)) from error
     return account
 
 

@@ -1,10 +1,12 @@
 """An open session file in the process that writes it: frames, labels, samples, events, gaps."""
 
+import errno
 import json
 import math
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from thermoseg.recording.layout import (
     GAP_CAUSES,
     LIBVER,
     MAX_REASONS,
+    PICTURES,
     SAMPLE,
     SAMPLE_FIELDS,
     SessionNames,
@@ -27,6 +30,7 @@ from thermoseg.recording.layout import (
     create_datasets,
     samples_of,
     set_closing_attributes,
+    tables_of,
 )
 from thermoseg.recording.ring import SharedMemory
 from thermoseg.whole_file import creating, sync_folder
@@ -39,6 +43,14 @@ MAX_FLUSH_SHARE: Final = 0.25
 """Fraction of the writer's time that flushes may take on a slow disk; the rest is for frames."""
 _GAP_BEFORE: Final = 32
 """`thermoseg.frames.FrameFlag.GAP_BEFORE`; a test keeps the two equal."""
+
+
+class FileLostError(OSError):
+    """The file that is written was removed, renamed or replaced by somebody."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file."""
+        super().__init__(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 class SessionWriter:
@@ -59,9 +71,14 @@ class SessionWriter:
         self._regions = job.regions
         self._memory = memory
         self._file, self._events_file = _create(job)
-        self._file.swmr_mode = True
-        self._counts: h5py.Dataset = self._file["frames/counts"]
-        self._labels: h5py.Dataset = self._file["labels/labels"]
+        with _leaving_nothing(self._names):
+            self._file.swmr_mode = True
+            # All are held: what is left of a dataset is written when nobody holds it any more, and
+            # a failure then is printed at most, until HDF5 crashes.
+            names = (*PICTURES, *tables_of(self._regions))
+            self._datasets = {name: self._file[name] for name in names}
+        self._counts: h5py.Dataset = self._datasets["frames/counts"]
+        self._labels: h5py.Dataset = self._datasets["labels/labels"]
         self._rows: dict[str, list[Any]] = {}
         self._events: list[tuple[float, float, bytes]] = []
         self._reasons: dict[bytes, int] = {b"": 0}
@@ -75,11 +92,12 @@ class SessionWriter:
         self._flush_s = 0.0
         self._folder_sync = DiskSync(lambda: sync_folder(self._names.session.parent), lanes=1)
         # Asked for once: HDF5 has one lock, and an fsync must not wait for it.
-        descriptor = int(self._file.id.get_vfd_handle())
-        self._file_sync = DiskSync(lambda: os.fsync(descriptor))
+        self._descriptor = int(self._file.id.get_vfd_handle())
+        self._file_sync = DiskSync(lambda: os.fsync(self._descriptor))
         self._events_sync = DiskSync(lambda: os.fsync(self._events_file.fileno()), lanes=1)
         self._folder_sync.request(Mark(0, 0.0))
-        self.flush()
+        with _leaving_nothing(self._names):
+            self.flush()
 
     def add_frame(self, slot: NDArray[Any]) -> None:
         """Append the frame in `slot`, of `RingGeometry.frame_dtype`, and the gap before it."""
@@ -171,19 +189,19 @@ class SessionWriter:
         Raises
         ------
         OSError
-            If the disk does not take what was written.
+            If the disk does not take what was written, or the file has lost its name.
         """
         # Pictures are in HDF5's hands since they came; rows of tables wait for here, as each call
         # would take the lock of HDF5 and enlarge a dataset.  `flushed` is raised after the file has
         # been flushed, never before: readers and recovery rely on it.
         began_s = time.monotonic()
         for name, rows in self._rows.items():
-            append(self._file[name], rows)
+            append(self._datasets[name], rows)
         self._rows.clear()
         self._unflushed_from_s = math.inf
         self._file.flush()
         self._memory.control["flushed"] = self._written
-        self._memory.control["file_bytes"] = self._names.session.stat().st_size
+        self._memory.control["file_bytes"] = self._look_at_file().st_size
         self._flush_s = time.monotonic() - began_s
         self._file_sync.request(Mark(self._written, self._last_time_s))
 
@@ -203,7 +221,7 @@ class SessionWriter:
         if missed > self._missed:
             self._add_gap(-1, self._last_time_s, missed - self._missed, "camera")
         if self._events:
-            append(self._file["events"], np.array(self._events, EVENT))
+            append(self._datasets["events"], np.array(self._events, EVENT))
         counts = {"captured": captured, "recorded": self._written}
         counts |= {"dropped": dropped, "missed": missed}
         self.flush()
@@ -214,6 +232,7 @@ class SessionWriter:
         for sync in syncs:
             sync.finish()
         self._tell_what_is_safe()
+        self._look_at_file()
         set_closing_attributes(self._file, ended, counts)
         self._file.close()
         _sync_closed(self._names.session)
@@ -230,6 +249,20 @@ class SessionWriter:
         self._memory.control["safe_s"] = safe.time_s
         self._memory.control["safe"] = safe.frames
         self._memory.control["on_disk"] = 1
+
+    def _look_at_file(self) -> os.stat_result:
+        """Return what the system knows of the file, if what is written still comes under its name.
+
+        A file that is removed can be written for hours, and nobody will ever read it.
+        """
+        written = os.fstat(self._descriptor)
+        try:
+            named = self._names.session.stat()
+        except FileNotFoundError as error:
+            raise FileLostError(self._names.session) from error
+        if not os.path.samestat(written, named):
+            raise FileLostError(self._names.session)
+        return written
 
     def _append_picture(self, dataset: h5py.Dataset, picture: NDArray[Any]) -> None:
         row = len(dataset)
@@ -264,13 +297,28 @@ def _create(job: WriterJob) -> tuple[h5py.File, Any]:
         ):
             for name, value in job.attributes.items():
                 file.attrs[name] = value
-            create_datasets(file, job.geometry.height, job.geometry.width, job.regions)
-            append(file["reasons"], [b""])
-        return h5py.File(names.session, "r+", libver=LIBVER), events
+            held = create_datasets(file, job.geometry.height, job.geometry.width, job.regions)
+            append(held["reasons"], [b""])
+            # A failure shows here; at closing, HDF5 may crash.
+            file.flush()
+        with _leaving_nothing(names):
+            return h5py.File(names.session, "r+", libver=LIBVER), events
     except BaseException:
         events.close()
         with suppress(OSError):
             names.events.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _leaving_nothing(names: SessionNames) -> Iterator[None]:
+    """Remove a session that cannot be begun: it has no frame."""
+    try:
+        yield
+    except BaseException:
+        for path in (names.session, names.events):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
         raise
 
 

@@ -18,11 +18,13 @@ import time
 from pathlib import Path
 from typing import Final
 
+from thermoseg.interruption import SIGNALS
+from thermoseg.recording.disk_fault import fault_number, say_fault
 from thermoseg.recording.job import WriterJob
 from thermoseg.recording.layout import STOPPED, TEXT_BYTES, encode_text
 from thermoseg.recording.marker import hand_over_marker, remove_marker
 from thermoseg.recording.ring import MESSAGE, Kind, SharedMemory, WriterState
-from thermoseg.recording.session_writer import SessionWriter
+from thermoseg.recording.session_writer import FileLostError, SessionWriter
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,8 @@ def main() -> None:
     """Write one session as the job on standard input says, then end the process."""
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: inbox.put(MESSAGE.pack(Kind.STOP, 0)))
+    for number in SIGNALS[1:]:  # all that ask to end but Ctrl-C, which is the recorder's to hear
+        signal.signal(number, lambda *_: inbox.put(MESSAGE.pack(Kind.STOP, 0)))
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):  # whoever wanted the recording has ended already
         os._exit(1)
@@ -46,7 +49,7 @@ def main() -> None:
         sentence = _write(job, memory, inbox, writer)
     except Exception as error:
         # HDF5 crashes when it closes a file that it could not write, at interpreter exit too.
-        expected = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+        expected = logging.ERROR if fault_number(error) is None else logging.DEBUG
         log.log(expected, "the session file cannot be written", exc_info=True)
         begun = bool(memory.control["state"] != WriterState.STARTING)
         _fail(memory, _explain(error, Path(job.path), begun=begun))
@@ -133,14 +136,15 @@ def _fail(memory: SharedMemory, sentence: str) -> None:
 
 
 def _explain(error: Exception, path: Path, *, begun: bool) -> str:
-    number = getattr(error, "errno", None)
-    full = number == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error)
-    reason = os.strerror(number) if number else str(error)
+    reason = say_fault(error)
     if not begun:
-        reason = os.strerror(errno.ENOSPC) if full else reason
         return f"{path} cannot be recorded ({reason}); choose another place"
-    # h5py puts the number of a failed write into its text only.
-    if full:
+    if isinstance(error, FileLostError):
+        return (
+            f"{path} was removed, renamed or replaced while it was recorded; if it is elsewhere "
+            "now, recover it there, and record again"
+        )
+    if fault_number(error) == errno.ENOSPC:
         return (
             f"the disk that holds {path} is full; recording ended, and everything up to its "
             "last half second can be recovered: make space, then recover the session"

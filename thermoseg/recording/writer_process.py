@@ -143,7 +143,7 @@ class WriterProcess:
                 return
             with suppress(subprocess.TimeoutExpired):
                 process.wait(DRAIN_CHECK_S)
-        if int(self.control["state"]) == WriterState.STARTING:
+        if int(self.control["state"]) == WriterState.STARTING and not self._place.exists():
             remove_marker(self._place)  # it was killed before there was a file to mark
 
 

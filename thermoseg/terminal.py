@@ -1,0 +1,42 @@
+"""Standard input and output, closed or not, and text that comes from files for a terminal."""
+
+import io
+import os
+import sys
+from typing import Final
+
+_STANDARD_ERROR: Final = 2
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would obey instead of showing it: control characters, half letters.
+
+    Whoever made a file chooses its name and its attributes, and so could move the cursor, recolour
+    or rename the window of whoever looks at it.
+
+    Examples
+    --------
+    >>> printable("a\x1b[2Jb é")
+    'a\\x1b[2Jb é'
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape", "surrogatepass").decode()
+        for sign in text
+    )
+
+
+def escape_what_cannot_be_encoded() -> None:
+    """Let standard output show what its encoding lacks escaped, as standard error does anyway."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def open_closed_streams() -> None:
+    """Point standard input, output and error to nowhere where the program was given none.
+
+    The next files opened would take their numbers otherwise: a session gets what a library prints,
+    and a process that is started gets another file than it is told.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
