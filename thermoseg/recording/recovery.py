@@ -93,7 +93,7 @@ def _salvage(path: Path, temporary: Path, target: Path) -> Account:
     with (
         tempfile.TemporaryFile() as complaints,
         # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603  # this program, and two paths
             [sys.executable, "-P", "-m", "thermoseg.recording.salvage_process", *job],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

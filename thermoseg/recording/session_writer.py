@@ -197,6 +197,9 @@ class SessionWriter:
         began_s = time.monotonic()
         for name, rows in self._rows.items():
             append(self._datasets[name], rows)
+            # Tables before pictures: what lies last in a file is what a cut takes first, and a
+            # piece of a table holds the rows of many frames.
+            self._datasets[name].flush()
         self._rows.clear()
         self._unflushed_from_s = math.inf
         self._file.flush()
