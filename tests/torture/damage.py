@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from tests.recording.made_frames import MODEL, RATE_HZ, made_frame, made_info, made_result
-from tests.torture.trial import Trial, one_sentence, run, wrong_frames
+from tests.torture.trial import Trial, one_sentence, read_frames, run
 from thermoseg.errors import FormatError
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
@@ -112,7 +112,7 @@ def _read_damaged(path: Path, what: str, *, must_notice: bool) -> Trial:
     noticed = verified != 0 and one_sentence(said)
     try:
         with Recording(path) as recording:
-            wrong, read = wrong_frames(recording, info), len(recording)
+            read, wrong = read_frames(recording, info)
             wrong += _wrong_samples(recording)
     except FormatError as error:
         wrong, read = 0, 0
@@ -120,8 +120,9 @@ def _read_damaged(path: Path, what: str, *, must_notice: bool) -> Trial:
     code, out, told = run("recover", path)
     if code in (0, DAMAGED):
         with Recording(Path(out.strip().splitlines()[-1])) as recovered:
-            wrong += wrong_frames(recovered, info) + _wrong_samples(recovered)
-            silent = code == 0 and len(recovered) < FRAMES
+            again, otherwise = read_frames(recovered, info)
+            wrong += otherwise + _wrong_samples(recovered)
+            silent = code == 0 and again < FRAMES
     else:
         silent = not one_sentence(told)
     survived = not wrong and not silent and (noticed or not must_notice)

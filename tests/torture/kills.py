@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.recording.made_frames import KILLED_SIZE, RATE_HZ, made_info
-from tests.torture.trial import Trial, run, wrong_frames
+from tests.torture.trial import Trial, read_frames, run
 from thermoseg.recording.reader import Recording
 
 LOST_S = 1.0
@@ -100,7 +100,7 @@ def _kill(path: Path, victim: str, moment_s: float, loaded: bool) -> Trial:
     code, _, complaint = run("recover", path)
     with Recording(path) as recording:
         lost_s = max(last - int(recording.indices[-1]), 0) / RATE_HZ
-        wrong = wrong_frames(recording, info)
+        _, wrong = read_frames(recording, info)
     survived = lost_s <= LOST_S and not wrong and code == 0
     return Trial(what, survived, complaint, {"lost (s)": round(lost_s, 2), "wrong": wrong})
 

@@ -42,9 +42,12 @@ def one_sentence(text: str) -> bool:
     return bool(text.strip()) and "Traceback" not in text and "defect" not in text
 
 
-def wrong_frames(recording: Recording, info: CameraInfo) -> int:
-    """Count frames that differ from their generator; damaged ones that say so are not wrong."""
-    wrong = 0
+def read_frames(recording: Recording, info: CameraInfo) -> tuple[int, int]:
+    """Count the frames that are as their generator made them, and those that are otherwise.
+
+    A frame that says that it is damaged is neither.
+    """
+    right = wrong = 0
     for position, index in enumerate(recording.indices.tolist()):
         try:
             frame = recording.frame(position)
@@ -52,5 +55,6 @@ def wrong_frames(recording: Recording, info: CameraInfo) -> int:
             wrong += not one_sentence(str(error))
             continue
         same = np.array_equal(frame.counts, made_counts(index, info))
-        wrong += not same or abs(frame.time_s - index / RATE_HZ) > 1e-6
-    return wrong
+        same &= abs(frame.time_s - index / RATE_HZ) <= 1e-6
+        right, wrong = right + same, wrong + (not same)
+    return right, wrong
