@@ -25,6 +25,8 @@ BENCH_SECONDS ?= 60
 SOAK_MINUTES ?= 30
 FUZZ_SECONDS ?= 60
 TORTURE ?=
+# Files of tests that run at once: one for each core up to two, as many use more than a core.
+TEST_PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null | awk '{ print ($$1 > 1) ? 2 : 0 }' || echo 0)
 
 # What `make gpu` needs beside torch, numpy, h5py, lightning, safetensors and OpenCV, as wheels in
 # a folder, for machines with a GPU and without the network.
@@ -79,7 +81,7 @@ demo: $(INSTALLED) ## the session of `make run` without a window, always
 	@$(BIN)/thermoseg demo --camera '$(CAMERA)'
 
 test: $(INSTALLED) ## run the tests
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-slow: $(INSTALLED) ## run the longer checks too
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m 'not soak' --timeout 3600
