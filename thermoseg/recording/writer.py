@@ -98,9 +98,10 @@ def _write(
                 ended = STOPPED
             else:
                 _add(kind, slot, writer, memory)
-        if not writer.tend(time.monotonic() - flushed_s):
-            continue
-        flushed_s = time.monotonic()
+        if writer.tend(time.monotonic() - flushed_s):
+            flushed_s = time.monotonic()
+        # At each message, not at each flush only: a file that is played into a recording fills a
+        # small reserve between two of them.
         memory.control["free_bytes"] = free = shutil.disk_usage(Path(job.path).parent).free
         if free < job.stop_bytes and not ended:
             sentence = f"the disk that holds {job.path} is nearly full"
