@@ -114,7 +114,7 @@ class DiskSync:
         # fill the lanes at once on a slow disk; pauses that grow with the time waited spread them
         # out.
         now_s = time.monotonic()
-        pause_s = self.latency_s / LANES
+        pause_s = self.latency_s / self._lanes
         if math.isnan(pause_s):
             pause_s = max(FIRST_PAUSE_S, STRETCH * (now_s - self._first_s))
         return now_s - self._began_s >= pause_s
