@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from thermoseg.errors import ThermoSegError, TrainingError
 from thermoseg.terminal import open_closed_streams
@@ -54,6 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("thermoseg-train: interrupted", file=sys.stderr)
         return 130
+
+
+def run() -> NoReturn:
+    """Run one command as the program `thermoseg-train`, and end the process."""
+    code = main()
+    if "trainer.parallel" in sys.modules:  # most commands do without PyTorch
+        from trainer.parallel import end_process
+
+        end_process(code)
+    sys.exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -411,4 +421,4 @@ def _as_flags(settings: tuple[str, ...]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

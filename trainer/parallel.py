@@ -5,10 +5,13 @@ normalisation in the network (`SyncBatchNorm`) and, as long as it is affordable,
 (`gather_batch`).
 """
 
+import atexit
+import contextlib
 import ctypes
 import os
+import sys
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 
 import numpy as np
 import torch
@@ -21,6 +24,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from thermoseg.errors import ConfigError
 from trainer.config import RunConfig
+
+_parted = False
+"""Whether this process has trained with others, whose threads outlive the training."""
 
 
 def choose_accelerator(run: RunConfig) -> Literal["cpu", "cuda"]:
@@ -87,12 +93,32 @@ def open_fabric(run: RunConfig) -> Fabric:
 
 
 def close_fabric() -> None:
-    """Part from the other processes."""
+    """Part from the other processes; `end_process` is how the program ends afterwards."""
+    global _parted
     if distributed.is_initialized():
+        _parted = True
         # The destructor of a group keeps Python's lock while it waits for Gloo's threads, which
         # want that lock to give back their last tensors: the group has to outlive the program.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(distributed.group.WORLD))
         distributed.destroy_process_group()
+
+
+def end_process(code: int) -> NoReturn:
+    """End the program with exit status `code`, as a process that has parted from others must.
+
+    A thread of Gloo may give back its last tensor at any time after a collective operation.  If
+    that is while the interpreter is taken down, Python ends the thread, C++ does not let it, and
+    the process aborts ("terminate called without an active exception", exit status -6) with all
+    its work done.  So the interpreter is not taken down: what was registered with `atexit` is
+    called, output is flushed, and the process ends.
+    """
+    if not _parted:
+        sys.exit(code)
+    atexit._run_exitfuncs()  # noqa: SLF001 - what sys.exit would call, and there is no other way
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads
+            stream.flush()
+    os._exit(code)
 
 
 def device_name(device: torch.device) -> str:

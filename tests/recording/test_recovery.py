@@ -1,5 +1,6 @@
 """What a crash or bad disk has left is copied into a sound file; the original is not touched."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -248,12 +249,22 @@ def test_a_full_file_system_is_told_in_one_line_and_nothing_is_left(
 
 
 def stop_copying(recovering: "subprocess.Popen[str]", wait_for: WaitFor) -> psutil.Process:
-    """Hold the process that copies for `recovering` as soon as it is there, and return it."""
-    parent = psutil.Process(recovering.pid)
-    wait_for(parent.children)
-    (copying,) = parent.children()
-    copying.suspend()
-    return copying
+    """Hold the process that copies for `recovering` as soon as it is there, and return it.
+
+    It is known by its command line: libraries start programs of their own, such as `uname`.
+    """
+    parent, copying = psutil.Process(recovering.pid), list[psutil.Process]()
+
+    def is_copying() -> bool:
+        for child in parent.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "thermoseg.recording.salvage_process" in child.cmdline():
+                    copying.append(child)
+        return bool(copying)
+
+    wait_for(is_copying)
+    copying[0].suspend()
+    return copying[0]
 
 
 def test_ctrl_c_ends_the_copying_and_nothing_is_left(

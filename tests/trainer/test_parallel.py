@@ -55,7 +55,7 @@ pictures = 4
 """
 
 STOPPED_IN_THE_SECOND_PROCESS = """
-import os, signal, sys
+import os, signal
 from trainer import cli, loop
 
 step = loop.Training._step
@@ -67,22 +67,22 @@ def stopping(self, *arguments):
     return losses
 
 loop.Training._step = stopping
-sys.exit(cli.main(sys.argv[1:]))
+cli.run()
 """
 
 BESIDE_A_GPU = """
-import sys, torch
+import torch
 torch.cuda.is_available = lambda: True
 from trainer import cli
 
-sys.exit(cli.main(sys.argv[1:]))
+cli.run()
 """
 
 GRADIENTS = """
 import sys, torch
 from tests.trainer.test_parallel import a_batch, a_loss, a_network
 from trainer.config import RunConfig
-from trainer.parallel import average, close_fabric, gather_batch, open_fabric
+from trainer.parallel import average, close_fabric, end_process, gather_batch, open_fabric
 from trainer.parallel import synchronise_batch_norm
 
 fabric = open_fabric(RunConfig(iterations=1, accelerator="cpu"))
@@ -94,6 +94,22 @@ gradients = [weight.grad for weight in network.parameters()]
 average(fabric, gradients)
 torch.save([gradients, network.state_dict()], sys.argv[1] + str(fabric.global_rank))
 close_fabric()
+end_process(0)
+"""
+
+GIVEN_BACK_LATE = """
+import torch
+from torch import distributed
+from trainer.config import RunConfig
+from trainer.parallel import close_fabric, end_process, open_fabric
+
+open_fabric(RunConfig(iterations=1, accelerator="cpu"))
+whole = torch.ones(4_000_000)
+for _ in range(200):
+    distributed.all_reduce(whole.view(-1), async_op=True)
+close_fabric()
+print("done")
+end_process(7)
 """
 
 
@@ -165,6 +181,14 @@ def test_gradients_of_two_processes_are_those_of_the_whole_batch(tmp_path: Path)
         assert state.keys() == network.state_dict().keys()
         for name, value in network.state_dict().items():
             torch.testing.assert_close(state[name], value, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.timeout(600)
+def test_processes_end_though_a_thread_still_holds_tensors() -> None:
+    ended = run_two(["-c", GIVEN_BACK_LATE])
+
+    assert [code for code, _ in ended] == [7, 7], ended
+    assert all(said.endswith("done\n") for _, said in ended)
 
 
 @pytest.mark.timeout(600)
