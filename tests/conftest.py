@@ -1,8 +1,10 @@
 """What every test gets: a guard against leaks, a way to wait without sleeping, the test data."""
 
+import contextlib
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -53,6 +55,19 @@ def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera_feed, "BACK_OFF_S", (0.0, 0.01))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ordinary_signals() -> None:
+    """Let programs under test be interrupted, though the tests run with `nohup` or beside a shell.
+
+    Those start a program with the signal ignored, and every program that it starts inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_IGN:
+        signal.signal(hang_up, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """Folder of real samples; a test that needs it is skipped where it is not."""
@@ -73,6 +88,10 @@ def leak_guard(request: pytest.FixtureRequest) -> Iterator[None]:
     left = _wait_until_gone(lambda: [*_new_threads(threads), *(_children() - children)])
     if uses_qt:
         left += [thing for thing in _qt_things() if id(thing) not in qt_before]
+    for thing in left:  # or every later test would find it
+        if isinstance(thing, psutil.Process):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                thing.kill()
     if left:
         pytest.fail(f"left behind: {', '.join(map(str, left))}", pytrace=False)
 
