@@ -118,6 +118,7 @@ def test_no_frame_is_lost_while_a_file_is_slow_to_reach_its_disk(
     before = running.look()
     running.note_event("meanwhile")
     assert before.recording is RecordingState.STARTING
+    wait_for(lambda: running.look().counts.recorded > before.counts.recorded)
     assert not started.done()
     slow_disk.may_wait.set()
     started.result(30)
