@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from thermoseg.interruption import SIGNALS, noting_interruption, on_interruption
+from thermoseg.interruption import (
+    SIGNALS,
+    holding_interruption,
+    noting_interruption,
+    on_interruption,
+)
 from thermoseg.recording.reader import Recording
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -54,6 +59,30 @@ def test_whoever_acts_learns_which_signal_it_was() -> None:
         signal.raise_signal(signal.SIGINT)
 
     assert heard == [signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_that_is_held_acts_when_the_block_is_done(name: str) -> None:
+    done = list[str]()
+
+    def work() -> None:
+        with holding_interruption():
+            signal.raise_signal(signal.Signals[name])
+            done.append("work")
+
+    with pytest.raises(AssertionError, match=f"{name} was let through"):
+        work()
+    assert done == ["work"]
+
+
+def test_a_fault_in_the_block_does_not_swallow_the_signal() -> None:
+    def fail() -> None:
+        with holding_interruption():
+            signal.raise_signal(signal.SIGINT)
+            raise ZeroDivisionError
+
+    with pytest.raises(AssertionError, match="SIGINT was let through"):
+        fail()
 
 
 def test_a_fault_in_the_block_leaves_no_handler_behind() -> None:

@@ -59,6 +59,18 @@ def noting_interruption() -> Iterator[threading.Event]:
         yield interrupted
 
 
+@contextmanager
+def holding_interruption() -> Iterator[None]:
+    """Let what must not be left half done be done; signals that come meanwhile act at its end."""
+    held: list[signal.Signals] = []
+    try:
+        with on_interruption(held.append):
+            yield
+    finally:
+        for number in held:
+            signal.raise_signal(number)
+
+
 def _release_closed_terminal() -> None:
     """Point standard output and error to nowhere if they are a terminal that is gone.
 

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from thermoseg import errors
 from thermoseg.errors import FormatError, RecordingError, ThermoSegError
+from thermoseg.interruption import holding_interruption
 from thermoseg.recording.account import RECOVERY, Account, TableAccount
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.marker import is_being_recorded
@@ -90,27 +92,25 @@ def _salvage(path: Path, temporary: Path, target: Path) -> Account:
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     job = [str(path.absolute()), str(temporary.absolute())]
-    with (
-        tempfile.TemporaryFile() as complaints,
-        # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
-        subprocess.Popen(  # noqa: S603  # this program, and two paths
-            [sys.executable, "-P", "-m", "thermoseg.recording.salvage_process", *job],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env=environment,
-            start_new_session=True,
-        ) as process,
-    ):
-        if process.stdin is None or process.stdout is None:
+    with tempfile.TemporaryFile() as complaints, ExitStack() as ending:
+        # A process that nobody knows of yet would not be killed.
+        with holding_interruption():
+            # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
+            process = subprocess.Popen(  # noqa: S603  # this program, and two paths
+                [sys.executable, "-P", "-m", "thermoseg.recording.salvage_process", *job],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env=environment,
+                start_new_session=True,
+            )
+            ending.enter_context(process)
+            ending.callback(process.kill)
+        if process.stdout is None:
             raise RuntimeError("a process that was started with pipes has none")
-        try:
-            # Its input stays open as long as somebody waits for it.
-            answer = process.stdout.readline()
-            process.wait()
-        except BaseException:
-            process.kill()
-            raise
+        # Its input stays open as long as somebody waits for it.
+        answer = process.stdout.readline()
+        process.wait()
         complaints.seek(0)
         complaint = complaints.read().decode("utf-8", "replace")
     if not answer:
