@@ -4,7 +4,6 @@ import argparse
 import functools
 import os
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -48,4 +47,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parallel.end_process(main())

@@ -163,6 +163,7 @@ def _train(options: argparse.Namespace) -> int:
             report.say("no checkpoint was saved yet, so the run starts from its beginning")
         report.say(f"training in {folder}")
         outcome = training.fit()
+    training.close()
     for name, scores in outcome.scores.items():
         report.say(f"{name}: {scores}")
     if not outcome.finished:

@@ -25,8 +25,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from thermoseg.errors import ConfigError
 from trainer.config import RunConfig
 
-_parted = False
-"""Whether this process has trained with others, whose threads outlive the training."""
+_has_joined = False
+"""Whether this process has trained with others, parted from them or not."""
 
 
 def choose_accelerator(run: RunConfig) -> Literal["cpu", "cuda"]:
@@ -59,6 +59,7 @@ def open_fabric(run: RunConfig) -> Fabric:
         If there is no such device, it cannot do the precision, or the numbers of processes
         contradict each other.
     """
+    global _has_joined
     devices, nodes = run.devices, run.nodes
     if "TORCHELASTIC_RUN_ID" in os.environ:
         world, local = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
@@ -83,6 +84,7 @@ def open_fabric(run: RunConfig) -> Fabric:
             strategy=DDPStrategy() if devices * nodes > 1 else "auto",
         )
         fabric.launch()
+        _has_joined |= fabric.world_size > 1
     except (ValueError, RuntimeError, MisconfigurationException) as error:
         said = str(error).splitlines()[0]
         raise ConfigError(
@@ -94,9 +96,7 @@ def open_fabric(run: RunConfig) -> Fabric:
 
 def close_fabric() -> None:
     """Part from the other processes; `end_process` is how the program ends afterwards."""
-    global _parted
     if distributed.is_initialized():
-        _parted = True
         # The destructor of a group keeps Python's lock while it waits for Gloo's threads, which
         # want that lock to give back their last tensors: the group has to outlive the program.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(distributed.group.WORLD))
@@ -104,7 +104,7 @@ def close_fabric() -> None:
 
 
 def end_process(code: int) -> NoReturn:
-    """End the program with exit status `code`, as a process that has parted from others must.
+    """End the program with exit status `code`, as a process that has trained with others must.
 
     A thread of Gloo may give back its last tensor at any time after a collective operation.  If
     that is while the interpreter is taken down, Python ends the thread, C++ does not let it, and
@@ -112,7 +112,7 @@ def end_process(code: int) -> NoReturn:
     its work done.  So the interpreter is not taken down: what was registered with `atexit` is
     called, output is flushed, and the process ends.
     """
-    if not _parted:
+    if not _has_joined:
         sys.exit(code)
     atexit._run_exitfuncs()  # noqa: SLF001 - what sys.exit would call, and there is no other way
     for stream in (sys.stdout, sys.stderr):
