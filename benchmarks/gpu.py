@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("out") / "gpu", help="of the report")
     parser.add_argument("--budget", type=float, default=BUDGET_S, help="seconds for all sections")
     parser.add_argument("--isolate", action="store_true", help="as on CUDA: a process for each")
-    parser.add_argument("--only", default="", help="run one section and write its outcome here")
+    names = [section.name for section in SECTIONS]
+    parser.add_argument("--only", choices=names, help="run one section and write its outcome")
     given = parser.parse_args(arguments)
     # Sections may run in another folder.
     faces = str(Path(given.faces).resolve()) if given.faces else ""
