@@ -18,7 +18,7 @@ from thermoseg.whole_file import remove_partials, replacing
 from trainer.run_folder import LAST, PREVIOUS
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None) -> Path:
+def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None) -> None:
     """Make `state` the folder's last checkpoint, and the last the previous.
 
     Parameters
@@ -49,7 +49,6 @@ def save_checkpoint(folder: Path, state: dict[str, Any], name: str | None = None
             f"{last}: the checkpoint cannot be saved ({said}); free disk space or rights, then "
             f"resume from the one before"
         ) from error
-    return last
 
 
 def refuse_not_finite(iteration: int, state: dict[str, Any], remedy: str) -> None:

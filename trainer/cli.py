@@ -33,6 +33,7 @@ from trainer.run_folder import (
 )
 
 if TYPE_CHECKING:
+    from trainer.loop import Training
     from trainer.progress import Progress
 
 LINE_EVERY_S: Final = 15.0
@@ -129,38 +130,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    settings, first = tuple(options.set), _is_first_process()
-    undo = ExitStack()
-    if options.resume is not None:
-        folder, about = options.resume, read_about(options.resume)
-        if settings or options.config is not None:
-            raise TrainingError(
-                f"{shown(folder)}: a resumed run keeps its settings; leave the file and --set out, "
-                f"or start a new run with run.init_from"
-            )
-        config = check_kept_config(about["config"], str(folder / ABOUT))
-    elif options.config is None:
-        raise TrainingError("nothing to train; give a TOML file, or --resume with a run's folder")
-    else:
-        config = load_config(options.config, settings)
-        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        folder = options.out or Path("runs") / f"{options.config.stem}-{stamp}"
-        if first:
-            undo.callback(forget_run, folder, present_paths(folder))
-            begin_run(folder, config, ["train", str(options.config), *_as_flags(settings)])
-
-    from trainer.checkpoint import has_checkpoint
-    from trainer.loop import Training
-
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    with _Reporter(first) as report:
-        with undo:  # what is refused leaves nothing behind, so that the corrected one may begin
-            training = Training(config, folder, report)
-            undo.pop_all()
-        if options.resume is not None and has_checkpoint(folder):
-            training.resume()
-        elif options.resume is not None:
-            report.say("no checkpoint was saved yet, so the run starts from its beginning")
+    report = _Reporter(_is_first_process())
+    training, folder, config = _begin(options, report)
+    with report:
         report.say(f"training in {folder}")
         outcome = training.fit()
     training.close()
@@ -179,6 +151,48 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _begin(
+    options: argparse.Namespace, report: "_Reporter"
+) -> tuple["Training", Path, TrainingConfig]:
+    """Make a new run, or take up the one to resume.
+
+    What is refused or interrupted leaves nothing behind, so that the corrected one may begin.
+    """
+    settings = tuple(options.set)
+    with ExitStack() as undo:
+        if options.resume is not None:
+            folder, about = options.resume, read_about(options.resume)
+            if settings or options.config is not None:
+                raise TrainingError(
+                    f"{shown(folder)}: a resumed run keeps its settings; leave the file and --set "
+                    f"out, or start a new run with run.init_from"
+                )
+            config = check_kept_config(about["config"], str(folder / ABOUT))
+        elif options.config is None:
+            raise TrainingError(
+                "nothing to train; give a TOML file, or --resume with a run's folder"
+            )
+        else:
+            config = load_config(options.config, settings)
+            stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+            folder = options.out or Path("runs") / f"{options.config.stem}-{stamp}"
+            if report.speaks:
+                undo.callback(forget_run, folder, present_paths(folder))
+                begin_run(folder, config, ["train", str(options.config), *_as_flags(settings)])
+
+        from trainer.checkpoint import has_checkpoint
+        from trainer.loop import Training
+
+        logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+        training = Training(config, folder, report)
+        undo.pop_all()
+    if options.resume is not None and has_checkpoint(folder):
+        training.resume()
+    elif options.resume is not None:
+        report.say("no checkpoint was saved yet, so the run starts from its beginning")
+    return training, folder, config
+
+
 def _is_first_process() -> bool:
     """Say whether this process speaks for all that train together (torchrun, SLURM, or our own)."""
     if "RANK" in os.environ:
@@ -195,7 +209,7 @@ class _Reporter:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        self._speaks = speaks
+        self.speaks = speaks
         self._printed_s = -math.inf
         self._console = Console(highlight=False, soft_wrap=True)
         self._bar = Progress(
@@ -218,7 +232,7 @@ class _Reporter:
 
     def say(self, line: str) -> None:
         """Print a line, above the bar if there is one."""
-        if self._speaks:
+        if self.speaks:
             self._console.print(line, markup=False)
 
     def __call__(self, progress: "Progress") -> None:

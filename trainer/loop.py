@@ -178,8 +178,8 @@ class Training:
             # A fault in the validation is found now and not after an hour.
             self._report.heartbeat("validating")
             count = self._config.run.batch * self._fabric.world_size
+            self._parts.average.copy(self._parts.network.module)
             for pictures in list(self._validation.sets.values())[:2]:
-                self._parts.average.copy(self._parts.network.module)
                 self._validation.evaluate(
                     self._parts.average.module, pictures[:count], lambda: None
                 )
@@ -222,7 +222,7 @@ class Training:
                 self._validate()
                 timetable.validating.restart()
                 self._report.meter.restart()
-            if save:
+            if save and not self._is_over():  # at the end it is saved anyway
                 self.save()
                 timetable.saving.restart()
         self._read_steps()
@@ -334,20 +334,22 @@ class Training:
             self._parts.average.module, self._folder, self.iteration, between
         )
         if self._state.take_scores(scores):
-            self._save(BEST)
+            self.save(BEST)
         self._report.end_validation()
 
-    def save(self) -> None:
+    def save(self, name: str | None = None) -> None:
         """Write a checkpoint.
+
+        Parameters
+        ----------
+        name
+            Name of its file; the newest of the run if None.
 
         Raises
         ------
         TrainingError
             If it cannot be written, or holds a number that is not finite.
         """
-        self._save()
-
-    def _save(self, name: str | None = None) -> None:
         if not self._fabric.is_global_zero:
             return
         state = {

@@ -96,11 +96,16 @@ class MovingAverage(AveragedModel):
         """
         super().__init__(network, use_buffers=True)
         self.decay = decay
+        self._pairs: list[tuple[Tensor, Tensor]] = []
+        """Each tensor of the average and of the network that it follows."""
         self.eval().requires_grad_(requires_grad=False)
 
     @torch.no_grad()
     def update(self, network: nn.Module, iteration: int) -> None:
-        """Move the average towards the weights of `network` after step `iteration`, from 0."""
+        """Move the average towards the weights of `network` after step `iteration`, from 0.
+
+        It is the same network each time, which loads and moves its weights in place.
+        """
         if self.decay > 0:
             self._move(network, 1 - min(self.decay, (1 + iteration) / (10 + iteration)))
 
@@ -113,10 +118,13 @@ class MovingAverage(AveragedModel):
     def _move(self, network: nn.Module, weight: float) -> None:
         # Not `update_parameters`, which reads its counter of updates from the GPU at each step,
         # starts with a plain copy and would round the average of integer statistics.
-        pairs = list(zip(_state(self.module), _state(network), strict=True))
-        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        # To list the tensors of a large network takes tens of milliseconds.  They stay the same
+        # once it trains; before, normalisation that is synchronised is put in its place.
+        if not self._pairs:
+            self._pairs = list(zip(_state(self.module), _state(network), strict=True))
+        floats = [pair for pair in self._pairs if pair[0].is_floating_point()]
         torch._foreach_lerp_([own for own, _ in floats], [new for _, new in floats], weight)
-        for own, new in pairs:
+        for own, new in self._pairs:
             if not own.is_floating_point():
                 own.copy_(new)
 

@@ -81,13 +81,11 @@ def begin_run(folder: Path, config: TrainingConfig, arguments: Sequence[str]) ->
         "phantom_version": _phantom_version(config),
         "config": config.model_dump(mode="json"),
     }
-    kept = present_paths(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Whole or not there at all, so that whatever is there can be resumed.
         write_whole(folder / ABOUT, json.dumps(about, indent=1).encode())
     except (OSError, ValueError) as error:
-        forget_run(folder, kept)
         said = error.strerror if isinstance(error, OSError) else error
         raise TrainingError(
             f"{shown(folder)}: cannot be written ({said}); choose another --out"

@@ -220,6 +220,22 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_that_is_interrupted_before_it_begins_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted:
+        """Stands for PyTorch, which takes seconds to load."""
+
+        def __getattr__(self, _name: str) -> object:
+            raise KeyboardInterrupt
+
+    recipe, run = a_recipe(tmp_path, 1), tmp_path / "deep" / "run"
+    monkeypatch.setitem(sys.modules, "trainer.checkpoint", Interrupted())
+
+    assert main(["train", str(recipe), "--out", str(run)]) == 130
+    assert not run.parent.exists()
+
+
 def test_what_was_refused_may_be_corrected_and_begun_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
