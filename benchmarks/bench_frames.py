@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench_rois import median_ms
+from benchmarks.timing import processor_ms
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import (
     LinearRadiometry,
@@ -43,9 +43,9 @@ def measure_radiometry() -> dict[str, tuple[float, float]]:
             scene=ObjectParameters(distance_m=2.0),
         ),
     }
-    reference = median_ms(lambda: counts * np.float32(0.04) - np.float32(273.15))
+    reference = processor_ms(lambda: counts * np.float32(0.04) - np.float32(273.15))
     return {
-        name: (median_ms(partial(formula.to_celsius, counts)), reference)
+        name: (processor_ms(partial(formula.to_celsius, counts)), reference)
         for name, formula in formulas.items()
     }
 
@@ -64,8 +64,8 @@ def measure_reading() -> tuple[float, float]:
         recorder.stop()
         draw = random.Random(0)
         with Recording(path) as recording, h5py.File(path) as plain:
-            ours = median_ms(lambda: recording.frame(draw.randrange(FRAMES)))
-            alone = median_ms(
+            ours = processor_ms(lambda: recording.frame(draw.randrange(FRAMES)))
+            alone = processor_ms(
                 lambda: plain["frames/counts"][draw.randrange(FRAMES)].astype(np.float32)
             )
     return ours, alone

@@ -1,10 +1,7 @@
 """One 640×512 frame through the authors' network and through ours, in one run."""
 
 import argparse
-import statistics
 import sys
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -12,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.reference import FRAME_MS, FRAME_OPENVINO_MS
+from benchmarks.timing import median_ms
 from thermoseg.cameras import make_camera
 from thermoseg.errors import ThermoSegError
 from thermoseg.frames import Frame
@@ -21,17 +19,6 @@ from thermoseg.silent_openvino import openvino
 
 HEIGHT, WIDTH = 512, 640
 CAMERA = f"simulated:?width={WIDTH}&height={HEIGHT}&realtime=false&shutter_every_s=0"
-
-
-def median_ms(body: Callable[[], object], runs: int) -> float:
-    """Time `body` after one warm-up run."""
-    body()
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        body()
-        times.append(1000 * (time.perf_counter() - began))
-    return statistics.median(times)
 
 
 def simulated_frames(count: int) -> list[Frame]:

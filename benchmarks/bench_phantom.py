@@ -3,7 +3,6 @@
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from itertools import count
 from typing import Final
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.timing import processor_ms
 from thermoseg.phantom.head import Phantom, Sitter
 from thermoseg.phantom.people import Person
 from thermoseg.phantom.pictures import PictureStream, compose
@@ -27,21 +27,10 @@ FACES: Final = 4
 """Different people whose median is taken."""
 
 
-def median_ms(body: Callable[[], object], runs: int = RUNS) -> float:
-    """Time `body` after a warm-up, in processor time, which other programs disturb least."""
-    body()
-    times = []
-    for _ in range(runs):
-        began = time.process_time()
-        body()
-        times.append(1000 * (time.process_time() - began))
-    return statistics.median(times)
-
-
 def blur_ms(height: int, width: int) -> float:
     """The yardstick, measured in the same run: one Gaussian blur of the same picture, σ 3 px."""
     picture = np.random.default_rng(0).normal(30, 2, (height, width)).astype(np.float32)
-    return median_ms(lambda: cv2.GaussianBlur(picture, (0, 0), 3.0), 4 * RUNS)
+    return processor_ms(lambda: cv2.GaussianBlur(picture, (0, 0), 3.0), 4 * RUNS)
 
 
 def live_ms(height: int, width: int) -> tuple[float, float]:
@@ -58,12 +47,12 @@ def live_ms(height: int, width: int) -> tuple[float, float]:
 
 def picture_ms(phantom: Phantom, height: int, width: int) -> float:
     tick = count(1)
-    return median_ms(lambda: phantom.picture(next(tick) / RATE_HZ, height, width))
+    return processor_ms(lambda: phantom.picture(next(tick) / RATE_HZ, height, width), RUNS)
 
 
 def exposure_ms(camera: ThermalCamera, scene: NDArray[np.float32]) -> float:
     tick = count(1)
-    return median_ms(lambda: camera.expose(scene, next(tick) / RATE_HZ))
+    return processor_ms(lambda: camera.expose(scene, next(tick) / RATE_HZ), RUNS)
 
 
 def training_ms(height: int, width: int) -> tuple[float, float]:
@@ -71,7 +60,7 @@ def training_ms(height: int, width: int) -> tuple[float, float]:
     rng = np.random.default_rng(1)
     people = [Person.draw(rng) for _ in range(FACES)]
     turn = count()
-    known = median_ms(
+    known = processor_ms(
         lambda: compose(rng, people[next(turn) % FACES], [], height, width), 4 * FACES
     )
     stream = PictureStream(seed=1)
@@ -108,7 +97,7 @@ def main() -> int:
     for name, cells in rows.items():
         table.add_row(name, *cells)
     rng = np.random.default_rng(2)
-    person_ms = median_ms(lambda: Person.draw(rng), 8)
+    person_ms = processor_ms(lambda: Person.draw(rng), 8)
     console = Console()
     console.print(table)
     console.print(f"Building a person (once for each): {person_ms:.0f} ms")

@@ -1,9 +1,6 @@
 """What measuring a face costs on one core, against boolean masks over the whole picture."""
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from itertools import count
 from typing import Final
 
@@ -13,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.timing import processor_ms
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
@@ -23,20 +21,8 @@ from thermoseg.rois import RoiMeter
 BUDGET_MS: Final = 3.0
 """For a whole `RoiMeter.measure` at 640×512."""
 SIZES: Final = ((120, 160), (512, 640))
-RUNS: Final = 60
 WHOLE: Final = "finding, measuring and judging all nine"
 REFERENCE: Final = "reference: five regions, mask by mask"
-
-
-def median_ms(body: Callable[[], object]) -> float:
-    """Time `body` after a warm-up, in processor time, which other programs disturb least."""
-    body()
-    times = []
-    for _ in range(RUNS):
-        began = time.process_time()
-        body()
-        times.append(1000 * (time.process_time() - began))
-    return statistics.median(times)
 
 
 def measure_naively(celsius: NDArray[np.float32], labels: NDArray[np.uint8]) -> list[float]:
@@ -67,12 +53,12 @@ def measure_size(height: int, width: int) -> dict[str, float]:
         measure(face)
         measure(nothing)
 
-    whole = median_ms(lambda: measure(face))
+    whole = processor_ms(lambda: measure(face))
     return {
-        "finding all nine": median_ms(lambda: find_rois(labels)),
+        "finding all nine": processor_ms(lambda: find_rois(labels)),
         WHOLE: whole,
-        "the same while the mask is lost": median_ms(measure_twice) - whole,
-        REFERENCE: median_ms(lambda: measure_naively(celsius, labels)),
+        "the same while the mask is lost": processor_ms(measure_twice) - whole,
+        REFERENCE: processor_ms(lambda: measure_naively(celsius, labels)),
     }
 
 

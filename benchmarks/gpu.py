@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.gpu_report import Findings, Options, Outcome, Report, run_guarded
+from thermoseg.whole_file import write_whole
 
 BUDGET_S: Final = 480.0
 """Sections that would begin later are not run."""
@@ -183,10 +184,7 @@ def run_apart(section: Section, options: Options, limit_s: float) -> Outcome:
 def _run_only(name: str, options: Options, folder: Path) -> int:
     section = next(one for one in SECTIONS if one.name == name)
     outcome = run_here(section, options)
-    path = folder / _only_name(name)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(outcome.as_json()), encoding="utf-8")
-    partial.replace(path)
+    write_whole(folder / _only_name(name), json.dumps(outcome.as_json()).encode())
     return 0
 
 

@@ -15,24 +15,13 @@ from numpy.typing import NDArray
 from thermoseg.cameras import CameraListing, CameraOptions
 from thermoseg.errors import CameraError, CameraTimeoutError, FormatError
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.labels import Region
 from thermoseg.phantom.head import Phantom, Sitter
+from thermoseg.phantom.people import HULLS, paint_labels
 from thermoseg.phantom.sensor import Sensor, ThermalCamera
+from trainer.metrics import NO_LABEL
 
 LANDMARKS: Final = "landmarks.json"
 """In a folder of faces: 68 iBUG landmarks and which of them are visible, for each picture."""
-HULLS: Final = (
-    (Region.CHIN, range(17)),
-    (Region.MOUTH, range(48, 60)),
-    (Region.EYES, range(42, 48)),
-    (Region.EYES, range(36, 42)),
-    (Region.EYEBROWS, range(22, 27)),
-    (Region.EYEBROWS, range(17, 22)),
-    (Region.NOSE, range(27, 36)),
-)
-"""Landmarks of each region; convex hulls in this order, later over earlier."""
-NO_LABEL: Final = 255
-"""Of pixels that count neither for nor against."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,10 +91,10 @@ def _read_face(path: Path, points: list[list[float]], visible: str, index: int) 
     unknown = np.zeros(picture.shape, np.uint8)
     places = np.asarray(points, np.float32)
     apart_px = float(np.linalg.norm(places[36:42].mean(axis=0) - places[42:48].mean(axis=0)))
-    for region, numbers in HULLS:
-        hull = cv2.convexHull(places[list(numbers)]).round().astype(np.int32)
-        cv2.fillConvexPoly(labels, hull, int(region))
+    paint_labels(labels, places)
+    for _, numbers in HULLS:
         if 2 * sum(visible[number] == "1" for number in numbers) < len(numbers):
+            hull = cv2.convexHull(places[list(numbers)]).round().astype(np.int32)
             cv2.fillConvexPoly(unknown, hull, 1)
             width = max(1, round(0.3 * apart_px))
             cv2.polylines(unknown, [hull], isClosed=True, color=1, thickness=width)

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
+from thermoseg.whole_file import write_whole
+
 FORMAT: Final = 1
 """Version of the JSON's layout."""
 STEM: Final = "gpu-report"
@@ -161,9 +163,7 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(_finite(self._as_json()), indent=1, ensure_ascii=False, allow_nan=False)
         for suffix, content in ((".json", text + "\n"), (".md", self.as_markdown())):
-            partial = folder / f".{STEM}{suffix}.partial"
-            partial.write_text(content, encoding="utf-8")
-            partial.replace(folder / f"{STEM}{suffix}")
+            write_whole(folder / f"{STEM}{suffix}", content.encode())
 
     def _as_json(self) -> dict[str, Any]:
         return {

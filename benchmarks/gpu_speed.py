@@ -2,10 +2,8 @@
 
 import copy
 import itertools
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +15,7 @@ from torch import nn
 from benchmarks.gpu_checks import runner_on
 from benchmarks.gpu_pictures import ReplayCamera, phantom_frames
 from benchmarks.gpu_report import CheckError, Findings, Options
+from benchmarks.timing import median_ms
 from thermoseg.inference.choose import DEFAULT_MODEL, choose_segmenter
 from thermoseg.inference.stage import Stage
 from thermoseg.models import find_model, load_model
@@ -92,17 +91,6 @@ def time_stage(stage: Stage, frames: list[NDArray[np.float32]], runs: int) -> fl
         stage.look(whole)
 
     return median_ms(body, runs)
-
-
-def median_ms(body: Callable[[], object], runs: int) -> float:
-    """Time `body`, which waits for the device itself, after one run to warm up."""
-    body()
-    times = []
-    for _ in range(runs):
-        began_s = time.perf_counter()
-        body()
-        times.append(1000 * (time.perf_counter() - began_s))
-    return statistics.median(times)
 
 
 def backend_of(device: str) -> str:

@@ -25,6 +25,7 @@ from trainer.config import PhantomConfig, TrainingConfig, load_config
 from trainer.datasets import BatchStream, open_loader
 from trainer.loop import Training
 from trainer.objective import Objective
+from trainer.optimiser import build_optimiser
 from trainer.progress import Progress
 from trainer.tiaug import TiAug, TiAugConfig
 
@@ -112,8 +113,7 @@ def profile_training(options: Options, findings: Findings) -> None:
     network = build(config.network.name, width=config.network.width).to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub
     objective = Objective(config.objective, NUM_CLASSES, network).to(device)
-    weights = [*network.parameters(), *objective.parameters()]
-    optimiser = torch.optim.SGD(weights, 0.01, momentum=0.9, weight_decay=5e-4)
+    optimiser = build_optimiser(config.optimiser, [network, objective], fused=device == "cuda")
     scaler = torch.amp.GradScaler(device, enabled=device == "cuda")
     batches = iter(open_loader(BatchStream(config), config, 0))
     activities = [torch.profiler.ProfilerActivity.CPU]

@@ -213,7 +213,8 @@ def test_a_section_whose_process_dies_is_told_with_its_last_words() -> None:
     outcome = run_apart(Section("unheard", "Unheard of", "nowhere:nothing"), QUICK, 60.0)
 
     assert outcome.state == "failed"
-    assert outcome.error.startswith("its process ended with 1: StopIteration")
+    assert outcome.error.startswith("its process ended with 2: python -m benchmarks.gpu: error:")
+    assert "invalid choice: 'unheard'" in outcome.error
 
 
 def test_an_outcome_survives_its_way_through_a_file() -> None:
