@@ -224,6 +224,15 @@ def test_a_broken_frame_is_counted_and_never_delivered(error: Exception) -> None
     assert followed.told == [f"fake 7: {error}"]
 
 
+def test_broken_frames_that_differ_in_a_number_are_told_of_once() -> None:
+    cut = [FrameRefusedError(f"a frame of {1000 + number} bytes") for number in range(60)]
+
+    followed = follow(ScriptedCamera([0, *cut, 61, ended()]))
+
+    assert followed.counts.refused == 60
+    assert followed.told == ["fake 7: a frame of 1000 bytes"]
+
+
 def test_a_damaged_file_is_an_error() -> None:
     with pytest.raises(FormatError, match="frame 1 is cut off"):
         follow(ScriptedCamera([0, FormatError("frame 1 is cut off")], live=False))

@@ -565,6 +565,19 @@ def test_cameras_lists_the_simulated_one(capsys: pytest.CaptureFixture[str]) -> 
     assert "simulated:" in capsys.readouterr().out
 
 
+def test_a_terminal_obeys_nothing_that_a_camera_calls_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listing = CameraListing("fake:", "A camera\x1b[2J")
+    monkeypatch.setattr("thermoseg.discovery.list_cameras", lambda: [listing])
+
+    assert cli.main(["cameras"]) == 0
+
+    told = capsys.readouterr().out
+    assert "A camera\\x1b[2J" in told
+    assert "\x1b" not in told
+
+
 def test_cameras_can_be_had_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["cameras", "--json"]) == 0
 

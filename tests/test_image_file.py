@@ -26,3 +26,10 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(
     with pytest.raises(OSError, match=Path(place).name) as caught:
         write_image(tmp_path / place, np.zeros((4, 5), np.uint8))
     assert caught.value.filename is not None
+
+
+def test_a_picture_too_wide_for_its_format_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="too large") as caught:
+        write_image(tmp_path / "wide.jpg", np.zeros((1, 70_000), np.uint8))
+    assert caught.value.filename == str(tmp_path / "wide.jpg")
+    assert not (tmp_path / "wide.jpg").exists()

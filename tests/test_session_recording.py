@@ -234,3 +234,27 @@ def test_a_disk_in_trouble_is_told_of_once_and_not_at_each_frame(
     assert [event.text for event in session.look().events].count(trouble) == 1
     with Recording(tmp_path / "a.h5") as recording:
         assert [event.text for event in recording.events] == [trouble]
+
+
+def test_each_recording_is_told_of_its_own_disk(
+    wait_for: WaitFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_recording, "DISK_S", 0.0)
+    status = Recorder.status
+    monkeypatch.setattr(
+        Recorder,
+        "status",
+        lambda recorder: replace(
+            status(recorder), warning=f"{recorder.path.name} is on a slow disk"
+        ),
+    )
+
+    def told(session: Session) -> list[str]:
+        return [event.text for event in session.look().events]
+
+    with Session(ScriptedCamera(range(10_000)), None) as session:
+        session.wait_opened(10)
+        for name in ("a.h5", "b.h5"):
+            session.start_recording(tmp_path / name)
+            wait_for(lambda: f"{name} is on a slow disk" in told(session))  # noqa: B023
+            session.stop_recording()

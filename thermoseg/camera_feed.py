@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S: Final = 0.25
 """Longest single wait for a frame, and so for the capture thread to notice a stop."""
+COMPLAINT_S: Final = 60.0
+"""How often a broken frame is told of while they come; `refused` counts all."""
 LONGEST_READ_S: Final = 0.5
 """A driver that keeps the capture thread for longer breaks its contract, which is told once."""
 IDLE_S: Final = 0.001
@@ -101,6 +103,7 @@ class CameraFeed:
         self._failures: set[str] = set()
         self._attempts = 0
         self._complaint = ""
+        self._complained_s = -COMPLAINT_S
         self._slow = False
 
     def open(self) -> CameraInfo:
@@ -240,11 +243,12 @@ class CameraFeed:
         return frame
 
     def _refuse(self, complaint: str) -> None:
-        """Count a broken frame; the first of a kind is told."""
+        """Count a broken frame; one is told now and then, as the text of each may differ."""
         self._tally.refused += 1
         self._line.refused += 1
-        if complaint != self._complaint:
-            self._complaint = complaint
+        self._complaint, now_s = complaint, time.monotonic()
+        if now_s - self._complained_s >= COMPLAINT_S:
+            self._complained_s = now_s
             self._note(f"{self._name}: {complaint}")
 
     def _check_silence(self, info: CameraInfo, now_s: float) -> None:
@@ -270,7 +274,9 @@ class CameraFeed:
         if seconds > LONGEST_READ_S and self._opened.live and not self._slow:
             self._slow = True
             self._note(f"the driver of {self._name} kept a read waiting for {seconds:.1f} s")
-            log.warning("a read of %s took %.1f s instead of its 0.25 s", self._name, seconds)
+            log.warning(
+                "a read of %s took %.1f s instead of its %g s", self._name, seconds, READ_TIMEOUT_S
+            )
 
     def _place(self, frame: Frame) -> Arrival:
         """Let `frame` follow the last one, and note what it ends or what is strange about it."""

@@ -449,7 +449,7 @@ def _watch_cameras(as_json: bool) -> int:
 
 
 def _camera_line(listing: "CameraListing") -> str:
-    return f"{listing.address:<32} {listing.problem or listing.title}"
+    return printable(f"{listing.address:<32} {listing.problem or listing.title}")
 
 
 def _run_doctor(arguments: argparse.Namespace) -> int:
@@ -464,9 +464,10 @@ def _run_doctor(arguments: argparse.Namespace) -> int:
         if finding.topic != topic:
             topic = finding.topic
             print(f"{topic}")
-        print(f"  {finding.verdict.value:<8} {finding.name:<26} {finding.detail}".rstrip())
+        line = f"  {finding.verdict.value:<8} {finding.name:<26} {finding.detail}"
+        print(printable(line.rstrip()))
         if finding.remedy:
-            print(f"{'':<11}{finding.remedy}")
+            print(printable(f"{'':<11}{finding.remedy}"))
         sys.stdout.flush()
     if arguments.json:
         print(json.dumps([asdict(f) | {"verdict": f.verdict.value} for f in findings]))
@@ -480,7 +481,7 @@ def _run_install_udev(arguments: argparse.Namespace) -> int:
 
     cameras = usb_cameras()
     for reason in cameras.left_out:
-        print(f"thermoseg: {reason}", file=sys.stderr)
+        _complain(reason)
     if arguments.print:
         print(udev.rules_text(cameras), end="")
     else:
@@ -531,7 +532,7 @@ def _record(
         task = progress.add_task(f"recording {path.name}", total=round(duration_s, 1))
 
         def report_event(event: "SessionEvent") -> None:
-            line = f"{event.time_s:8.1f} s  {event.text}"
+            line = printable(f"{event.time_s:8.1f} s  {event.text}")
             progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         return record(

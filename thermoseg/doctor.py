@@ -156,10 +156,11 @@ def _rules(plugged: UsbCameras) -> Finding:
         try:
             lacking = without_rules(plugged, paths[0].read_text(encoding="utf-8", errors="replace"))
         except OSError as error:
-            lacking = [f"all that could be known ({error.strerror})"]
-        if not lacking:
-            return Finding("Permissions", "udev rules", Verdict.OK, str(paths[0]))
-        detail = f"{paths[0]} is of another version and lacks {', '.join(lacking)}"
+            detail = f"{paths[0]} cannot be read ({error.strerror})"
+        else:
+            if not lacking:
+                return Finding("Permissions", "udev rules", Verdict.OK, str(paths[0]))
+            detail = f"{paths[0]} is of another version and lacks {', '.join(lacking)}"
     remedy = f"run: sudo {sys.executable} -m thermoseg install-udev"
     return Finding("Permissions", "udev rules", Verdict.WARNING, detail, remedy)
 
@@ -219,11 +220,13 @@ def _libusb(plugged: UsbCameras) -> Finding:
         found = False
     if found:
         return Finding("Libraries", "libusb", Verdict.OK)
+    if not plugged.names_on_usb_alone:
+        return Finding("Libraries", "libusb", Verdict.OK, "not found, and no camera needs it")
     remedy = {
         "linux": "run: sudo apt install libusb-1.0-0",
         "darwin": "run: brew install libusb",
     }.get(sys.platform, f"run: {sys.executable} -m pip install libusb-package")
-    detail = f"not found, and needed by: {', '.join(plugged.names_on_usb_alone) or 'nothing'}"
+    detail = f"not found, and needed by: {', '.join(plugged.names_on_usb_alone)}"
     return Finding("Libraries", "libusb", Verdict.MISSING, detail, remedy)
 
 

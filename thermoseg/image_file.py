@@ -1,5 +1,6 @@
 """Pictures of 8 bits as files."""
 
+import errno
 from pathlib import Path
 
 import cv2
@@ -20,5 +21,7 @@ def write_image(path: Path, picture: NDArray[np.uint8]) -> None:
     OSError
         If it cannot be written: OpenCV's own writing would say nothing but false.
     """
-    _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(picture))
+    done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(picture))
+    if not done:
+        raise OSError(errno.EINVAL, "too large for this kind of picture", str(path))
     path.write_bytes(encoded.tobytes())

@@ -132,11 +132,11 @@ class Session:
         late = [thread for thread in self._threads if not join_until(thread, deadline_s)]
         stuck = self._sinks.stop(deadline_s)
         self._recording.finish()
-        patience_s = time.monotonic() + NETWORK_TIMEOUT_S
+        deadline_s = time.monotonic() + NETWORK_TIMEOUT_S
         stuck += [
             thread.name
             for thread in late
-            if thread.name != SEGMENT_THREAD or not join_until(thread, patience_s)
+            if thread.name != SEGMENT_THREAD or not join_until(thread, deadline_s)
         ]
         if stuck and self._error is None:
             self._error = CameraError(
@@ -194,8 +194,8 @@ class Session:
         """
         ended, error, model, feed = self.ended, self._error, self._model, self._feed
         result = None if model is None else model.results.peek()
-        frame, recording = self._frames.peek(), self._recording.state
-        recorder = self._recording.status
+        frame = self._frames.peek()
+        recording, recorder = self._recording.look()
         counts = self._tally.report(
             replaced=self._arrivals.replaced,
             recorded=recorder.recorded if recorder else 0,

@@ -84,20 +84,17 @@ class SessionRecording:
         self._disk_asked_s = 0.0
         self._disk_told_s = -DISK_TOLD_S
 
-    @property
-    def state(self) -> RecordingState:
-        """Where the recording is; it runs once its file is on the disk, not before."""
-        state, recorder = self._state, self._newest
-        if state is RecordingState.RUNNING and recorder is not None:
-            status = recorder.status()
-            return state if status.on_disk or status.failed else RecordingState.STARTING
-        return state
+    def look(self) -> tuple[RecordingState, RecorderStatus | None]:
+        """Return where the recording is, and its status or that of the last one.
 
-    @property
-    def status(self) -> RecorderStatus | None:
-        """Status of the recording, or of the last one; None before the first."""
-        recorder = self._newest
-        return None if recorder is None else recorder.status()
+        It runs once its file is on the disk, not before; the status is None before the first one.
+        """
+        state, recorder = self._state, self._newest
+        status = None if recorder is None else recorder.status()
+        waiting = status is not None and not (status.on_disk or status.failed)
+        if state is RecordingState.RUNNING and waiting:
+            state = RecordingState.STARTING
+        return state, status
 
     def start(self, path: Path) -> None:
         """Record into the new file `path` from now on, or once the camera is open.
@@ -262,6 +259,7 @@ class SessionRecording:
                     _write(recorder, event)
                 self._early.clear()
                 self._taking = self._newest = recorder
+                self._disk_told_s = -DISK_TOLD_S
         if self._taking is not recorder:
             self._undo(recorder)
             return None

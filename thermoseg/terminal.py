@@ -8,7 +8,7 @@ from typing import Final
 _STANDARD_ERROR: Final = 2
 
 
-def printable(text: str) -> str:
+def printable(text: object) -> str:
     r"""Escape what a terminal would obey instead of showing it: control characters, half letters.
 
     Whoever made a file chooses its name and its attributes, and so could move the cursor, recolour
@@ -19,10 +19,7 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[2Jb é")
     'a\\x1b[2Jb é'
     """
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape", "surrogatepass").decode()
-        for sign in text
-    )
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
 
 
 def escape_what_cannot_be_encoded() -> None:

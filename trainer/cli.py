@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from thermoseg.errors import ThermoSegError, TrainingError
-from thermoseg.terminal import open_closed_streams
+from thermoseg.terminal import open_closed_streams, printable
 from trainer.config import (
     TrainingConfig,
     changed_config,
     check_kept_config,
     load_config,
-    shown,
 )
 from trainer.run_folder import (
     ABOUT,
@@ -164,8 +163,8 @@ def _begin(
             folder, about = options.resume, read_about(options.resume)
             if settings or options.config is not None:
                 raise TrainingError(
-                    f"{shown(folder)}: a resumed run keeps its settings; leave the file and --set "
-                    f"out, or start a new run with run.init_from"
+                    f"{printable(folder)}: a resumed run keeps its settings; leave the file and "
+                    f"--set out, or start a new run with run.init_from"
                 )
             config = check_kept_config(about["config"], str(folder / ABOUT))
         elif options.config is None:
@@ -267,11 +266,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     model, settings = options.model, tuple(options.set)
     if model.suffix == ONNX_SUFFIX:
         raise TrainingError(
-            f"{shown(model)}: ONNX files cannot be evaluated; give the run or its {SUFFIX} file"
+            f"{printable(model)}: ONNX files cannot be evaluated; give the run or its {SUFFIX} file"
         )
     if model.suffix == SUFFIX:
         if options.config is None:
-            raise TrainingError(f"{shown(model)}: holds no settings; give --config as well")
+            raise TrainingError(f"{printable(model)}: holds no settings; give --config as well")
         network, header = load_model(model)
         normalisation = header.normalisation
         config = load_config(options.config, settings)
@@ -299,7 +298,7 @@ def _export(options: argparse.Namespace) -> int:
 
     out, as_onnx = options.out, options.out.suffix == ONNX_SUFFIX
     if out.suffix not in (SUFFIX, ONNX_SUFFIX):
-        raise TrainingError(f"--out {shown(out)}: must end in {SUFFIX} or {ONNX_SUFFIX}")
+        raise TrainingError(f"--out {printable(out)}: must end in {SUFFIX} or {ONNX_SUFFIX}")
     if as_onnx and options.half:
         raise TrainingError(f"--half is for {SUFFIX} files; leave it out")
     network, config, iterations = _network_of(options.checkpoint)
@@ -307,7 +306,8 @@ def _export(options: argparse.Namespace) -> int:
     if own and not as_onnx:
         raise TrainingError(
             f"{config.network.name} is a network of your own, which {SUFFIX} files cannot hold "
-            f"because they never name code; export it with --out {shown(out.with_suffix('.onnx'))}"
+            f"because they never name code; export it with --out "
+            f"{printable(out.with_suffix('.onnx'))}"
         )
     folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
     about = read_about(folder)
@@ -339,7 +339,7 @@ def _export(options: argparse.Namespace) -> int:
         digest = save_onnx(out, network, header)
     else:
         digest = save_model(out, network, header, half=options.half)
-    print(f"{shown(out)}: {out.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
+    print(f"{printable(out)}: {out.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
     return 0
 
 
@@ -425,8 +425,8 @@ def _network_of(path: Path) -> tuple[Any, TrainingConfig, int]:
         network.load_state_dict(state["averaged"])
     except RuntimeError as error:
         raise TrainingError(
-            f"{shown(path)}: its weights do not fit {config.network.name}; bring the network back "
-            "as it was when they were trained"
+            f"{printable(path)}: its weights do not fit {config.network.name}; bring the network "
+            "back as it was when they were trained"
         ) from error
     return network, config, int(state["iteration"])
 

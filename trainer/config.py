@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.preprocess import Normalisation
 from thermoseg.radiometry import KELVIN
+from thermoseg.terminal import printable
 from trainer.degradation import DegradationConfig
 from trainer.tiaug import Probability, TiAugConfig
 
@@ -452,7 +453,7 @@ def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Check
         text = json.dumps(tree, default=str)
     except (RecursionError, ValueError) as error:
         raise ConfigError(
-            f"{shown(origin)}: is nested too deeply or holds a number that is too long; no "
+            f"{printable(origin)}: is nested too deeply or holds a number that is too long; no "
             f"setting needs that"
         ) from error
     try:
@@ -461,7 +462,7 @@ def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Check
         faults = error.errors()
         if faults[0]["type"] == "json_invalid":
             raise ConfigError(
-                f"{shown(origin)}: is nested too deeply; no setting needs that"
+                f"{printable(origin)}: is nested too deeply; no setting needs that"
             ) from error
         # Of a list with a fault inside, pydantic says as well that it has become too short.
         inside = [fault["loc"] for fault in faults]
@@ -474,8 +475,8 @@ def check_tree(model: type[Checked], tree: dict[str, Any], origin: str) -> Check
         ]
         others = ", ".join(dict.fromkeys(_key(fault["loc"]) or "the whole" for fault in own[1:]))
         cut = f"{others[:MOST_SHOWN]}…" if len(others) > MOST_SHOWN else others
-        more = f" (faults also in {shown(cut)})" if others else ""
-        raise ConfigError(f"{shown(origin)}: {_complaint(own[0])}{more}") from error
+        more = f" (faults also in {printable(cut)})" if others else ""
+        raise ConfigError(f"{printable(origin)}: {_complaint(own[0])}{more}") from error
 
 
 def _complaint(fault: ErrorDetails) -> str:
@@ -506,17 +507,12 @@ def _discriminator(fault: ErrorDetails) -> str:
     return str(fault["ctx"]["discriminator"]).strip("'")
 
 
-def shown(text: object) -> str:
-    """Return a name for a message: one line, whatever the name holds."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
-
-
 def _key(loc: tuple[int | str, ...]) -> str:
     """Return the dotted path of a key, as `--set` would take it."""
     parts = [str(part) for part in loc]
     if parts[:1] == ["sources"] and len(parts) > 2:
         del parts[2]  # pydantic puts the kind of the source there
-    return shown(".".join(parts))
+    return printable(".".join(parts))
 
 
 def _short(value: object) -> str:
@@ -532,7 +528,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     ConfigError
         If it cannot be read or is no TOML.
     """
-    name = shown(path)
+    name = printable(path)
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -547,7 +543,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise ConfigError(f"{name}: is nested too deeply; no setting needs that") from error
     except ValueError as error:  # of text, of TOML, and of a number that is too long
-        raise ConfigError(f"{name}: is not TOML ({shown(error)}); correct that line") from error
+        raise ConfigError(f"{name}: is not TOML ({printable(error)}); correct that line") from error
 
 
 def apply_setting(tree: dict[str, Any], setting: str) -> None:
@@ -563,7 +559,7 @@ def apply_setting(tree: dict[str, Any], setting: str) -> None:
     key, equals, text = setting.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        raise ConfigError(f"--set {shown(setting)}: is no assignment; {SET_HINT}")
+        raise ConfigError(f"--set {printable(setting)}: is no assignment; {SET_HINT}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except RecursionError as error:
@@ -577,7 +573,7 @@ def apply_setting(tree: dict[str, Any], setting: str) -> None:
         node[int(parts[-1]) if isinstance(node, list) else parts[-1]] = value
     except (ValueError, IndexError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"--set {shown(setting)}: has no place in the file; {SET_HINT}"
+            f"--set {printable(setting)}: has no place in the file; {SET_HINT}"
         ) from error
     if tuple(parts) in LENGTHS:
         for _, other in LENGTHS - {tuple(parts)}:

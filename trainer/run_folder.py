@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import TrainingError
+from thermoseg.terminal import printable
 from thermoseg.whole_file import replacing, write_whole
-from trainer.config import TrainingConfig, shown
+from trainer.config import TrainingConfig
 from trainer.contact_sheet import overlay_labels, save_sheet
 from trainer.sources import Picture
 
@@ -73,7 +74,7 @@ def begin_run(folder: Path, config: TrainingConfig, arguments: Sequence[str]) ->
     """
     if (folder / ABOUT).exists():
         raise TrainingError(
-            f"{shown(folder)}: holds a run already; choose another --out or --resume"
+            f"{printable(folder)}: holds a run already; choose another --out or --resume"
         )
     about = {
         "command": shlex.join(["thermoseg-train", *arguments]),
@@ -88,7 +89,7 @@ def begin_run(folder: Path, config: TrainingConfig, arguments: Sequence[str]) ->
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise TrainingError(
-            f"{shown(folder)}: cannot be written ({said}); choose another --out"
+            f"{printable(folder)}: cannot be written ({said}); choose another --out"
         ) from error
 
 
@@ -126,10 +127,10 @@ def read_about(folder: Path) -> dict[str, Any]:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(
-            f"{shown(folder)}: holds no run ({ABOUT} cannot be read); give the folder of a run"
+            f"{printable(folder)}: holds no run ({ABOUT} cannot be read); give the folder of a run"
         ) from error
     if not isinstance(about, dict) or not isinstance(about.get("config"), dict):
-        raise TrainingError(f"{shown(folder)}: its {ABOUT} is damaged; start the run anew")
+        raise TrainingError(f"{printable(folder)}: its {ABOUT} is damaged; start the run anew")
     return about
 
 

@@ -252,14 +252,16 @@ def test_a_killed_writer_is_noticed_and_the_rest_counted_as_dropped(
     process = writer_of(recorder)
     process.kill()
     wait_for(lambda: recorder.status().failed)  # its last thread may outlive it for a moment
-    for index in range(10, 30):
+    for index in range(10, 70):  # two seconds, which a slow disk would be told of
         recorder.offer(made.made_frame(index, info))
     assert "ended unexpectedly" in recorder.status().failed
+    assert (recorder.status().warning, recorder.status().at_risk_s) == ("", 0.0)
     with pytest.raises(RecordingError, match="was not recorded"):
         recorder.note_event("too late", 1.0)
     summary = recorder.stop()
-    assert (summary.captured, summary.recorded, summary.dropped) == (30, 10, 20)
+    assert (summary.captured, summary.recorded, summary.dropped) == (70, 10, 60)
     assert summary.failed == recorder.status().failed
+    assert recorder.status().warning == ""
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
     with Recording(summary.path) as recording:
         assert (len(recording), recording.complete) == (10, False)
@@ -528,8 +530,8 @@ def test_a_file_that_the_writer_cannot_make_is_told_of_and_leaves_nothing(
 
 def test_a_recording_is_said_to_run_once_its_file_is_there(make_recorder: MakeRecorder) -> None:
     recorder = make_recorder()
-    assert not recorder.status().on_disk or recorder.path.exists()
     recorder.wait_on_disk()
+    assert recorder.status().on_disk
     with Recording(recorder.path) as recording:
         assert not recording.complete
 

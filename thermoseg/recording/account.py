@@ -48,7 +48,7 @@ class Account:
 
         Raises
         ------
-        ValueError, KeyError, TypeError
+        ValueError, KeyError, TypeError, AttributeError
             If it is another text.
         """
         fields = json.loads(text)

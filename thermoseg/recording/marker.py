@@ -63,9 +63,8 @@ def is_being_recorded(path: Path) -> bool:
         # A younger process of the same number is not the one that made the marker.
         old_enough = process.create_time() <= float(marker["started"]) + 1
         return old_enough and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return False
-    except (RecursionError, OverflowError):  # nested without end; a number that is no process
+    # Nested without end is a RecursionError, a number that is no process an OverflowError.
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError, psutil.Error):
         return False
 
 

@@ -5,6 +5,7 @@ a recording is made on this computer first, and moved when it has ended.
 """
 
 import hashlib
+import logging
 import os
 import shutil
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from thermoseg.errors import RecordingError
 from thermoseg.recording.layout import SUFFIX, SessionNames
 from thermoseg.recording.staging import staging_folder
 from thermoseg.whole_file import creating
+
+log = logging.getLogger(__name__)
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ceph", "webdav", "davfs"}
@@ -95,16 +98,20 @@ def move_compared(source: Path, target: Path) -> None:
             f"{target} cannot be written ({error.strerror or error}); the recording is whole in "
             f"{source}, move it yourself when the share is back"
         ) from error
-    source.unlink()
+    try:
+        source.unlink()
+    except OSError as error:
+        log.warning("%s was moved to %s and is still there too (%s)", source, target, error)
 
 
 def file_system_of(folder: Path) -> str:
     """Name the kind of file system that holds `folder`, in lower case; empty if unknown."""
+    resolved = folder.resolve()
     found = ""
     longest = -1
     for partition in psutil.disk_partitions(all=True):
         mount = Path(partition.mountpoint)
-        if folder.resolve().is_relative_to(mount) and len(mount.parts) > longest:
+        if resolved.is_relative_to(mount) and len(mount.parts) > longest:
             found, longest = partition.fstype.lower(), len(mount.parts)
     return found
 

@@ -310,7 +310,7 @@ class Recorder:
                 on_disk=bool(control["on_disk"]),
                 at_risk_s=self._at_risk_s(control),
             )
-            return replace(status, warning=self._warning(status))
+            return status if failed else replace(status, warning=self._warning(status))
 
     def stop(self) -> RecordingSummary:
         """Drain what was offered, close the file and end the writer; may be called twice.
@@ -414,8 +414,8 @@ class Recorder:
             log.warning(message, *arguments)
 
     def _at_risk_s(self, control: Any) -> float:  # noqa: ANN401  # a NumPy structure of no dimension
-        if int(control["safe"]) >= self._offered:
-            return 0.0
+        if self._failed or int(control["safe"]) >= self._offered:
+            return 0.0  # once it has failed, that says what is lost
         return self._last_s - (float(control["safe_s"]) if control["safe"] else self._first_s)
 
     def _warning(self, status: RecorderStatus) -> str:

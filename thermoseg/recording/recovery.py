@@ -5,16 +5,14 @@ The original is only read.  `h5clear -s`, the usual advice, cut such a file from
 """
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from thermoseg import errors
 from thermoseg.errors import FormatError, RecordingError, ThermoSegError
@@ -23,6 +21,7 @@ from thermoseg.recording.account import RECOVERY, Account, TableAccount
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.marker import is_being_recorded
 from thermoseg.recording.opening import open_leniently, open_session, refuse_unless_file
+from thermoseg.recording.own_process import command_of, environment
 from thermoseg.recording.unfinished import RECOVERED_SUFFIX
 from thermoseg.whole_file import creating
 
@@ -88,20 +87,17 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
 
 def _salvage(path: Path, temporary: Path, target: Path) -> Account:
     """Have the copy made by a process of its own; see `salvage_process`."""
-    root = Path(__file__).parents[2]
-    paths = [str(root), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    job = [str(path.absolute()), str(temporary.absolute())]
+    job = str(path.absolute()), str(temporary.absolute())
     with tempfile.TemporaryFile() as complaints, ExitStack() as ending:
         # A process that nobody knows of yet would not be killed.
         with holding_interruption():
             # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
             process = subprocess.Popen(  # noqa: S603  # this program, and two paths
-                [sys.executable, "-P", "-m", "thermoseg.recording.salvage_process", *job],
+                command_of("thermoseg.recording.salvage_process", *job),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
-                env=environment,
+                env=environment(),
                 start_new_session=True,
             )
             ending.enter_context(process)
@@ -114,17 +110,17 @@ def _salvage(path: Path, temporary: Path, target: Path) -> Account:
         complaints.seek(0)
         complaint = complaints.read().decode("utf-8", "replace")
     if not answer:
-        return _explain(process.returncode, complaint, target)
+        _explain(process.returncode, complaint, target)
     told: dict[str, Any] = json.loads(answer)
     if "account" in told:
-        return Account.from_json(json.dumps(told["account"]))
+        return Account.from_json(told["account"])
     kind: type[ThermoSegError] = getattr(errors, told["error"])
     if kind is RecordingError:
         raise _cannot_write(target, told["sentence"])
     raise kind(told["sentence"])
 
 
-def _explain(code: int, complaint: str, target: Path) -> Account:
+def _explain(code: int, complaint: str, target: Path) -> NoReturn:
     """Raise what it means that the process ended without an answer."""
     if code < 0:
         name = signal.Signals(-code).name

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def main() -> None:
     except Exception:
         log.exception("%s could not be copied", source)
         os._exit(1)
-    _answer({"account": asdict(account)})
+    _answer({"account": account.to_json()})
     os._exit(0)
 
 

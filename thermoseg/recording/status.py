@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,5 @@ class RecordingSummary:
     """Why the recording ended by itself, or is not where it should be; one sentence, else empty."""
 
 
-NOTHING_YET = RecorderStatus(0, 0, 0.0, 0, 0, "")
+NOTHING_YET: Final = RecorderStatus(0, 0, 0.0, 0, 0, "")
+"""Status of a recorder that was not started."""

@@ -36,8 +36,9 @@ def main() -> None:
     """Write one session as the job on standard input says, then end the process."""
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in SIGNALS[1:]:  # all that ask to end but Ctrl-C, which is the recorder's to hear
-        signal.signal(number, lambda *_: inbox.put(MESSAGE.pack(Kind.STOP, 0)))
+    for number in SIGNALS:
+        if number != signal.SIGINT:  # Ctrl-C is the recorder's to hear
+            signal.signal(number, lambda *_: inbox.put(MESSAGE.pack(Kind.STOP, 0)))
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):  # whoever wanted the recording has ended already
         os._exit(1)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from thermoseg.frames import CameraInfo
 from thermoseg.recording.job import WriterJob
 from thermoseg.recording.marker import remove_marker
+from thermoseg.recording.own_process import command_of, environment
 from thermoseg.recording.ring import MESSAGE, Kind, RingGeometry, SharedMemory, WriterState
 
 RING_S: Final = 8.0
@@ -149,17 +150,14 @@ class WriterProcess:
 
 def _start(job: WriterJob, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """Start the writer and tell it its job; none is left if it cannot be told."""
-    root = Path(__file__).parents[2]
-    paths = [str(root), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     # A session of its own, so that Ctrl-C in a terminal does not reach the writer.
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "thermoseg.recording.writer"],
+    process = subprocess.Popen(  # noqa: S603  # this program
+        command_of("thermoseg.recording.writer"),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         bufsize=0,
         pass_fds=descriptors,
-        env=environment,
+        env=environment(),
         start_new_session=True,
     )
     try:

@@ -1,0 +1,20 @@
+"""How a process of this program's own is started: `python -m` one of its modules."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def command_of(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs `module` with this interpreter.
+
+    The folder that happens to be the current one is not searched for modules.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which it finds this program, installed or not."""
+    root = Path(__file__).parents[2]
+    paths = [str(root), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
