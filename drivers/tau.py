@@ -213,19 +213,21 @@ class TauCamera:
 
     def _poll(self) -> None:
         data = b""
-        with self._explained():
+        with self._explained(reading=True):
             data = self._grabber._read(POLL_BYTES)  # noqa: SLF001
         self._waiting.extend(self._parser.feed(bytes(data)))
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, *, reading: bool = False) -> Iterator[None]:
+        """Say what an error of the grabber means; no data in time is none while `reading`."""
         ftdi, usb = load_library("pyftdi.ftdi", CAMERA), load_usb(CAMERA).core
         try:
             yield
         except (ftdi.FtdiError, usb.USBError) as error:
             # pyftdi hides what it was, but not from here.
             first = error if isinstance(error, usb.USBError) else error.__context__ or error
-            if isinstance(first, usb.USBTimeoutError):
+            # A command or setting that timed out was not carried out, so that is an error.
+            if reading and isinstance(first, usb.USBTimeoutError):
                 return
             if getattr(first, "errno", None) in (errno.EACCES, errno.EBUSY):
                 why = getattr(first, "strerror", None) or error

@@ -183,6 +183,38 @@ def test_pulling_the_cable_of_a_tau_loses_it(code: int, tau: PlugTau, clock: Han
         camera.run_ffc()
 
 
+def test_a_correction_that_could_not_be_sent_fails(tau: PlugTau, clock: HandClock) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    grabber.command_faults.append(errno.ETIMEDOUT)
+    with pytest.raises(CameraLostError, match="does not answer any more"):
+        camera.run_ffc()
+
+    assert grabber.written == []
+    assert camera.read(0.25).flags == FrameFlag.NONE, "no shutter closed"
+
+
+@pytest.mark.parametrize("succeed", range(7))
+def test_a_grabber_that_does_not_take_a_setting_in_time_is_not_open(
+    succeed: int, tau: PlugTau, clock: HandClock
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    grabber.setting_faults.extend([0] * succeed + [errno.ETIMEDOUT])
+    with pytest.raises(CameraLostError, match="unplug its grabber"):
+        camera.open()
+
+    assert camera.open().serial == "TX0", "it opens once the grabber answers"
+
+
+def test_a_grabber_that_cannot_be_claimed_in_time_is_said(tau: PlugTau) -> None:
+    camera = tau()
+    tau.device.stuck = True
+    with pytest.raises(CameraLostError, match="unplug its grabber"):
+        camera.open()
+
+
 def test_an_ftdi_chip_that_is_no_grabber_is_said_in_time(tau: PlugTau, clock: HandClock) -> None:
     start_s = clock.now
     with pytest.raises(CameraTimeoutError, match="TeAx grabber"):
