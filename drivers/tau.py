@@ -6,13 +6,13 @@ first grabber there is, and its readers return None for ever when the cable is o
 
 import errno
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
-
-import numpy as np
 
 from drivers.count_scale import linear_if_plausible
 from drivers.teax_stream import TeaxParser, TeaxPicture
@@ -45,6 +45,20 @@ class TauOptions(CameraOptions):
     """There is nothing to choose."""
 
 
+@dataclass(slots=True)
+class _Stream:
+    """State of the stream of one opened grabber; ends with it."""
+
+    opened_s: float
+    index: int = -1
+    time_s: float = -1.0
+    """Time of the last frame, since the stream began."""
+    closed_s: float = -math.inf
+    """When the last correction that was asked for began, on the same clock."""
+    trusted: bool = False
+    """Whether a picture has come intact, so that one that is not is broken."""
+
+
 class TauCamera:
     """A Tau behind TeAx's ThermalCapture GrabberUSB."""
 
@@ -70,7 +84,7 @@ class TauCamera:
         self._parser = TeaxParser()
         self._waiting: deque[TeaxPicture] = deque()
         self._radiometry: Radiometry = RelativeCounts("the Tau is not open")
-        self._begin()
+        self._stream = _Stream(0.0)
 
     def open(self) -> CameraInfo:
         """Open the grabber and look at what its first picture holds."""
@@ -86,9 +100,9 @@ class TauCamera:
                 ftdi = self._grabber._ftdi  # noqa: SLF001
                 ftdi.timeouts = (TRANSFER_MS, TRANSFER_MS)
                 ftdi.read_data_set_chunksize(CHUNK_BYTES)
-            self._begin()
+            self._stream = _Stream(time.monotonic())
             while not self._waiting:
-                if time.monotonic() - self._opened_s > OPEN_S:
+                if time.monotonic() - self._stream.opened_s > OPEN_S:
                     raise CameraTimeoutError(
                         f"{self._name} is there but sends no pictures; see that this is a TeAx "
                         "grabber with a Tau that is switched on and sends 14 bits"
@@ -155,7 +169,7 @@ class TauCamera:
         with self._explained():
             # Without waiting for the reply: flirpy would throw pictures away until it comes.
             grabber._send_packet(load_library("flirpy.camera.tau_config", CAMERA).DO_FFC_SHORT)  # noqa: SLF001
-        self._asked_ffc = True
+        self._stream.closed_s = time.monotonic() - self._stream.opened_s
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
@@ -178,19 +192,6 @@ class TauCamera:
                 )
             )
         return listings
-
-    def _begin(self) -> None:
-        """Forget the last stream."""
-        self._opened_s = time.monotonic()
-        self._index = -1
-        self._time_s = -1.0
-        """Time of the last frame, since the stream began."""
-        self._closed_s = -np.inf
-        """When the last correction that was asked for began."""
-        self._asked_ffc = False
-        """Whether one was asked for since the last frame."""
-        self._trusted = False
-        """Whether a picture has come intact, so that one that is not is broken."""
 
     def _find(self) -> tuple[Any, str, str]:
         found = []
@@ -240,19 +241,18 @@ class TauCamera:
             ) from error
 
     def _frame(self, picture: TeaxPicture) -> Frame:
-        now_s = max(time.monotonic() - self._opened_s, self._time_s + 1e-6)
-        self._index += 1 + picture.lost_before
-        self._time_s = now_s
-        if self._asked_ffc:
-            self._asked_ffc, self._closed_s = False, now_s
+        stream = self._stream
+        now_s = max(time.monotonic() - stream.opened_s, stream.time_s + 1e-6)
+        stream.index += 1 + picture.lost_before
+        stream.time_s = now_s
         flags = FrameFlag.NONE
-        if now_s - self._closed_s < SHUTTER_S:
+        if now_s - stream.closed_s < SHUTTER_S:
             flags |= FrameFlag.SHUTTER
-        elif now_s - self._closed_s < SHUTTER_S + AFTER_SHUTTER_S:
+        elif now_s - stream.closed_s < SHUTTER_S + AFTER_SHUTTER_S:
             flags |= FrameFlag.AFTER_SHUTTER
-        self._trusted = self._trusted or picture.intact
-        if self._trusted and not picture.intact:
+        stream.trusted = stream.trusted or picture.intact
+        if stream.trusted and not picture.intact:
             flags |= FrameFlag.DAMAGED
         return Frame.from_counts(
-            picture.counts, self._radiometry, self._index, now_s, time.time(), flags
+            picture.counts, self._radiometry, stream.index, now_s, time.time(), flags
         )
