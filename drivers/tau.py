@@ -22,7 +22,6 @@ from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, CameraListing, CameraOptions, 
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import Radiometry, RelativeCounts
-from thermoseg.timeline import AFTER_SHUTTER_S
 
 log = logging.getLogger(__name__)
 
@@ -248,8 +247,6 @@ class TauCamera:
         flags = FrameFlag.NONE
         if now_s - stream.closed_s < SHUTTER_S:
             flags |= FrameFlag.SHUTTER
-        elif now_s - stream.closed_s < SHUTTER_S + AFTER_SHUTTER_S:
-            flags |= FrameFlag.AFTER_SHUTTER
         stream.trusted = stream.trusted or picture.intact
         if stream.trusted and not picture.intact:
             flags |= FrameFlag.DAMAGED

@@ -14,7 +14,7 @@ import drivers.tau
 from drivers import vendor_library
 from drivers.tau import TauCamera, TauOptions
 from tests.conftest import WaitFor
-from tests.drivers.conftest import reason_of
+from tests.drivers.conftest import in_session, reason_of
 from tests.drivers.hand_clock import HandClock
 from tests.drivers.tau_stand_in import Grabber, tau_counts, teax
 from tests.drivers.virtual_usb import VirtualBus, VirtualDevice
@@ -123,25 +123,25 @@ def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
     grabber = Grabber(clock)
     camera = tau(grabber)
     camera.open()
-    before = camera.read(0.25).flags
+    before = camera.read(0.25)
     camera.actions["Flat-field correction"]()
-    closed = camera.read(0.25).flags
+    closed = camera.read(0.25)
     clock.now += 1.5
-    after = camera.read(0.25).flags
+    after = camera.read(0.25)
     clock.now += 2
-    late = camera.read(0.25).flags
+    late = camera.read(0.25)
 
     head = bytes.fromhex("6E 00 00 0C 00 00")
     command = head + struct.pack(">H", binascii.crc_hqx(head, 0)) + b"\0\0"
     (written,) = grabber.written
     assert written[:4] == b"UART"
     assert written[5:15] == command
-    assert (before, closed, after, late) == (
+    assert [frame.flags for frame in in_session([before, closed, after, late])] == [
         FrameFlag.NONE,
         FrameFlag.SHUTTER,
         FrameFlag.AFTER_SHUTTER,
         FrameFlag.NONE,
-    )
+    ]
 
 
 def test_a_tau_that_falls_silent_is_no_crash(tau: PlugTau, clock: HandClock) -> None:
