@@ -242,11 +242,13 @@ class TauCamera:
     def _frame(self, picture: TeaxPicture) -> Frame:
         stream = self._stream
         now_s = max(time.monotonic() - stream.opened_s, stream.time_s + 1e-6)
+        flags = FrameFlag.NONE
+        # The first picture after a correction in any case, however late it comes: only from that
+        # does the core know that temperatures may step.
+        if stream.time_s <= stream.closed_s or now_s - stream.closed_s < SHUTTER_S:
+            flags |= FrameFlag.SHUTTER
         stream.index += 1 + picture.lost_before
         stream.time_s = now_s
-        flags = FrameFlag.NONE
-        if now_s - stream.closed_s < SHUTTER_S:
-            flags |= FrameFlag.SHUTTER
         stream.trusted = stream.trusted or picture.intact
         if stream.trusted and not picture.intact:
             flags |= FrameFlag.DAMAGED

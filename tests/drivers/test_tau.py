@@ -144,6 +144,23 @@ def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
     ]
 
 
+def test_a_correction_is_flagged_though_the_next_picture_comes_late(
+    tau: PlugTau, clock: HandClock
+) -> None:
+    camera = tau()
+    camera.open()
+    frames = [camera.read(0.25)]
+    camera.run_ffc()
+    clock.now += 1.5
+    frames += [camera.read(0.25) for _ in range(2)]
+
+    assert [frame.flags for frame in in_session(frames)] == [
+        FrameFlag.NONE,
+        FrameFlag.SHUTTER,
+        FrameFlag.AFTER_SHUTTER,
+    ]
+
+
 def test_a_tau_that_falls_silent_is_no_crash(tau: PlugTau, clock: HandClock) -> None:
     camera = tau(Grabber(clock, [teax(tau_counts(0))]))
     camera.open()
