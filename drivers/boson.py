@@ -92,7 +92,7 @@ class BosonCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """Actions that an open camera offers, from any thread."""
+        """Actions that an open camera offers, in the thread that reads."""
         return {"Flat-field correction": self.run_ffc}
 
     def run_ffc(self) -> None:

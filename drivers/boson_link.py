@@ -6,7 +6,6 @@ logging of the whole program and takes the first camera there is, and its waits 
 
 import logging
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -77,15 +76,16 @@ def _silent(name: str, what: str) -> str:
 
 
 class BosonLink:
-    """Commands of one Boson; used by the reading thread and by whoever presses a button."""
+    """Commands of one Boson; used by the thread that reads."""
 
     def __init__(self, open_port: Callable[[], Any], name: str) -> None:
         self.described: dict[str, float | str] = {}
         self.correcting = False
         """Whether the camera said last that its shutter is closed."""
         self._name = name
-        self._lock = threading.Lock()
         self._silent = self._questions = 0
+        self._heard = False
+        """Whether the last question was answered."""
         boson = load_library(FLIRPY, CAMERA).Boson
         self._boson = boson.__new__(boson)
         self._boson.conn, self._boson.cap, self._boson.command_count = None, None, 0
@@ -190,15 +190,14 @@ class BosonLink:
 
     @contextmanager
     def _exchange(self, what: str) -> Iterator[None]:
-        with self._lock:
-            self._heard = False
-            self._boson.command_count += 1
-            try:
-                yield
-            except (OSError, TypeError, ValueError, struct.error) as error:
-                # What flirpy raises depends on where in the reply the cable was pulled.
-                raise _NoReplyError(_silent(self._name, what)) from error
-            self._check(False, what)
+        self._heard = False
+        self._boson.command_count += 1
+        try:
+            yield
+        except (OSError, TypeError, ValueError, struct.error) as error:
+            # What flirpy raises depends on where in the reply the cable was pulled.
+            raise _NoReplyError(_silent(self._name, what)) from error
+        self._check(False, what)
 
     def _send(self, packet: bytes) -> None:
         """Send a packet, in place of flirpy, which escapes the data but not the rest."""

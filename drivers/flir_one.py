@@ -46,7 +46,6 @@ from thermoseg.errors import (
 )
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import KELVIN, PlanckRadiometry, Radiometry, RelativeCounts
-from thermoseg.timeline import AFTER_SHUTTER_S
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +95,6 @@ class _Stream:
     """Whether the stream was set up anew since the last picture."""
     picture_s: float = 0.0
     """When the last picture came, or the stream was begun."""
-    shutter_s: float = -AFTER_SHUTTER_S
-    """When the shutter was last seen closed."""
     time_s: float = -1.0
     index: int = -1
 
@@ -311,7 +308,7 @@ class FlirOneCamera:
             )
         self._stream.time_s = now_s
         self._jpeg = picture.jpeg
-        flags = self._shutter_flags(picture.status, now_s)
+        flags = self._shutter_flag(picture.status)
         counts, ordered = thermal_counts(
             picture.thermal, width, height, big_endian=self._stream.big_endian
         )
@@ -320,22 +317,16 @@ class FlirOneCamera:
             flags |= FrameFlag.DAMAGED
         return Frame.from_counts(counts, radiometry, self._stream.index, now_s, time.time(), flags)
 
-    def _shutter_flags(self, status: Mapping[str, Any], now_s: float) -> FrameFlag:
+    def _shutter_flag(self, status: Mapping[str, Any]) -> FrameFlag:
         self._note("shutter_c", status.get("shutterTemperature"), -KELVIN)
         for name, key in (("shutter", "shutterState"), ("flat_field_correction", "ffcState")):
             if key in status:
                 self._telemetry[name] = str(status[key])
-        if (
+        closed = (
             str(status.get("shutterState", "")).startswith("FFC")
             or status.get("ffcState") == "FFC_PROGRESS"
-        ):
-            self._stream.shutter_s = now_s
-            return FrameFlag.SHUTTER
-        return (
-            FrameFlag.AFTER_SHUTTER
-            if now_s - self._stream.shutter_s < AFTER_SHUTTER_S
-            else FrameFlag(0)
         )
+        return FrameFlag.SHUTTER if closed else FrameFlag.NONE
 
 
 def _radiometry(calibration: Path | None, scene: Mapping[str, float]) -> Radiometry:

@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
+from drivers.count_scale import linear_if_plausible
 from drivers.lepton_settings import (
     RUN_FFC,
     SHUTTER,
@@ -50,8 +51,8 @@ PICTURES: Final[dict[tuple[int, int], int]] = {
 """Rows of the picture by (rows, columns) of what is sent; the rest is telemetry.  The one to
 ask for first in front."""
 
-PLAUSIBLE_C: Final = (-40.0, 450.0)
-"""Bounds of the median of a picture: the range of a Lepton at low gain."""
+PLAUSIBLE_K: Final = (233.15, 723.15)
+"""Bounds of the median of a picture: the range of a Lepton at low gain, −40 to 450 °C."""
 RAW_MEDIAN: Final = (25_000, 40_000)
 """Median of Kelvin × 100 where nothing else tells; 14-bit counts lie below."""
 EIGHT_BITS: Final = 256
@@ -140,7 +141,7 @@ class LeptonCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """Actions that an open camera offers, from any thread."""
+        """Actions that an open camera offers, in the thread that reads."""
         return {"Flat-field correction": self.run_ffc}
 
     def run_ffc(self) -> None:
@@ -284,7 +285,7 @@ class LeptonCamera:
 
     def _judge(self, taken: Taken) -> Radiometry:
         """Decide what the counts mean: °C only where camera or counts say so."""
-        telemetry, median = taken.telemetry, float(np.median(taken.counts))
+        telemetry = taken.telemetry
         if self._options.tlinear == "off":
             return RelativeCounts("TLinear was switched off on request")
         if (telemetry is not None and telemetry.agc) or taken.counts.max() < EIGHT_BITS:
@@ -295,18 +296,18 @@ class LeptonCamera:
                 "TLinear is off, and only a radiometric Lepton (2.5, 3.1R, 3.5) can switch it on"
             )
         if resolution_k is None:
+            median = float(np.median(taken.counts))
             if not RAW_MEDIAN[0] <= median <= RAW_MEDIAN[1]:
                 return RelativeCounts(
                     f"the median count of {median:.0f} is no Kelvin×100, so TLinear is off"
                 )
             resolution_k = 0.01
-        radiometry = LinearRadiometry(resolution_k)
-        median_c = median * resolution_k + radiometry.offset_c
-        if not PLAUSIBLE_C[0] <= median_c <= PLAUSIBLE_C[1]:
-            return RelativeCounts(
-                f"the camera says TLinear, but a median of {median_c:.0f} °C cannot be"
-            )
-        return radiometry
+        return linear_if_plausible(
+            taken.counts,
+            resolution_k,
+            f"the camera says TLinear, but its counts are no steps of {resolution_k:g} K",
+            PLAUSIBLE_K,
+        )
 
     def _take(self, timeout_s: float) -> Taken:
         """Wait for the next picture and take it apart."""

@@ -70,18 +70,12 @@ class Follower:
         if telemetry is None:
             self._index += 1
             time_s = self._clock.place(picture.taken_s, picture.came_s)
-            return (
-                self._index,
-                time_s,
-                self._history.flags(taken.counts, time_s),
-            )
+            return self._index, time_s, self._history.flags(taken.counts)
         gap = self._count(telemetry.frame_counter)
         time_s = self._clock.place(telemetry.uptime_ms / 1000, picture.came_s)
         closed = self._frozen(telemetry)
         self._warn(telemetry)
-        seen = self._history.flags(
-            taken.counts, time_s, closed=closed, since_s=_since_ffc_s(telemetry)
-        )
+        seen = self._history.flags(taken.counts, closed=closed, since_s=_since_ffc_s(telemetry))
         return self._index, time_s, gap | seen
 
     def _count(self, counter: int) -> FrameFlag:

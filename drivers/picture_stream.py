@@ -65,8 +65,6 @@ class PictureHistory:
     """Knows pictures again, as a whole or in part, and so what is wrong with them."""
 
     def __init__(self) -> None:
-        self._closed_s = -np.inf
-        """When the shutter was last seen closed."""
         self._last: NDArray[np.uint16] | None = None
         self._bottoms: deque[NDArray[np.uint16]] = deque(maxlen=KEPT_BOTTOMS)
         """The last row of each of the last pictures."""
@@ -79,7 +77,6 @@ class PictureHistory:
     def flags(
         self,
         counts: NDArray[np.uint16],
-        time_s: float,
         *,
         closed: bool | None = None,
         since_s: float = np.inf,
@@ -91,16 +88,16 @@ class PictureHistory:
         closed
             Whether the camera says that its shutter is; None if only still pictures tell.
         since_s
-            Since the last flat-field correction, as the camera says.
+            Since the last flat-field correction, as the camera says; that may have been before it
+            was opened.
         """
         self.add(counts)
         flags = FrameFlag.DUPLICATE if self.repeats else FrameFlag.NONE
         if self.torn or int(counts.min()) == int(counts.max()):
             flags |= FrameFlag.DAMAGED
         if self.repeats >= FROZEN_REPEATS if closed is None else closed:
-            self._closed_s = time_s
             flags |= FrameFlag.SHUTTER
-        elif min(since_s, time_s - self._closed_s) < AFTER_SHUTTER_S:
+        elif since_s < AFTER_SHUTTER_S:
             flags |= FrameFlag.AFTER_SHUTTER
         return flags
 
@@ -146,5 +143,5 @@ class UnnumberedStream:
         """
         self._index += 1
         time_s = self._clock.place(picture.taken_s, picture.came_s)
-        flags = self._history.flags(counts, time_s, closed=closed)
+        flags = self._history.flags(counts, closed=closed)
         return Frame.from_counts(counts, radiometry, self._index, time_s, time.time(), flags)

@@ -1,14 +1,11 @@
 """What a user may say of the scene: the options of all cameras and files that can follow them."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from thermoseg.cameras import CameraOptions
 from thermoseg.radiometry import KELVIN, humidity_ratio
-
-FIELDS: Final = ("emissivity", "distance_m", "reflected_c", "atmosphere_c", "humidity")
-"""Fields of `thermoseg.radiometry.ObjectParameters` that an option of the same name sets."""
 
 
 def humidity_of_option(value: object) -> object:
@@ -23,7 +20,10 @@ Humidity = Annotated[float, BeforeValidator(humidity_of_option), Field(ge=0, le=
 
 
 class SceneOptions(CameraOptions):
-    """The scene in place of what the camera or the file says of it, as far as it is given."""
+    """The scene in place of what the camera or the file says of it, as far as it is given.
+
+    Each field sets that of `thermoseg.radiometry.ObjectParameters` with the same name.
+    """
 
     emissivity: Annotated[float, Field(gt=0, le=1)] | None = None
     """Emissivity of the surface; skin is 0.98."""
@@ -39,4 +39,6 @@ class SceneOptions(CameraOptions):
     @property
     def scene(self) -> dict[str, float]:
         """Those object parameters that were given, by field of `ObjectParameters`."""
-        return {name: value for name in FIELDS if (value := getattr(self, name)) is not None}
+        # Not the fields of `self`, which may be of a subclass with options of its own.
+        names = SceneOptions.model_fields
+        return {name: value for name in names if (value := getattr(self, name)) is not None}

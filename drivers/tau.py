@@ -6,13 +6,13 @@ first grabber there is, and its readers return None for ever when the cable is o
 
 import errno
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
-
-import numpy as np
 
 from drivers.count_scale import linear_if_plausible
 from drivers.teax_stream import TeaxParser, TeaxPicture
@@ -22,7 +22,6 @@ from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, CameraListing, CameraOptions, 
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import Radiometry, RelativeCounts
-from thermoseg.timeline import AFTER_SHUTTER_S
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +42,20 @@ SHUTTER_S: Final = 1.0
 
 class TauOptions(CameraOptions):
     """There is nothing to choose."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    """State of the stream of one opened grabber; ends with it."""
+
+    opened_s: float
+    index: int = -1
+    time_s: float = -1.0
+    """Time of the last frame, since the stream began."""
+    closed_s: float = -math.inf
+    """When the last correction that was asked for began, on the same clock."""
+    trusted: bool = False
+    """Whether a picture has come intact, so that one that is not is broken."""
 
 
 class TauCamera:
@@ -70,7 +83,7 @@ class TauCamera:
         self._parser = TeaxParser()
         self._waiting: deque[TeaxPicture] = deque()
         self._radiometry: Radiometry = RelativeCounts("the Tau is not open")
-        self._begin()
+        self._stream = _Stream(0.0)
 
     def open(self) -> CameraInfo:
         """Open the grabber and look at what its first picture holds."""
@@ -86,9 +99,9 @@ class TauCamera:
                 ftdi = self._grabber._ftdi  # noqa: SLF001
                 ftdi.timeouts = (TRANSFER_MS, TRANSFER_MS)
                 ftdi.read_data_set_chunksize(CHUNK_BYTES)
-            self._begin()
+            self._stream = _Stream(time.monotonic())
             while not self._waiting:
-                if time.monotonic() - self._opened_s > OPEN_S:
+                if time.monotonic() - self._stream.opened_s > OPEN_S:
                     raise CameraTimeoutError(
                         f"{self._name} is there but sends no pictures; see that this is a TeAx "
                         "grabber with a Tau that is switched on and sends 14 bits"
@@ -138,7 +151,7 @@ class TauCamera:
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
-        """Actions that an open camera offers, from any thread."""
+        """Actions that an open camera offers, in the thread that reads."""
         return {"Flat-field correction": self.run_ffc}
 
     def run_ffc(self) -> None:
@@ -155,7 +168,7 @@ class TauCamera:
         with self._explained():
             # Without waiting for the reply: flirpy would throw pictures away until it comes.
             grabber._send_packet(load_library("flirpy.camera.tau_config", CAMERA).DO_FFC_SHORT)  # noqa: SLF001
-        self._asked_ffc = True
+        self._stream.closed_s = time.monotonic() - self._stream.opened_s
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
@@ -179,19 +192,6 @@ class TauCamera:
             )
         return listings
 
-    def _begin(self) -> None:
-        """Forget the last stream."""
-        self._opened_s = time.monotonic()
-        self._index = -1
-        self._time_s = -1.0
-        """Time of the last frame, since the stream began."""
-        self._closed_s = -np.inf
-        """When the last correction that was asked for began."""
-        self._asked_ffc = False
-        """Whether one was asked for since the last frame."""
-        self._trusted = False
-        """Whether a picture has come intact, so that one that is not is broken."""
-
     def _find(self) -> tuple[Any, str, str]:
         found = []
         for device in usb_devices(self.usb_ids, CAMERA, self.backend):
@@ -213,19 +213,21 @@ class TauCamera:
 
     def _poll(self) -> None:
         data = b""
-        with self._explained():
+        with self._explained(reading=True):
             data = self._grabber._read(POLL_BYTES)  # noqa: SLF001
         self._waiting.extend(self._parser.feed(bytes(data)))
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, *, reading: bool = False) -> Iterator[None]:
+        """Say what an error of the grabber means; no data in time is none while `reading`."""
         ftdi, usb = load_library("pyftdi.ftdi", CAMERA), load_usb(CAMERA).core
         try:
             yield
         except (ftdi.FtdiError, usb.USBError) as error:
             # pyftdi hides what it was, but not from here.
             first = error if isinstance(error, usb.USBError) else error.__context__ or error
-            if isinstance(first, usb.USBTimeoutError):
+            # A command or setting that timed out was not carried out, so that is an error.
+            if reading and isinstance(first, usb.USBTimeoutError):
                 return
             if getattr(first, "errno", None) in (errno.EACCES, errno.EBUSY):
                 why = getattr(first, "strerror", None) or error
@@ -238,19 +240,18 @@ class TauCamera:
             ) from error
 
     def _frame(self, picture: TeaxPicture) -> Frame:
-        now_s = max(time.monotonic() - self._opened_s, self._time_s + 1e-6)
-        self._index += 1 + picture.lost_before
-        self._time_s = now_s
-        if self._asked_ffc:
-            self._asked_ffc, self._closed_s = False, now_s
+        stream = self._stream
+        now_s = max(time.monotonic() - stream.opened_s, stream.time_s + 1e-6)
         flags = FrameFlag.NONE
-        if now_s - self._closed_s < SHUTTER_S:
+        # The first picture after a correction in any case, however late it comes: only from that
+        # does the core know that temperatures may step.
+        if stream.time_s <= stream.closed_s or now_s - stream.closed_s < SHUTTER_S:
             flags |= FrameFlag.SHUTTER
-        elif now_s - self._closed_s < SHUTTER_S + AFTER_SHUTTER_S:
-            flags |= FrameFlag.AFTER_SHUTTER
-        self._trusted = self._trusted or picture.intact
-        if self._trusted and not picture.intact:
+        stream.index += 1 + picture.lost_before
+        stream.time_s = now_s
+        stream.trusted = stream.trusted or picture.intact
+        if stream.trusted and not picture.intact:
             flags |= FrameFlag.DAMAGED
         return Frame.from_counts(
-            picture.counts, self._radiometry, self._index, now_s, time.time(), flags
+            picture.counts, self._radiometry, stream.index, now_s, time.time(), flags
         )

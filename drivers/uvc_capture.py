@@ -140,7 +140,7 @@ class Capture(Protocol):
 
 
 def start_capture(
-    system: UvcSystem, path: str, name: str, fourcc: str, windows_api: int = cv2.CAP_DSHOW
+    system: UvcSystem, path: str, name: str, fourcc: str, windows_api: int
 ) -> tuple[Capture, Video]:
     """Open a device for raw pictures of one format; size may be set until the first is read.
 

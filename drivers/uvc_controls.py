@@ -58,7 +58,7 @@ class Control:
 
 
 class ExtensionUnits:
-    """Reads, writes and runs the controls of one camera; any thread may use it, one at a time."""
+    """Reads, writes and runs the controls of one camera; used by one thread."""
 
     def __init__(self, path: Path, ioctl: Ioctl | None = None) -> None:
         """Open a second file on the video node `path`.

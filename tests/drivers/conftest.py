@@ -26,14 +26,22 @@ from drivers.uvc_nodes import VideoMode, VideoNode
 from tests.drivers.boson_stand_in import BosonPort, boson_picture
 from tests.drivers.hand_clock import Clock, HandClock
 from tests.drivers.virtual_usb import VirtualBus, VirtualDevice
-from thermoseg.frames import CameraInfo
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import RelativeCounts
+from thermoseg.timeline import TimeLine
 
 
 def reason_of(info: CameraInfo) -> str:
     """Return why what a camera sends is no temperatures."""
     assert isinstance(info.radiometry, RelativeCounts)
     return info.radiometry.reason
+
+
+def in_session(frames: Iterable[Frame]) -> list[Frame]:
+    """Return frames of a driver as a session shows them, with the time after a shutter flagged."""
+    line = TimeLine()
+    line.open(0.0, live=True, rate_hz=30.0)
+    return [line.place(frame, frame.time_s) for frame in frames]
 
 
 PLANCK = {"r1": 21106.77, "b": 1501.0, "f": 1.0, "o": -7340, "r2": 0.012545258}

@@ -38,14 +38,14 @@ class Grabber:
         self.rest = b""
         self.written: list[bytes] = []
         self.faults: deque[int] = deque()
+        """Errno of each of the next transfers that bring pictures, 0 for one that succeeds."""
+        self.command_faults: deque[int] = deque()
+        self.setting_faults: deque[int] = deque()
 
     def bulk_in(self, device: VirtualDevice, endpoint: int, size: int, timeout_ms: int) -> bytes:
         assert endpoint == 0x81
-        if self.faults:
-            code = self.faults.popleft()
-            device.present = device.present and code != errno.ENODEV
-            kind = usb.core.USBTimeoutError if code == errno.ETIMEDOUT else usb.core.USBError
-            raise kind("broken", -1, code)
+        device.present = device.present and errno.ENODEV not in self.faults
+        break_down(self.faults)
         if not self.rest:
             self.rest = next(self.pictures, b"")
         if not self.rest:
@@ -57,7 +57,17 @@ class Grabber:
 
     def bulk_out(self, device: VirtualDevice, endpoint: int, data: bytes) -> None:
         assert endpoint == 0x02
+        break_down(self.command_faults)
         self.written.append(data)
 
     def control(self, request_type: int, request: int, value: int, size: int) -> bytes:
+        break_down(self.setting_faults)
         return b""
+
+
+def break_down(faults: deque[int]) -> None:
+    """Fail with the next of `faults`, if there is one."""
+    code = faults.popleft() if faults else 0
+    if code:
+        kind = usb.core.USBTimeoutError if code == errno.ETIMEDOUT else usb.core.USBError
+        raise kind("broken", -1, code)

@@ -15,7 +15,7 @@ from drivers.boson import BosonCamera
 from drivers.boson_link import SerialPorts
 from tests.conftest import WaitFor
 from tests.drivers.boson_stand_in import BosonPort, boson_picture
-from tests.drivers.conftest import PlugBoson, reason_of
+from tests.drivers.conftest import PlugBoson, in_session, reason_of
 from tests.drivers.hand_clock import HandClock
 from thermoseg.errors import (
     CameraError,
@@ -97,10 +97,11 @@ def test_an_unplugged_boson_is_lost_and_not_none_for_ever(boson: PlugBoson) -> N
 def test_the_shutter_is_known_from_the_camera(boson: PlugBoson, boson_port: BosonPort) -> None:
     camera = boson()
     camera.open()
-    flags = []
+    frames = []
     for number in range(240):
         boson_port.values[0x0005000C] = struct.pack(">H", 2 if 30 <= number < 60 else 3)
-        flags.append(camera.read(0.25).flags & FLAGS)
+        frames.append(camera.read(0.25))
+    flags = [frame.flags & FLAGS for frame in in_session(frames)]
     closed = [n for n, flag in enumerate(flags) if flag == FrameFlag.SHUTTER]
     after = [n for n, flag in enumerate(flags) if flag == FrameFlag.AFTER_SHUTTER]
 

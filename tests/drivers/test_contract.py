@@ -2,8 +2,8 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -38,7 +38,6 @@ from thermoseg.cameras import (
     ENTRY_POINT_GROUP,
     OPEN_CLOSE_LIMIT_S,
     Camera,
-    CameraListing,
     CameraOptions,
     make_camera,
     usb_ids_of,
@@ -553,18 +552,29 @@ def test_every_driver_is_made_without_touching_a_device(entry: EntryPoint) -> No
 
 
 @pytest.mark.parametrize("entry", DRIVERS, ids=lambda entry: entry.name)
-def test_every_driver_lists_addresses_of_its_own_kind(entry: EntryPoint) -> None:
-    listings: Sequence[CameraListing] = ()
+def test_every_driver_looks_for_cameras_or_says_what_to_install(entry: EntryPoint) -> None:
     missing = ""
     try:
-        listings = entry.load().discover()
+        entry.load().discover()
     except DriverMissingError as error:
         missing = str(error)
 
     assert not missing or "install" in missing, "it must say what to do"
+
+
+def test_a_camera_that_is_plugged_in_is_listed_by_an_address_that_opens_it(
+    camera: Camera, kind: Kind, tmp_path: Path
+) -> None:
+    scheme = kind.address(tmp_path, "").partition(":")[0]
+    listings = type(camera).discover()
+
+    assert listings or not kind.plug
     for listing in listings:
-        assert listing.address.startswith(f"{entry.name}:")
+        assert listing.address.startswith(f"{scheme}:")
         assert listing.description
+        assert listing.problem == ""
+        with closing(make_camera(listing.address)) as listed:
+            listed.open()
 
 
 @pytest.mark.parametrize("entry", DRIVERS, ids=lambda entry: entry.name)

@@ -14,7 +14,7 @@ import pytest
 from drivers.flir_one import FlirOneCamera, FlirOneOptions
 from drivers.flir_one_link import Sightings
 from tests.conftest import WaitFor
-from tests.drivers.conftest import FlirWriter, reason_of
+from tests.drivers.conftest import FlirWriter, in_session, reason_of
 from tests.drivers.flir_one_stand_in import (
     CLOSED,
     INTERFACES,
@@ -384,10 +384,12 @@ def test_an_address_may_carry_calibration_and_options(photo: Photo) -> None:
 def test_frames_with_the_shutter_closed_and_soon_after_are_flagged(
     stream: Stream,
 ) -> None:
-    thermal = thermal_of(counts_of())
     states = [OPEN] * 2 + [CLOSED] * 3 + [{"shutterState": "FFC"}] + [OPEN] * 20
-    camera = stream([picture(thermal, state) for state in states])
-    flags = [camera.read(0.5).flags & ~FrameFlag.UNCALIBRATED for _ in states]
+    camera = stream(
+        [picture(thermal_of(counts_of(seed)), state) for seed, state in enumerate(states)]
+    )
+    frames = in_session(camera.read(0.5) for _ in states)
+    flags = [frame.flags & ~FrameFlag.UNCALIBRATED for frame in frames]
 
     # 2 s after the last closed one are 17 frames.
     assert (

@@ -83,16 +83,15 @@ def test_pictures_without_numbers_are_counted_timed_and_known_again() -> None:
 def test_a_shutter_that_the_camera_tells_is_flagged() -> None:
     stream = UnnumberedStream()
     counts = np.arange(12, dtype=np.uint16).reshape(3, 4)
-    flags = [
-        stream.frame(counts + n, Picture(counts, n, n), LinearRadiometry(0.01), closed=closed).flags
+    frames = [
+        stream.frame(counts + n, Picture(counts, n, n), LinearRadiometry(0.01), closed=closed)
         for n, closed in enumerate((False, True, False, False, False))
     ]
 
-    assert [bool(flag & FrameFlag.SHUTTER) for flag in flags] == [False, True, False, False, False]
-    assert [bool(flag & FrameFlag.AFTER_SHUTTER) for flag in flags] == [
-        False,
-        False,
-        True,
-        False,
-        False,
+    assert [frame.flags for frame in frames] == [
+        FrameFlag.NONE,
+        FrameFlag.SHUTTER,
+        FrameFlag.NONE,
+        FrameFlag.NONE,
+        FrameFlag.NONE,
     ]

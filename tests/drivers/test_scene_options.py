@@ -1,12 +1,14 @@
 """What a user says of the scene, the same for cameras and files."""
 
+from dataclasses import fields
+
 import pytest
 from pydantic import ValidationError
 
 from drivers.flir_one import FlirOneOptions
 from drivers.frame_source import FileOptions
 from drivers.gige import GigeOptions
-from drivers.scene_options import FIELDS, SceneOptions
+from drivers.scene_options import SceneOptions
 from thermoseg.radiometry import ObjectParameters
 
 DRIVERS = pytest.mark.parametrize("options", [FileOptions, FlirOneOptions, GigeOptions])
@@ -44,5 +46,4 @@ def test_what_cannot_be_is_refused(options: type[SceneOptions], name: str, text:
 
 
 def test_the_names_are_those_of_object_parameters() -> None:
-    assert tuple(SceneOptions.model_fields) == FIELDS
-    ObjectParameters(**dict.fromkeys(FIELDS, 0.5))
+    assert set(SceneOptions.model_fields) <= {field.name for field in fields(ObjectParameters)}

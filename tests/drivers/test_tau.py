@@ -14,7 +14,7 @@ import drivers.tau
 from drivers import vendor_library
 from drivers.tau import TauCamera, TauOptions
 from tests.conftest import WaitFor
-from tests.drivers.conftest import reason_of
+from tests.drivers.conftest import in_session, reason_of
 from tests.drivers.hand_clock import HandClock
 from tests.drivers.tau_stand_in import Grabber, tau_counts, teax
 from tests.drivers.virtual_usb import VirtualBus, VirtualDevice
@@ -123,25 +123,42 @@ def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
     grabber = Grabber(clock)
     camera = tau(grabber)
     camera.open()
-    before = camera.read(0.25).flags
+    before = camera.read(0.25)
     camera.actions["Flat-field correction"]()
-    closed = camera.read(0.25).flags
+    closed = camera.read(0.25)
     clock.now += 1.5
-    after = camera.read(0.25).flags
+    after = camera.read(0.25)
     clock.now += 2
-    late = camera.read(0.25).flags
+    late = camera.read(0.25)
 
     head = bytes.fromhex("6E 00 00 0C 00 00")
     command = head + struct.pack(">H", binascii.crc_hqx(head, 0)) + b"\0\0"
     (written,) = grabber.written
     assert written[:4] == b"UART"
     assert written[5:15] == command
-    assert (before, closed, after, late) == (
+    assert [frame.flags for frame in in_session([before, closed, after, late])] == [
         FrameFlag.NONE,
         FrameFlag.SHUTTER,
         FrameFlag.AFTER_SHUTTER,
         FrameFlag.NONE,
-    )
+    ]
+
+
+def test_a_correction_is_flagged_though_the_next_picture_comes_late(
+    tau: PlugTau, clock: HandClock
+) -> None:
+    camera = tau()
+    camera.open()
+    frames = [camera.read(0.25)]
+    camera.run_ffc()
+    clock.now += 1.5
+    frames += [camera.read(0.25) for _ in range(2)]
+
+    assert [frame.flags for frame in in_session(frames)] == [
+        FrameFlag.NONE,
+        FrameFlag.SHUTTER,
+        FrameFlag.AFTER_SHUTTER,
+    ]
 
 
 def test_a_tau_that_falls_silent_is_no_crash(tau: PlugTau, clock: HandClock) -> None:
@@ -181,6 +198,38 @@ def test_pulling_the_cable_of_a_tau_loses_it(code: int, tau: PlugTau, clock: Han
 
     with pytest.raises(CameraError, match="not open"):
         camera.run_ffc()
+
+
+def test_a_correction_that_could_not_be_sent_fails(tau: PlugTau, clock: HandClock) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    grabber.command_faults.append(errno.ETIMEDOUT)
+    with pytest.raises(CameraLostError, match="does not answer any more"):
+        camera.run_ffc()
+
+    assert grabber.written == []
+    assert camera.read(0.25).flags == FrameFlag.NONE, "no shutter closed"
+
+
+@pytest.mark.parametrize("succeed", range(7))
+def test_a_grabber_that_does_not_take_a_setting_in_time_is_not_open(
+    succeed: int, tau: PlugTau, clock: HandClock
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    grabber.setting_faults.extend([0] * succeed + [errno.ETIMEDOUT])
+    with pytest.raises(CameraLostError, match="unplug its grabber"):
+        camera.open()
+
+    assert camera.open().serial == "TX0", "it opens once the grabber answers"
+
+
+def test_a_grabber_that_cannot_be_claimed_in_time_is_said(tau: PlugTau) -> None:
+    camera = tau()
+    tau.device.stuck = True
+    with pytest.raises(CameraLostError, match="unplug its grabber"):
+        camera.open()
 
 
 def test_an_ftdi_chip_that_is_no_grabber_is_said_in_time(tau: PlugTau, clock: HandClock) -> None:

@@ -35,7 +35,7 @@ def read_on(capture: Capture, timeout_s: float) -> None:
 
 def test_linux_needs_no_thread(uvc_camera: type[UvcCamera]) -> None:
     camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0)
-    capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ")
+    capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ", cv2.CAP_DSHOW)
     for _ in range(3):
         assert np.array_equal(capture.next(1.0).array, PICTURE)
 
@@ -82,7 +82,7 @@ def test_windows_opens_by_number_with_the_backend_that_is_asked_for(
 
 def test_what_opencv_says_of_a_dead_device_is_a_loss(uvc_camera: type[UvcCamera]) -> None:
     camera = uvc_camera(lambda number: PICTURE, rate_hz=500.0)
-    capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ")
+    capture, _ = start_capture(camera.system(), "/dev/video7", "the camera", "Y16 ", cv2.CAP_DSHOW)
     capture.next(1.0)
     camera.present = False
 
@@ -101,7 +101,7 @@ def threaded() -> StartThreaded:
     """Start a stream on a system where reads block."""
 
     def start(camera: UvcCamera) -> ThreadedCapture:
-        capture, _ = start_capture(camera.system(), "0", "the camera", "Y16 ")
+        capture, _ = start_capture(camera.system(), "0", "the camera", "Y16 ", cv2.CAP_DSHOW)
         assert isinstance(capture, ThreadedCapture)
         return capture
 

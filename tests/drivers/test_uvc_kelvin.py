@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drivers.uvc_kelvin import P2ProCamera, Tc001Camera
 from tests.conftest import WaitFor
-from tests.drivers.conftest import Kelvin64, PlugKelvin64, reason_of
+from tests.drivers.conftest import Kelvin64, PlugKelvin64, in_session, reason_of
 from tests.drivers.hand_clock import HandClock
 from thermoseg.cameras import Camera, make_camera
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError, FrameRefusedError
@@ -127,7 +127,7 @@ def test_a_frozen_picture_is_the_shutter(
 
     assert marked(frames, FrameFlag.DUPLICATE) == list(range(11, 25))
     assert marked(frames, FrameFlag.SHUTTER) == list(range(13, 25))
-    after = marked(frames, FrameFlag.AFTER_SHUTTER)
+    after = marked(in_session(frames), FrameFlag.AFTER_SHUTTER)
     assert after[0] == 25
     assert after[-1] in (73, 74)
 

@@ -54,6 +54,8 @@ class VirtualDevice:
     """Errno of opening it."""
     taken: bool = False
     """Whether another program has its interfaces."""
+    stuck: bool = False
+    """Whether choosing its configuration times out."""
     active: int = 0
     settings: dict[int, int] = field(default_factory=dict)
     claimed: set[int] = field(default_factory=set)
@@ -133,6 +135,8 @@ class VirtualBus(IBackend):  # type: ignore[misc]  # pyusb has no types
 
     def set_configuration(self, dev_handle: VirtualDevice, config_value: int) -> None:
         self._check(dev_handle)
+        if dev_handle.stuck:
+            raise USBTimeoutError("Operation timed out", -7, errno.ETIMEDOUT)
         dev_handle.calls.append(("configuration", config_value))
         dev_handle.active = config_value
 
