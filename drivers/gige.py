@@ -102,7 +102,7 @@ class GigeCamera:
         self._waiting: Image | None = None
         self._clock: GigeClock | None = None
         self._refused: FrameRefusedError | None = None
-        self._nuc_until_s = -np.inf
+        self._corrected_s = self._delivered_s = -np.inf
         self._radiometry: Radiometry = RelativeCounts("the camera is not open")
         self._scale_said = ""
         """Scale of the counts in the camera's own words."""
@@ -181,7 +181,7 @@ class GigeCamera:
                 "its own program"
             )
         nodes.run(command)
-        self._nuc_until_s = time.monotonic() + NUC_S
+        self._corrected_s = time.monotonic()
 
     def telemetry(self) -> Mapping[str, float | str]:
         """Return what the stream has counted since it was opened: frames, packets, losses."""
@@ -248,7 +248,7 @@ class GigeCamera:
         self._first_due_s = time.monotonic() + max(
             FIRST_S, QUIET_FRAMES / rate_hz if rate_hz > 0 else 0.0
         )
-        self._nuc_until_s = -np.inf
+        self._corrected_s = self._delivered_s = -np.inf
         first = self._first(link, deadline_s)
         if first is not None:
             link.swapped, self._radiometry = self._judge(first.counts)
@@ -373,9 +373,12 @@ class GigeCamera:
 
     def _frame(self, image: Image, clock: GigeClock) -> Frame:
         index, time_s = clock.place(image)
-        flags = FrameFlag.NONE
-        if time.monotonic() < self._nuc_until_s:
+        flags, now_s = FrameFlag.NONE, time.monotonic()
+        # The first image after a correction in any case, however late it comes: only from that
+        # does the core know that temperatures may step.
+        if self._delivered_s < self._corrected_s or now_s < self._corrected_s + NUC_S:
             flags = FrameFlag.SHUTTER
+        self._delivered_s = now_s
         return Frame.from_counts(
             image.counts, self._radiometry, index, time_s, image.wall_time, flags
         )

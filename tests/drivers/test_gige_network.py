@@ -301,6 +301,21 @@ def test_a_nuc_reaches_the_camera_and_flags_the_frames(
     assert after[-1].flags & FrameFlag.SHUTTER
 
 
+def test_the_first_frame_after_a_nuc_is_flagged_however_late_it_comes(
+    plug: Plug, open_camera: Callable[[str], GigeCamera], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.gige.NUC_S", 0.0)
+    plug("A7", "a700")
+    camera = open_camera("gige:A7?ip=127.0.0.1")
+    camera.open()
+    camera.read(timeout_s=0.5)
+    camera.actions["Flat-field correction"]()
+
+    flags = [camera.read(timeout_s=0.5).flags & FrameFlag.SHUTTER for _ in range(3)]
+
+    assert flags == [FrameFlag.SHUTTER, FrameFlag.NONE, FrameFlag.NONE]
+
+
 def test_incomplete_pictures_are_refused_and_none_is_delivered(
     plug: Plug, open_camera: Callable[[str], GigeCamera]
 ) -> None:
