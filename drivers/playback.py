@@ -27,6 +27,7 @@ from thermoseg.errors import (
     CameraTimeoutError,
     ConfigError,
     FormatError,
+    FrameRefusedError,
     StreamEndedError,
 )
 from thermoseg.file_kinds import ALL_SUFFIXES, SUFFIXES, FileKind
@@ -177,10 +178,19 @@ class SessionSource:
         return len(self._recording)
 
     def frame(self, index: int) -> Frame:
-        """Read frame `index`; see `FrameSource`."""
+        """Read frame `index`; see `FrameSource`.
+
+        Raises
+        ------
+        FrameRefusedError
+            If it is damaged, which says nothing of the others: each has a checksum of its own.
+        """
         if not 0 <= index < len(self):
             raise IndexError(index)
-        frame = self._recording.frame(index)
+        try:
+            frame = self._recording.frame(index)
+        except FormatError as error:
+            raise FrameRefusedError(str(error)) from error
         return Frame.from_counts(
             frame.counts,
             self._radiometry,
@@ -306,6 +316,8 @@ class PlaybackCamera:
 
         Raises
         ------
+        FrameRefusedError
+            If it is damaged and the one after it can be read.
         FormatError
             If it is damaged, or of another size or kind than the first.
         """
@@ -334,13 +346,16 @@ class PlaybackCamera:
         source = self.source
         try:
             frame = source.frame(self._next)
+        except FrameRefusedError:
+            self._next += 1
+            raise
         except IndexError:
             if not self._options.loop or self._last is None:
                 raise StreamEndedError(
                     f"{self._path.name} has been played to its end; open it again or loop it"
                 ) from None
-            frame = source.frame(0)
             self._next = 0
+            frame = self._first_again(source)
             rate_hz = source.info.rate_hz or 1 / UNCLOCKED_STEP_S
             self._shift = _Shift(
                 self._last.index + 1 - frame.index, self._last.time_s + 1 / rate_hz - frame.time_s
@@ -348,6 +363,14 @@ class PlaybackCamera:
         announced = self._as_announced(frame)
         self._next += 1
         return self._shift.apply(announced)
+
+    def _first_again(self, source: FrameSource) -> Frame:
+        """Read the first frame that is not damaged."""
+        while True:
+            try:
+                return source.frame(self._next)
+            except FrameRefusedError:
+                self._next += 1
 
     def _as_announced(self, frame: Frame) -> Frame:
         """Refuse a frame unlike the first, and express its counts in the first one's calibration.

@@ -549,6 +549,36 @@ def test_a_session_can_be_looked_at_and_segmented_again(
     assert len(masks) == len({row["frame"] for row in read_rows(tmp_path / "out")}) > 3
 
 
+@pytest.mark.usefixtures("segmenter")
+def test_a_damaged_frame_is_named_and_the_others_are_segmented_and_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, copy = tmp_path / "session.h5", tmp_path / "copy.h5"
+    record = ["record", "simulated:?width=80&height=60&rate_hz=20", "--duration", "0.5"]
+    assert cli.main([*record, "--out", str(path), "--model", "none"]) == 0
+    with h5py.File(path, "r+") as file:
+        frames = len(file["frames/counts"])
+        place = file["frames/counts"].id.get_chunk_info_by_coord((2, 0, 0)).byte_offset
+    with path.open("r+b") as bytes_of_file:
+        bytes_of_file.seek(place + 40)
+        bytes_of_file.write(b"spoilt")
+    capsys.readouterr()
+
+    assert segment(path, "--out", tmp_path / "out") == 3
+
+    assert "frame 2 is damaged" in capsys.readouterr().err
+    masks = sorted(mask.name for mask in (tmp_path / "out").glob("*.png"))
+    kept = [number for number in range(frames) if number != 2]
+    assert masks == [f"session_{number:06d}.png" for number in kept]
+    assert {int(row["frame"]) for row in read_rows(tmp_path / "out")} == set(kept)
+
+    again = ["record", f"file:{path}?realtime=false", "--out", str(copy), "--duration", "9"]
+    cli.main([*again, "--model", "none"])
+    with Recording(copy) as recording:
+        assert recording.indices.tolist() == kept
+        assert [(gap.frames, gap.cause) for gap in recording.gaps] == [(1, "refused")]
+
+
 def test_info_tells_the_temperatures_of_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -227,7 +227,10 @@ class CameraFeed:
         except CameraTimeoutError:
             self._tally.timeouts += 1
             return None
-        except (FrameRefusedError, FormatError) as error:
+        except FrameRefusedError as error:
+            self._refuse(str(error))
+            return None
+        except FormatError as error:
             if not info.live:
                 raise
             self._refuse(str(error))

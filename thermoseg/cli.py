@@ -315,18 +315,23 @@ def _run_segment(arguments: argparse.Namespace) -> int:
     jobs = plan_jobs(arguments.paths, arguments.out, dict(arguments.option))
     segmenter = _choose(arguments.model, mode="live" if arguments.fast else "best")
     prepare_folder(arguments.out)
-    failed = frames = lost = 0
+    failed = frames = 0
+    losses: list[str] = []
     with _progress() as progress, RegionTable(arguments.out / TABLE_NAME) as table:
+
+        def tell(loss: str) -> None:
+            losses.append(loss)
+            _complain_above(progress, loss)
+
         files_task = progress.add_task("files", total=len(jobs))
         for job in jobs:
             task = progress.add_task(job.path.name, total=None)
             try:
-                for done, total in segment_file(job, arguments.out, segmenter, table):
+                for done, total in segment_file(job, arguments.out, segmenter, table, tell):
                     progress.update(task, completed=done, total=total)
                     frames += 1
                 for loss in say_losses(job.path):
-                    lost += 1
-                    _complain_above(progress, loss)
+                    tell(loss)
             except ThermoSegError as error:
                 failed += 1
                 _complain_above(progress, str(error))
@@ -340,7 +345,7 @@ def _run_segment(arguments: argparse.Namespace) -> int:
     )
     if failed:
         return FAILED
-    return DAMAGED if lost else OK
+    return DAMAGED if losses else OK
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
@@ -410,7 +415,7 @@ def _run_verify(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
     if State.UNREADABLE in states:
         return FAILED
-    return DAMAGED if State.DAMAGED in states else OK
+    return OK if states <= {State.SOUND} else DAMAGED
 
 
 def _run_cameras(arguments: argparse.Namespace) -> int:
@@ -648,9 +653,10 @@ def _count_by_cause(gaps: "Sequence[Gap]") -> str:
 
 def _print_file(path: Path) -> None:
     from thermoseg.files import open_frames
+    from thermoseg.frames import Frame
 
     with open_frames(path) as (info, frames):
-        first = next(frames, None)
+        first = next((frame for frame in frames if isinstance(frame, Frame)), None)
     _print_camera(info)
     if first is not None:
         unit = "°C" if info.radiometric else "counts"

@@ -8,7 +8,12 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from thermoseg.cameras import make_camera
-from thermoseg.errors import CameraTimeoutError, FormatError, StreamEndedError
+from thermoseg.errors import (
+    CameraTimeoutError,
+    FormatError,
+    FrameRefusedError,
+    StreamEndedError,
+)
 from thermoseg.frames import CameraInfo, Frame
 
 READ_TIMEOUT_S: Final = 1.0
@@ -32,8 +37,11 @@ def file_address(path: Path, options: Mapping[str, str] = MappingProxyType({})) 
 @contextmanager
 def open_frames(
     path: Path, options: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[tuple[CameraInfo, Iterator[Frame]]]:
+) -> Iterator[tuple[CameraInfo, Iterator[Frame | FrameRefusedError]]]:
     """Open `path` and give what is known of it and its frames, each once and in order.
+
+    In place of a frame that is damaged while those after it can be read comes what it is refused
+    for.
 
     Raises
     ------
@@ -47,7 +55,7 @@ def open_frames(
     try:
         info = camera.open()
 
-        def frames() -> Iterator[Frame]:
+        def frames() -> Iterator[Frame | FrameRefusedError]:
             silent = 0
             while silent < MAX_SILENT_READS:
                 try:
@@ -56,6 +64,9 @@ def open_frames(
                     silent += 1
                 except StreamEndedError:
                     return
+                except FrameRefusedError as refusal:
+                    silent = 0
+                    yield refusal
                 else:
                     silent = 0
                     yield frame

@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.errors import ConfigError, FormatError
+from thermoseg.errors import ConfigError, FormatError, FrameRefusedError
 from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.files import open_frames
 from thermoseg.frames import Frame
@@ -108,9 +108,14 @@ class RegionTable:
 
 
 def segment_file(
-    job: Job, out: Path, segmenter: Segmenter, table: RegionTable
+    job: Job, out: Path, segmenter: Segmenter, table: RegionTable, tell: Callable[[str], None]
 ) -> Iterator[tuple[int, int | None]]:
     """Segment every frame of one file, writing as it goes.
+
+    Parameters
+    ----------
+    tell
+        Told of each frame that is damaged and left out, a sentence.
 
     Yields
     ------
@@ -130,6 +135,9 @@ def segment_file(
         single = second is None
         following = () if second is None else (second,)
         for number, frame in enumerate(chain((first,), following, frames)):
+            if isinstance(frame, FrameRefusedError):
+                tell(str(frame))
+                continue
             name = job.stem if single else f"{job.stem}_{number:06d}"
             segmentation = segmenter.segment(frame)
             _write_pictures(frame, segmentation.labels, out, name)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
@@ -301,7 +301,7 @@ def _export(options: argparse.Namespace) -> int:
         raise TrainingError(f"--out {printable(out)}: must end in {SUFFIX} or {ONNX_SUFFIX}")
     if as_onnx and options.half:
         raise TrainingError(f"--half is for {SUFFIX} files; leave it out")
-    network, config, iterations = _network_of(options.checkpoint)
+    network, config, state = _network_of(options.checkpoint)
     own = is_own(config.network.name)
     if own and not as_onnx:
         raise TrainingError(
@@ -322,14 +322,14 @@ def _export(options: argparse.Namespace) -> int:
             normalisation=config.stream.normalisations[0],
             command=about["command"],
             seed=config.seed,
-            iterations=iterations,
+            iterations=int(state["iteration"]),
             phantom_version=about["phantom_version"],
             data=options.data,
             licence=options.licence,
             notes=" ".join(
                 filter(None, [options.notes, *origin, f"Revision {about['revision']}."])
             ),
-            trained_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            trained_utc=state.get("saved_utc", ""),  # of the export, it would differ each time
         )
     except ValidationError as error:
         raise TrainingError(
@@ -413,8 +413,8 @@ def _benchmark(options: argparse.Namespace) -> int:
     return 1 if ending.failed else 3 if ending.unfinished else 0
 
 
-def _network_of(path: Path) -> tuple[Any, TrainingConfig, int]:
-    """Load the averaged network of a checkpoint, its settings and its iterations."""
+def _network_of(path: Path) -> tuple[Any, TrainingConfig, dict[str, Any]]:
+    """Load the averaged network of a checkpoint, its settings, and all that is in it."""
     from trainer.checkpoint import load_checkpoint
     from trainer.own_network import build_network
 
@@ -428,7 +428,7 @@ def _network_of(path: Path) -> tuple[Any, TrainingConfig, int]:
             f"{printable(path)}: its weights do not fit {config.network.name}; bring the network "
             "back as it was when they were trained"
         ) from error
-    return network, config, int(state["iteration"])
+    return network, config, state
 
 
 def _as_flags(settings: tuple[str, ...]) -> list[str]:

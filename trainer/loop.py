@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
@@ -354,6 +355,7 @@ class Training:
             return
         state = {
             "iteration": self.iteration,
+            "saved_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             **self._parts.state_dict(),
             "precision": self._fabric.strategy.precision.state_dict(),
             "rng_state": read_rng_state(self._device),

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from thermoseg.errors import FormatError, ThermoSegError
+from thermoseg.errors import FormatError, FrameRefusedError, ThermoSegError
 from thermoseg.file_kinds import SUFFIXES, FileKind
 from thermoseg.files import open_frames
 from thermoseg.labels import NUM_CLASSES
@@ -146,6 +146,8 @@ def _read_as_frame(path: Path) -> NDArray[np.float32]:
     try:
         with open_frames(path) as (_, frames):
             frame = next(frames, None)
+        if isinstance(frame, FrameRefusedError):
+            raise frame
     except ThermoSegError as error:
         raise FormatError(f"{path}: {error}") from error
     if frame is None:

@@ -1,6 +1,8 @@
 """Reads what was written, at once, while it grows or broken, and believes no hostile file."""
 
+import errno
 import json
+import os
 import random
 import re
 import subprocess
@@ -404,3 +406,16 @@ class TestHostileFiles:
     def test_nothing(self, tmp_path: Path) -> None:
         self.refuse(tmp_path / "absent.h5", "does not exist")
         assert not is_session(tmp_path / "absent.h5")
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    sound_session: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(h5py, "File", refuse)
+    with pytest.raises(
+        FormatError, match=r"read \(Permission denied\); check its rights"
+    ):
+        Recording(sound_session)

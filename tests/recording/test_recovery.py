@@ -223,7 +223,7 @@ def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"thermoseg: {folder / 'session.recovered.h5'} cannot be written (")
-    assert line.endswith("make space, or recover into another folder")
+    assert line.endswith("make space or check the rights, or recover into another folder")
     assert list(folder.iterdir()) == []
 
 

@@ -94,7 +94,7 @@ def test_an_unfinished_session_is_named_as_such(
     recorder.stop()
     verdict = verify(recorder.path)
     assert (verdict.being_recorded, verdict.finished) == (False, False)
-    assert verdict.state is State.DAMAGED
+    assert verdict.state is State.UNFINISHED
     assert any("was never finished" in problem for problem in verdict.problems)
     assert verify(recover(recorder.path).path).state is State.SOUND
 

@@ -1,6 +1,7 @@
 """Opens session files, finished or not, whole or cut off, and checks them before they are read."""
 
 import atexit
+import errno
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -218,7 +219,12 @@ def read_picture(pictures: h5py.Dataset, row: int) -> NDArray[Any] | None:
 
 def is_session(path: Path) -> bool:
     """Tell whether `path` is named like a session file and is HDF5 at all."""
-    return path.suffix == SUFFIX and path.is_file() and bool(h5py.is_hdf5(path))
+    if path.suffix != SUFFIX or not path.is_file():
+        return False
+    try:
+        return bool(h5py.is_hdf5(path))
+    except OSError:  # whoever opens it is told why it cannot be read
+        return True
 
 
 def _open_hdf5(path: Path, *, being_recorded: bool) -> h5py.File:
@@ -232,6 +238,8 @@ def _open_hdf5(path: Path, *, being_recorded: bool) -> h5py.File:
         file = h5py.File(view_as_closed(path), "r")
     except HDF5_ERRORS as error:
         reason = say_fault(refusal)
+        if fault_number(refusal) in (errno.EACCES, errno.EPERM):
+            raise FormatError(f"{path} cannot be read ({reason}); check its rights") from error
         if fault_number(refusal) is None:
             reason = reason.partition("(")[2].rstrip(")") or reason
         raise FormatError(

@@ -130,7 +130,8 @@ def _explain(code: int, complaint: str, target: Path) -> NoReturn:
 
 def _cannot_write(target: Path, reason: str) -> RecordingError:
     return RecordingError(
-        f"{target} cannot be written ({reason}); make space, or recover into another folder"
+        f"{target} cannot be written ({reason}); make space or check the rights, or recover into "
+        "another folder"
     )
 
 

@@ -29,6 +29,8 @@ class State(StrEnum):
     """State that a session file was found in."""
 
     SOUND = "sound"
+    UNFINISHED = "unfinished"
+    """Nothing is damaged; the end is that of a crash."""
     DAMAGED = "damaged"
     UNREADABLE = "unreadable"
 
@@ -92,13 +94,15 @@ class _Examination:
             self._rows[name] = len(stored.values)
             self._damaged[name] += stored.damaged
         self._read_strangers({*PICTURES, *types})
+        found = State.DAMAGED if self._problems else State.SOUND
         if not session.finished and not session.being_recorded:
+            found = State.DAMAGED if self._problems else State.UNFINISHED
             self._problems.append(
                 f"it was never finished (a crash?); try: thermoseg recover {session.path}"
             )
         return Verdict(
             session.path,
-            state or (State.DAMAGED if self._problems else State.SOUND),
+            state or found,
             session.finished,
             session.being_recorded,
             self._rows,
