@@ -35,9 +35,9 @@ class SlowRecorder(Recorder):
             raise RecordingError(self.trouble)
         super().wait_on_disk(timeout_s)
 
-    def stop(self) -> RecordingSummary:
+    def stop(self, *, lost: bool = False) -> RecordingSummary:
         self.may_stop.wait(30)
-        return super().stop()
+        return super().stop(lost=lost)
 
 
 @pytest.fixture

@@ -84,6 +84,27 @@ def test_a_recording_tells_gaps_losses_and_broken_frames_apart(
         assert "lost: the cable is out" in [event.text for event in recording.events]
 
 
+@pytest.mark.usefixtures("quick_watchdog")
+@pytest.mark.parametrize("ending", ["stop_recording", "stop"])
+def test_a_camera_that_stays_away_leaves_a_gap_at_the_end(
+    wait_for: WaitFor, tmp_path: Path, ending: str
+) -> None:
+    lost = CameraLostError("the cable is out")
+    session = Session(ScriptedCamera([0, 1, 2, lost], *([lost] for _ in range(999))), None)
+    session.start_recording(tmp_path / "s.h5")
+    session.start()
+    wait_for(lambda: session.look().lost)
+    getattr(session, ending)()
+    session.stop()
+
+    with Recording(tmp_path / "s.h5") as recording:
+        gaps = [(gap.index_before, gap.index_after, gap.cause) for gap in recording.gaps]
+        assert gaps == [(2, -1, "lost")]
+        assert recording.gaps[0].time_s == recording.times_s[2]
+        assert recording.problems == ()
+        assert recording.complete
+
+
 def test_a_recording_armed_before_the_start_holds_every_frame(
     wait_for: WaitFor, tmp_path: Path
 ) -> None:

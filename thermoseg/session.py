@@ -131,7 +131,7 @@ class Session:
         deadline_s = time.monotonic() + JOIN_TIMEOUT_S
         late = [thread for thread in self._threads if not join_until(thread, deadline_s)]
         stuck = self._sinks.stop(deadline_s)
-        self._recording.finish()
+        self._recording.finish(lost=bool(self._feed.lost))
         deadline_s = time.monotonic() + NETWORK_TIMEOUT_S
         stuck += [
             thread.name
@@ -286,7 +286,7 @@ class Session:
         RecordingError
             If nothing is being recorded; one that is armed is disarmed.
         """
-        return self._recording.stop()
+        return self._recording.stop(lost=bool(self._feed.lost))
 
     def _identify_model(self) -> ModelIdentity | None:
         model = self._model

@@ -151,8 +151,13 @@ class SessionRecording:
             if self._state is RecordingState.ARMED:
                 self._armed_path, self._state = None, RecordingState.OFF
 
-    def stop(self) -> RecordingSummary:
+    def stop(self, *, lost: bool = False) -> RecordingSummary:
         """Finish the recording; if it is still starting or being finished, wait for that as well.
+
+        Parameters
+        ----------
+        lost
+            As that of `Recorder.stop`.
 
         Raises
         ------
@@ -169,13 +174,13 @@ class SessionRecording:
             recorder = self._halt()
         if recorder is None:
             raise RecordingError("nothing is being recorded; start a recording first")
-        return self._finish(recorder)
+        return self._finish(recorder, lost=lost)
 
-    def finish(self) -> None:
-        """Finish the recording that runs, if one does."""
+    def finish(self, *, lost: bool = False) -> None:
+        """Finish the recording that runs, if one does; `lost` as that of `Recorder.stop`."""
         recorder = self._halt()
         if recorder is not None:
-            self._finish(recorder)
+            self._finish(recorder, lost=lost)
 
     def wait_started(self, timeout_s: float) -> None:
         """Wait until no recording is being started, at most `timeout_s` seconds."""
@@ -285,9 +290,9 @@ class SessionRecording:
             self._taking, self._state = None, RecordingState.FINISHING
             return self._newest
 
-    def _finish(self, recorder: Recorder) -> RecordingSummary:
+    def _finish(self, recorder: Recorder, *, lost: bool) -> RecordingSummary:
         try:
-            return recorder.stop()
+            return recorder.stop(lost=lost)
         finally:
             with self._changed:
                 # Whoever waited beside us may find the next recording here already.

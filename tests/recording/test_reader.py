@@ -415,7 +415,5 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(h5py, "File", refuse)
-    with pytest.raises(
-        FormatError, match=r"read \(Permission denied\); check its rights"
-    ):
+    with pytest.raises(FormatError, match=r"read \(Permission denied\); check its rights"):
         Recording(sound_session)

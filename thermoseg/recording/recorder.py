@@ -312,10 +312,15 @@ class Recorder:
             )
             return status if failed else replace(status, warning=self._warning(status))
 
-    def stop(self) -> RecordingSummary:
+    def stop(self, *, lost: bool = False) -> RecordingSummary:
         """Drain what was offered, close the file and end the writer; may be called twice.
 
         A recording for a network share is moved there, and compared, before this returns.
+
+        Parameters
+        ----------
+        lost
+            Whether the camera is gone, so that the file ends with a gap.
 
         Raises
         ------
@@ -327,6 +332,7 @@ class Recorder:
                 with self._lock:
                     writer = self._started()
                     self._stopping = True
+                writer.control["lost"] = lost
                 writer.end(self._end_because)
                 status = self.status()
                 path, failed = self._deliver(status.failed)

@@ -43,6 +43,7 @@ _CONTROL: Final = np.dtype(
         ("offered", "<i8"),
         ("dropped", "<i8"),
         ("missed", "<i8"),
+        ("lost", "<i8"),
         ("written", "<i8"),
         ("flushed", "<i8"),
         ("safe", "<i8"),

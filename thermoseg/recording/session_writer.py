@@ -223,6 +223,8 @@ class SessionWriter:
             self._add_gap(-1, self._last_time_s, dropped - self._dropped, "recorder")
         if missed > self._missed:
             self._add_gap(-1, self._last_time_s, missed - self._missed, "camera")
+        if self._memory.control["lost"] and self._written:
+            self._add_gap(-1, self._last_time_s, 0, "lost")
         if self._events:
             append(self._datasets["events"], np.array(self._events, EVENT))
         counts = {"captured": captured, "recorded": self._written}
