@@ -1,5 +1,6 @@
 """A session that does what the test says, and a window around it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeAlias, cast
@@ -8,16 +9,16 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QMessageBox
-from pytestqt.qtbot import QtBot
 
 from thermoseg.cameras import CameraListing
+from thermoseg.errors import RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.inference.segmenter import ModelIdentity, Segmentation
+from thermoseg.inference.segmenter import ModelIdentity, Segmentation, Segmenter
 from thermoseg.labels import Region
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
-from thermoseg.recording.status import RecorderStatus
+from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
 from thermoseg.session_recording import RecordingState
@@ -25,8 +26,8 @@ from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
+from ui.live.model_shelf import ModelShelf
 from ui.live.session_controller import SessionController, SessionFactory
-from ui.main_window import MainWindow
 
 HEIGHT, WIDTH = 48, 64
 CENTIKELVIN = LinearRadiometry(scale_k=0.01)
@@ -65,6 +66,11 @@ class FakeSession:
         self.performed: list[str] = []
         self.started = self.stopped = 0
         self.recorded_to: list[Path] = []
+        self.segmenters: list[Segmenter | None] = []
+        self.refusal: Exception | None = None
+        """Raised by the next start of a recording."""
+        self.recording_may_start = threading.Event()
+        self.recording_may_start.set()
 
     def start(self) -> None:
         self.started += 1
@@ -79,12 +85,31 @@ class FakeSession:
     def perform(self, action: str) -> None:
         self.performed.append(action)
 
-    def start_recording(self, path: Path) -> None:
-        self.recorded_to.append(path)
-        self.recorder = RecorderStatus(10, 0, 0.3, 123_456, 10**12, "")
+    def set_segmenter(self, segmenter: Segmenter | None) -> None:
+        self.segmenters.append(segmenter)
 
-    def stop_recording(self) -> None:
-        self.recorder = None
+    def start_recording(self, plan: Path) -> Path:
+        self.recording_may_start.wait(10)
+        if self.refusal is not None:
+            raise self.refusal
+        self.recorded_to.append(plan)
+        self.recorder = RecorderStatus(10, 0, 0.3, 123_456, 10**12, "", on_disk=True)
+        return plan
+
+    def stop_recording(self) -> RecordingSummary:
+        recorder, self.recorder = self.recorder, None
+        if recorder is None:
+            raise RecordingError("nothing is being recorded; start a recording first")
+        return RecordingSummary(
+            self.recorded_to[-1],
+            captured=12,
+            recorded=10,
+            dropped=2,
+            missed=1,
+            seconds=0.3,
+            bytes_on_disk=123_456,
+            failed=recorder.failed,
+        )
 
     def look(self) -> SessionView:
         return SessionView(
@@ -128,14 +153,10 @@ class FakeSession:
         return result
 
 
-Stage: TypeAlias = Callable[[str], None]
-"""Is told what is being done while a session is made."""
-FakeFactory: TypeAlias = Callable[[str, str, Stage], FakeSession]
-"""Makes a session of address and model, as `ui.live.session_controller.SessionFactory` does."""
+FakeFactory: TypeAlias = Callable[[str, Segmenter | None], FakeSession]
+"""Makes a session of an address, as `ui.live.session_controller.SessionFactory` does."""
 MakeController: TypeAlias = Callable[[FakeSession | FakeFactory], SessionController]
 """What the fixture `make_controller` gives."""
-MakeWindow: TypeAlias = Callable[[FakeSession | FakeFactory], MainWindow]
-"""What the fixture `make_window` gives."""
 
 
 class MakeSample(Protocol):
@@ -156,10 +177,30 @@ def session() -> FakeSession:
     return FakeSession()
 
 
+class FakeNetwork:
+    """Stands for a network that was loaded; the fake session does not ask it for anything."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 @pytest.fixture
-def make_controller(qapp: object) -> Iterator[MakeController]:
+def loaders() -> dict[str, Callable[[], object]]:
+    """What loading a model of this name does; other names are loaded at once."""
+    return {}
+
+
+@pytest.fixture
+def make_controller(
+    qapp: object, loaders: dict[str, Callable[[], object]]
+) -> Iterator[MakeController]:
     """Make controllers around a factory or a session; all are closed after the test."""
     made: list[SessionController] = []
+
+    def load(name: str) -> Segmenter:
+        if name in loaders:
+            loaders[name]()
+        return cast("Segmenter", FakeNetwork(name))
 
     def make(source: FakeSession | FakeFactory) -> SessionController:
         factory = (lambda *_: source) if isinstance(source, FakeSession) else source
@@ -169,7 +210,7 @@ def make_controller(qapp: object) -> Iterator[MakeController]:
         ]
         # To the controller a `FakeSession` is a `Session`.
         real = cast("SessionFactory", factory)
-        controller = SessionController(real, lambda: listings, lambda: ["fake-model"])
+        controller = SessionController(real, ModelShelf(load, list), lambda: listings)
         made.append(controller)
         return controller
 
@@ -183,20 +224,9 @@ def settings(tmp_path: Path) -> QSettings:
     return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
 
 
-@pytest.fixture
-def make_window(qtbot: QtBot, make_controller: MakeController, settings: QSettings) -> MakeWindow:
-    def make(source: FakeSession | FakeFactory) -> MainWindow:
-        window = MainWindow(make_controller(source), settings)
-        qtbot.addWidget(window)
-        window.show()
-        return window
-
-    return make
-
-
 @pytest.fixture(autouse=True)
-def one_kind_of_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No code but the error dialog may open a message box."""
+def no_modal_dialogs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No code may stop the window with a message box."""
 
     def refuse(*arguments: object) -> None:
         pytest.fail("a message box was opened")

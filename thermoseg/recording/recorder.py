@@ -309,6 +309,7 @@ class Recorder:
                 failed=self._failed,
                 on_disk=bool(control["on_disk"]),
                 at_risk_s=self._at_risk_s(control),
+                missed=self._missed,
             )
             return status if failed else replace(status, warning=self._warning(status))
 

@@ -25,6 +25,8 @@ class RecorderStatus:
     """Whether the file is there, under its name: only then may one say that it is recorded."""
     at_risk_s: float = 0.0
     """Length of what a power cut would cost now, seconds of frames."""
+    missed: int = 0
+    """Frames that never reached us since it began, by the camera's own numbers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,14 @@ def numerals(points: float, weight: QFont.Weight = QFont.Weight.Normal) -> QFont
     return font
 
 
+def repolish(widget: QWidget) -> None:
+    """Let a changed `role` show."""
+    style = widget.style()
+    if style is not None:
+        style.unpolish(widget)
+        style.polish(widget)
+
+
 def pad(card: QWidget, scale: float) -> None:
     """Give the contents of a card the room that all cards give them."""
     layout = card.layout()
@@ -191,6 +199,22 @@ QFrame[role="bar"] {{ background: {theme.card}; border: none;
     border-bottom: 1px solid {theme.line}; }}
 QFrame[role="canvas"] {{ background: {theme.canvas}; border: 1px solid {theme.line};
     border-radius: {px(8)}; }}
+QFrame[role="rail"] {{ background: {theme.card}; border: none;
+    border-right: 1px solid {theme.line}; }}
+QFrame[role="notice"] {{ background: {theme.card}; border: 1px solid {theme.line};
+    border-radius: {px(4)}; }}
+QToolButton[role="page"] {{ background: transparent; border-color: transparent;
+    padding: {px(6)} {px(2)}; }}
+QToolButton[role="page"]:hover {{ background: {theme.hover}; }}
+QToolButton[role="page"]:focus {{ border-color: {theme.accent}; }}
+QToolButton[role="page"]:checked {{ background: {theme.field}; color: {theme.accent};
+    border-color: transparent; font-weight: 600; }}
+QToolButton[role="page"]:disabled {{ color: {theme.muted}; background: transparent; }}
+QToolButton[role="flat"] {{ background: transparent; border-color: transparent;
+    padding: {px(2)}; min-height: 0; }}
+QToolButton[role="flat"]:focus {{ border-color: {theme.accent}; }}
+QToolButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_accent};
+    border-color: {theme.danger}; font-weight: 600; }}
 QLabel[role="muted"] {{ color: {theme.muted}; }}
 QLabel[role="heading"] {{ color: {theme.muted}; font-weight: 600; }}
 QLabel[role="title"] {{ color: {theme.text}; font-weight: 600;

@@ -2,18 +2,21 @@
 
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 import ui.live.session_controller as session_controller
-from tests.ui.conftest import FakeSession, MakeController, Stage
+from tests.ui.conftest import FakeNetwork, FakeSession, MakeController
 from thermoseg.cameras import CameraListing
-from thermoseg.errors import CameraError, RecordingError
+from thermoseg.errors import CameraError, ModelError
 from thermoseg.hotplug import CameraWatch
-from thermoseg.recording.status import RecorderStatus
-from ui.live.session_controller import SessionController, SessionState
+from ui.live.model_shelf import ModelChoice, ModelState
+from ui.live.recording_control import RecordState
+from ui.live.session_controller import CameraState, SessionController
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def running(
 ) -> SessionController:
     controller = make_controller(session)
     controller.start("fake:")
-    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
     return controller
 
 
@@ -31,7 +34,7 @@ def test_opening_does_not_hold_up_the_window(
 ) -> None:
     go, threads = threading.Event(), []
 
-    def slow(address: str, model: str, stage: Stage) -> FakeSession:
+    def slow(address: str, segmenter: object) -> FakeSession:
         threads.append(threading.current_thread())
         go.wait(10)
         return session
@@ -39,28 +42,11 @@ def test_opening_does_not_hold_up_the_window(
     controller = make_controller(slow)
     controller.start("fake:")
 
-    assert controller.state is SessionState.OPENING
+    assert controller.state is CameraState.OPENING
     go.set()
-    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
     assert threads[0] is not threading.main_thread()
     assert controller.view.info is session.info
-
-
-def test_it_says_what_it_is_doing(
-    qtbot: QtBot, make_controller: MakeController, session: FakeSession
-) -> None:
-    said: list[str] = []
-
-    def factory(address: str, model: str, stage: Stage) -> FakeSession:
-        stage("Loading the model m")
-        return session
-
-    controller = make_controller(factory)
-    controller.stage_changed.connect(said.append)
-    controller.start("fake:", "m")
-    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
-
-    assert said == ["Opening fake:", "Loading the model m", "Opening fake:"]
 
 
 def test_its_view_is_of_the_session_that_runs_and_empty_without_one(
@@ -89,7 +75,7 @@ def test_stopping_while_opening_leaves_no_session_behind(
 ) -> None:
     go = threading.Event()
 
-    def slow(address: str, model: str, stage: Stage) -> FakeSession:
+    def slow(address: str, segmenter: object) -> FakeSession:
         go.wait(10)
         return session
 
@@ -99,7 +85,7 @@ def test_stopping_while_opening_leaves_no_session_behind(
     go.set()
 
     qtbot.waitUntil(lambda: session.stopped == 1)
-    assert controller.state is SessionState.IDLE
+    assert controller.state is CameraState.IDLE
 
 
 def test_starting_again_ends_the_session_before(
@@ -107,17 +93,17 @@ def test_starting_again_ends_the_session_before(
 ) -> None:
     sessions = [make_session(), make_session()]
     opened = iter(sessions)
-    controller = make_controller(lambda address, model, stage: next(opened))
+    controller = make_controller(lambda address, segmenter: next(opened))
     controller.start("fake:")
-    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
     controller.start("fake:")
-    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
 
     assert [each.stopped for each in sessions] == [1, 0]
 
 
 def test_what_cannot_be_opened_is_told(qtbot: QtBot, make_controller: MakeController) -> None:
-    def broken(address: str, model: str, stage: Stage) -> FakeSession:
+    def broken(address: str, segmenter: object) -> FakeSession:
         raise CameraError("no such camera; plug it in")
 
     controller = make_controller(broken)
@@ -125,7 +111,7 @@ def test_what_cannot_be_opened_is_told(qtbot: QtBot, make_controller: MakeContro
         controller.start("fake:")
 
     assert str(told.args[0]) == "no such camera; plug it in"
-    assert controller.state is SessionState.FAILED
+    assert controller.state is CameraState.FAILED
 
 
 def test_a_session_that_ends_with_an_error_is_told_once(
@@ -136,7 +122,7 @@ def test_a_session_that_ends_with_an_error_is_told_once(
     session.error, session.ended = CameraError("unplugged"), True
     qtbot.waitUntil(lambda: session.stopped == 1)
 
-    assert running.state is SessionState.FAILED
+    assert running.state is CameraState.FAILED
     assert told == [session.error]
 
 
@@ -147,7 +133,7 @@ def test_the_end_of_a_file_is_no_failure(
     running.failed.connect(told.append)
     last = session.show(5)
     session.ended = True
-    qtbot.waitUntil(lambda: running.state is SessionState.ENDED)
+    qtbot.waitUntil(lambda: running.state is CameraState.ENDED)
 
     assert running.view.frame is last
     assert told == []
@@ -157,10 +143,10 @@ def test_a_silent_camera_is_called_lost_until_it_speaks_again(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: SessionController, session: FakeSession
 ) -> None:
     monkeypatch.setattr(session_controller, "LOST_AFTER_S", 0.05)
-    qtbot.waitUntil(lambda: running.state is SessionState.LOST)
+    qtbot.waitUntil(lambda: running.state is CameraState.LOST)
     monkeypatch.setattr(session_controller, "LOST_AFTER_S", 60)
     session.show(1)
-    qtbot.waitUntil(lambda: running.state is SessionState.RUNNING)
+    qtbot.waitUntil(lambda: running.state is CameraState.RUNNING)
 
 
 def test_a_file_that_stands_still_is_not_lost(
@@ -174,57 +160,118 @@ def test_a_file_that_stands_still_is_not_lost(
     controller.start("fake:")
     qtbot.waitUntil(lambda: len(controller.tick_times_ms) >= 3)
 
-    assert controller.state is SessionState.RUNNING
+    assert controller.state is CameraState.RUNNING
 
 
-def test_recording_starts_and_ends(
+def test_a_model_is_used_when_it_is_there_and_the_picture_does_not_wait(
+    qtbot: QtBot,
+    make_controller: MakeController,
+    session: FakeSession,
+    loaders: dict[str, Callable[[], object]],
+) -> None:
+    go = threading.Event()
+    loaders["slow-model"] = lambda: go.wait(10)
+    controller = make_controller(session)
+    controller.models.choose("slow-model")
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
+    frame = session.show(1)
+    qtbot.waitUntil(lambda: controller.view.frame is frame)
+    assert controller.models.choice.state is ModelState.LOADING
+    assert session.segmenters == []
+    go.set()
+    qtbot.waitUntil(lambda: len(session.segmenters) == 1)
+
+    assert controller.models.choice.state is ModelState.READY
+    assert session.segmenters == [controller.models.segmenter]
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_camera_and_the_model_before(
+    qtbot: QtBot,
+    make_controller: MakeController,
+    session: FakeSession,
+    loaders: dict[str, Callable[[], object]],
+) -> None:
+    def refuse() -> None:
+        raise ModelError("broken.safetensors is damaged; copy it again")
+
+    loaders["broken"] = refuse
+    controller = make_controller(session)
+    controller.models.choose("good")
+    controller.start("fake:")
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
+    with qtbot.waitSignal(controller.models.failed) as told:
+        controller.models.choose("broken")
+
+    assert "damaged" in str(told.args[0])
+    assert controller.state is CameraState.RUNNING
+    assert controller.models.choice == ModelChoice("broken", ModelState.FAILED)
+    assert cast("FakeNetwork", controller.models.segmenter).name == "good"
+
+
+def test_the_recording_asked_for_with_the_source_waits_for_the_model(
+    qtbot: QtBot,
+    make_controller: MakeController,
+    session: FakeSession,
+    loaders: dict[str, Callable[[], object]],
+    tmp_path: Path,
+) -> None:
+    go = threading.Event()
+    loaders["slow-model"] = lambda: go.wait(10)
+    controller = make_controller(session)
+    controller.models.choose("slow-model")
+    controller.start("fake:", tmp_path / "a.h5")
+    qtbot.waitUntil(lambda: len(controller.tick_times_ms) >= 2)
+    assert session.recorded_to == []
+    go.set()
+    qtbot.waitUntil(lambda: controller.recording.state is RecordState.ON)
+
+    assert session.recorded_to == [tmp_path / "a.h5"]
+
+
+def test_stopping_the_camera_tells_what_was_recorded(
     qtbot: QtBot, tmp_path: Path, running: SessionController, session: FakeSession
 ) -> None:
-    path = tmp_path / "new" / "a.h5"
-    with qtbot.waitSignal(running.recording_started):
-        running.start_recording(path)
+    assert running.record(tmp_path / "a.h5")
+    qtbot.waitUntil(lambda: running.recording.state is RecordState.ON)
+    with qtbot.waitSignal(running.recording.saved) as saved:
+        running.stop()
+        running.start("fake:")
 
-    assert session.recorded_to == [path]
-    assert running.recording_path == path
-    qtbot.waitUntil(lambda: running.view.recorder is not None)
-    recorder = running.view.recorder
-    assert recorder is not None
-    assert recorder.bytes_on_disk == 123_456
-    with qtbot.waitSignal(running.recording_ended):
-        running.stop_recording()
-    assert running.recording_path is None
+    assert saved.args[0].path == tmp_path / "a.h5"
+    assert saved.args[0].recorded == 10
+    assert running.recording.state is RecordState.OFF
 
 
-def test_a_recording_that_fails_by_itself_is_told(
+def test_a_source_that_ends_ends_its_recording_with_its_numbers(
     qtbot: QtBot, tmp_path: Path, running: SessionController, session: FakeSession
 ) -> None:
-    with qtbot.waitSignal(running.recording_started):
-        running.start_recording(tmp_path / "a.h5")
-    with qtbot.waitSignal(running.failed) as told:
-        session.recorder = RecorderStatus(9, 1, 0.3, 9, 0, "the disk is full")
+    running.record(tmp_path / "a.h5")
+    qtbot.waitUntil(lambda: running.recording.state is RecordState.ON)
+    with qtbot.waitSignal(running.recording.saved) as saved:
+        session.ended = True
 
-    assert isinstance(told.args[0], RecordingError)
-    assert str(told.args[0]) == "the disk is full"
-    assert running.recording_path is None
-    assert running.state is SessionState.RUNNING
+    assert saved.args[0].missed == 1
+    assert running.state is CameraState.ENDED
+    assert running.recording.status is None
 
 
 def test_nothing_is_recorded_without_a_session(
     make_controller: MakeController, session: FakeSession, tmp_path: Path
 ) -> None:
     controller = make_controller(session)
-    controller.start_recording(tmp_path / "a.h5")
 
-    assert controller.recording_path is None
+    assert not controller.record(tmp_path / "a.h5")
+    assert controller.recording.state is RecordState.OFF
 
 
 def test_cameras_and_models_are_looked_for_elsewhere(
     qtbot: QtBot, make_controller: MakeController, session: FakeSession
 ) -> None:
     controller = make_controller(session)
-    with qtbot.waitSignals([controller.cameras_found, controller.models_found]):
+    with qtbot.waitSignals([controller.cameras_found, controller.models.found]):
         controller.find_cameras()
-        controller.find_models()
+        controller.models.find()
 
 
 class Watch(CameraWatch):
@@ -269,7 +316,7 @@ def test_nobody_looks_for_cameras_while_one_is_open(
     monkeypatch.setattr(session_controller, "WATCH_S", 0.01)
     controller, watch = make_controller(session), Watch()
     controller.start("fake:")
-    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
     controller.watch_cameras(lambda: watch)
     ticks = len(controller.tick_times_ms)
     qtbot.waitUntil(lambda: len(controller.tick_times_ms) > ticks + 3)
@@ -279,22 +326,12 @@ def test_nobody_looks_for_cameras_while_one_is_open(
     qtbot.waitUntil(lambda: watch.looks > 0)
 
 
-def test_actions_of_the_camera_are_passed_on(
-    qtbot: QtBot, running: SessionController, session: FakeSession
-) -> None:
-    session.actions = ("Flat-field correction",)
-    running.perform("Flat-field correction")
-
-    qtbot.waitUntil(lambda: running.view.actions == ("Flat-field correction",))
-    assert session.performed == ["Flat-field correction"]
-
-
 def test_closing_ends_the_session(
     make_controller: MakeController, session: FakeSession, qtbot: QtBot
 ) -> None:
     controller = make_controller(session)
     controller.start("fake:")
-    qtbot.waitUntil(lambda: controller.state is SessionState.RUNNING)
+    qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
     controller.close()
 
     assert session.stopped == 1

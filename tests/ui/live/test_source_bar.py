@@ -6,9 +6,9 @@ import pytest
 from PyQt6.QtGui import QStandardItemModel
 from PyQt6.QtWidgets import QAbstractItemView, QLineEdit
 from pytestqt.qtbot import QtBot
+from ui.camera_panel import CameraPanel
 
 from thermoseg.cameras import CameraListing
-from ui.camera_panel import CameraPanel
 from ui.shell.theme import DARK
 
 LEPTON = CameraListing("lepton:1", "FLIR Lepton", model="Lepton 3.5", serial="1")

@@ -1,0 +1,181 @@
+"""What must stay in sight on every page: camera, recording, its losses, the disk."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+
+from thermoseg.recording.status import RecorderStatus
+from ui.live.recording_control import RecordState
+from ui.shell.elided_label import ElidedLabel
+from ui.shell.theme import DARK, Theme, icon, numerals, repolish
+from ui.texts import shell as texts
+
+AMBER_MIN: Final = 10.0
+"""Minutes of disk below which its number is amber."""
+RED_MIN: Final = 2.0
+"""And below which it is red."""
+ROUGH_S: Final = 1.0
+"""A recording shorter than this says nothing of how fast it fills the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class StripContent:
+    """Everything that the strip says; the defaults are what it says where there is nothing."""
+
+    camera: str = ""
+    """Model, size and rates of the camera, and the network."""
+    camera_state: str = "idle"
+    """A key of `texts.CAMERA_STATES`."""
+    warning: str = ""
+    """What is behind or about to go wrong, in a few words."""
+    warning_tip: str = ""
+    recording: RecordState = RecordState.OFF
+    status: RecorderStatus | None = None
+    """Numbers of the very recording that runs; None where none does."""
+
+
+class Strip(QFrame):
+    """One row above every page."""
+
+    def __init__(
+        self, record: QAction, marker: QAction, menu: QMenu, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "bar")
+        self._theme, self._scale = DARK, 1.0
+        self.content = StripContent()
+        """What is said now."""
+        self._light = QLabel("●")
+        self._state = QLabel()
+        self._camera = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self._camera.setAccessibleName("Camera")
+        self._warning = QLabel()
+        self._warning.setProperty("role", "warning")
+        self._record = QToolButton()
+        self._record.setDefaultAction(record)
+        self._record.setAccessibleName(texts.RECORD)
+        self._record.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._marker = QToolButton()
+        self._marker.setDefaultAction(marker)
+        self._marker.setAccessibleName(texts.MARKER)
+        self._marker.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._elapsed, self._size, self._frames, self._missed, self._dropped, self._disk = (
+            QLabel() for _ in range(6)
+        )
+        self._numbers = (
+            self._elapsed,
+            self._size,
+            self._frames,
+            self._missed,
+            self._dropped,
+            self._disk,
+        )
+        self._menu = QToolButton()
+        self._menu.setMenu(menu)
+        self._menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu.setToolTip(texts.MENU)
+        self._menu.setAccessibleName(texts.MENU)
+        layout = self._layout = QHBoxLayout(self)
+        layout.addWidget(self._light)
+        layout.addWidget(self._state)
+        layout.addWidget(self._camera, 1)
+        layout.addWidget(self._warning)
+        for label in self._numbers:
+            layout.addWidget(label)
+        layout.addWidget(self._record)
+        layout.addWidget(self._marker)
+        layout.addWidget(self._menu)
+
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        """Take the colours and the size of `theme`."""
+        self._theme, self._scale = theme, scale
+        self._layout.setContentsMargins(*(round(each * scale) for each in (12, 6, 8, 6)))
+        self._layout.setSpacing(round(9 * scale))
+        for label in self._numbers:
+            label.setFont(numerals(9.75 * scale))
+        self._elapsed.setFont(numerals(12 * scale))
+        side = QSize(round(16 * scale), round(16 * scale))
+        for button in (self._record, self._marker, self._menu):
+            button.setIconSize(side)
+        self._marker.setIcon(icon("marker", theme.text, theme.muted))
+        self._menu.setIcon(icon("menu", theme.text))
+        self._record.setMinimumWidth(round(96 * scale))
+        self._show_recording()
+        self._show_light()
+
+    def show_content(self, content: StripContent) -> None:
+        """Say this; cheap if it is what is said already."""
+        if content == self.content:
+            return
+        changed = content.recording is not self.content.recording
+        self.content = content
+        self._state.setText(texts.CAMERA_STATES[content.camera_state])
+        self._camera.set_text(content.camera)
+        self._warning.setText(content.warning)
+        self._warning.setToolTip(content.warning_tip)
+        self._warning.setVisible(bool(content.warning))
+        self._show_light()
+        self._show_numbers()
+        if changed:
+            self._show_recording()
+
+    def _show_light(self) -> None:
+        theme = self._theme
+        colour = {
+            "running": theme.good,
+            "playing": theme.good,
+            "opening": theme.accent,
+            "lost": theme.danger,
+            "failed": theme.danger,
+        }.get(self.content.camera_state, theme.muted)
+        self._light.setStyleSheet(f"color: {colour};")
+
+    def _show_recording(self) -> None:
+        """Dress the button as what it does next."""
+        theme, on = self._theme, self.content.recording is RecordState.ON
+        name, colour = ("stop", theme.on_accent) if on else ("record", theme.danger)
+        action = self._record.defaultAction()
+        if action is not None:
+            action.setIcon(icon(name, colour, theme.muted))
+        self._record.setProperty("role", "recording" if on else "")
+        repolish(self._record)
+
+    def _show_numbers(self) -> None:
+        status = self.content.status
+        for label in self._numbers:
+            label.setVisible(status is not None)
+        if status is None:
+            return
+        theme = self._theme
+        self._elapsed.setText(texts.clock(status.seconds))
+        self._size.setText(texts.size(status.bytes_on_disk))
+        self._frames.setText(f"{status.recorded} frames")
+        for label, number, word in (
+            (self._missed, status.missed, "missed"),
+            (self._dropped, status.dropped, "dropped"),
+        ):
+            label.setText(f"{number} {word}")
+            label.setStyleSheet(f"color: {theme.danger if number else theme.muted};")
+        minutes = minutes_left(status)
+        self._disk.setVisible(minutes < inf)
+        if minutes < inf:
+            self._disk.setText(texts.disk_left(minutes))
+        colour = (
+            theme.danger
+            if minutes < RED_MIN
+            else theme.warning
+            if minutes < AMBER_MIN
+            else theme.muted
+        )
+        self._disk.setStyleSheet(f"color: {colour};")
+
+
+def minutes_left(status: RecorderStatus) -> float:
+    """Return how many minutes of this recording fit on its disk; infinite while nobody knows."""
+    if status.seconds < ROUGH_S or not status.bytes_on_disk:
+        return inf
+    return status.free_bytes / (status.bytes_on_disk / status.seconds) / 60

@@ -1,0 +1,333 @@
+"""The window: rail, strip, notices, and one page at a time."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+from PyQt6.QtCore import QByteArray, QEvent, QSettings
+from PyQt6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QIcon,
+    QResizeEvent,
+)
+from PyQt6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from thermoseg.log_file import log_path
+
+from thermoseg.assets import asset
+from thermoseg.recording.status import RecordingSummary
+from ui.live.session_controller import SessionController
+from ui.shell.actions import WindowActions
+from ui.shell.asking import EndingQuestion
+from ui.shell.defects import Defects, describe_error
+from ui.shell.details import describe_details
+from ui.shell.keys import KeySheet, settle_key
+from ui.shell.notices import Notices, Severity
+from ui.shell.page import Page, RecordsHere, Surroundings
+from ui.shell.preferences import Preference, Preferences
+from ui.shell.rail import PageName, Rail
+from ui.shell.saved import show_folder_of, tell_saved
+from ui.shell.strip import Strip
+from ui.shell.strip_content import describe_strip
+from ui.shell.theme import DARK, LIGHT, THEMES, Theme, wear
+from ui.texts import shell as texts
+
+SCALES: Final = ((3200, 1800, 1.7), (2400, 1350, 1.3), (1, 1, 1.0))
+"""Least width and height of the window, and the scale of text and spacing then."""
+ZOOMS: Final = (0.7, 2.5)
+"""Smallest and largest zoom of text that the user may set."""
+STRIP_TICKS: Final = 8
+"""Ticks between two writings of the strip: four per second can be read."""
+
+ZOOM: Final = Preference("window/zoom", Annotated[float, Field(ge=ZOOMS[0], le=ZOOMS[1])], 1.0)
+THEME: Final = Preference[str]("window/theme", Literal["dark", "light"], DARK.name)
+GEOMETRY: Final = Preference[str]("window/geometry", Annotated[str, Field(max_length=4000)], "")
+PAGE: Final = Preference[str]("window/page", Literal["live", "replay"], PageName.LIVE.value)
+FILES: Final = Preference[str]("window/files", str, "")
+
+PageMaker = Callable[[SessionController, Surroundings], Page]
+
+
+class MainWindow(QMainWindow):
+    """Holds the pages together; whatever would end a recording goes through `before_ending`."""
+
+    def __init__(
+        self,
+        controller: SessionController,
+        settings: QSettings,
+        pages: Mapping[PageName, PageMaker],
+        open_file: "Callable[[MainWindow, str], None]",
+    ) -> None:
+        """Build the window; nothing is opened yet.
+
+        Parameters
+        ----------
+        pages
+            Makers of the pages that there are; the others stand disabled in the rail.
+        open_file
+            Opens a file on the page where it belongs.
+        """
+        super().__init__()
+        self.setWindowTitle(texts.TITLE)
+        self.setWindowIcon(QIcon(str(asset("icons/thermoseg.svg"))))
+        self.setAcceptDrops(True)
+        self.setMinimumSize(640, 420)
+        self.controller: Final = controller
+        self.preferences: Final = Preferences(settings)
+        self.notices: Final = Notices(lambda sentence: describe_details(sentence, controller))
+        self.defects: Final = Defects(self)
+        self.question: Final = EndingQuestion(self)
+        self.actions_of: Final = WindowActions(self)
+        self.rail: Final = Rail(list(pages))
+        self.strip: Final = Strip(
+            self.actions_of.record, self.actions_of.marker, self.actions_of.menu
+        )
+        self._makers = dict(pages)
+        self._pages: dict[PageName, Page] = {}
+        self._stack = QStackedWidget()
+        self._zoom = self.preferences.get(ZOOM)
+        self._theme = THEMES[self.preferences.get(THEME)]
+        self._scale = 0.0
+        self._ticks = 0
+        self._closing = False
+        self._surroundings = Surroundings(
+            self.preferences, self.notices, self.before_ending, lambda name: open_file(self, name)
+        )
+        self._build()
+        self._connect()
+        self._wear()
+        self._restore()
+
+    @property
+    def theme(self) -> Theme:
+        """Colours that are worn."""
+        return self._theme
+
+    @property
+    def page(self) -> Page | None:
+        """Page in sight; None before the first."""
+        shown = self._stack.currentWidget()
+        return shown if isinstance(shown, Page) else None
+
+    def show_page(self, name: PageName) -> Page:
+        """Show a page, which is built if it is the first time.
+
+        Raises
+        ------
+        KeyError
+            If there is no such page.
+        """
+        page = self._pages.get(name)
+        if page is None:
+            page = self._pages[name] = self._makers[name](self.controller, self._surroundings)
+            page.set_theme(self._theme, self._scale)
+            self._stack.addWidget(page)
+        self._stack.setCurrentWidget(page)
+        self.rail.choose(name)
+        self.preferences.set(PAGE, name.value)
+        page.setFocus()
+        return page
+
+    def before_ending(self, what: str, then: Callable[[], object]) -> None:
+        """Do `then`, but ask first if a recording is running, which it would end.
+
+        Parameters
+        ----------
+        what
+            As a verb: “open another source”.
+        """
+        if self.controller.recording.state.active:
+            self.question.ask(what, then)
+        else:
+            then()
+
+    def tell_error(self, error: BaseException) -> None:
+        """Show what went wrong, in one sentence."""
+        self.notices.tell(describe_error(error), Severity.ERROR)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Wear another theme, now and next time."""
+        self._theme = theme
+        self.preferences.set(THEME, theme.name)
+        self._wear()
+
+    def zoom_by(self, factor: float) -> None:
+        """Make text larger or smaller; a factor of 0 makes it normal again."""
+        self._zoom = min(max(self._zoom * factor, ZOOMS[0]), ZOOMS[1]) if factor else 1.0
+        self.preferences.set(ZOOM, self._zoom)
+        self._wear()
+
+    def toggle_theme(self) -> None:
+        """Change between dark and light."""
+        self.set_theme(LIGHT if self._theme is DARK else DARK)
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or be a window again."""
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
+
+    def show_keys(self) -> None:
+        """Show the sheet of keys."""
+        groups = [("Everywhere", [*self.actions_of.with_keys, *self.rail.actions_by_page.values()])]
+        groups += [(name.word, page.actions()) for name, page in self._pages.items()]
+        KeySheet(groups, self).open()
+
+    def toggle_recording(self) -> None:
+        """Start or stop recording; a second press at once is no Stop."""
+        recording = self.controller.recording
+        page: object = self._pages.get(PageName.LIVE)
+        if recording.state.active:
+            if recording.may_stop():
+                recording.stop()
+        elif isinstance(page, RecordsHere):
+            page.record()
+
+    def mark(self) -> None:
+        """Mark this moment of the session."""
+        page: object = self._pages.get(PageName.LIVE)
+        if isinstance(page, RecordsHere):
+            page.mark()
+
+    def show_log(self) -> None:
+        """Show where the log file is, in the file manager."""
+        show_folder_of(log_path())
+
+    def choose_file(self) -> None:
+        """Let the user choose a file, and open it."""
+        start = self.preferences.get(FILES) or str(Path.home())
+        chosen, _ = QFileDialog.getOpenFileName(self, texts.OPEN_FILE, start, texts.FILE_FILTER)
+        if chosen:
+            self.preferences.set(FILES, str(Path(chosen).parent))
+            self._surroundings.open_file(chosen)
+
+    def end(self) -> None:
+        """Close without a question, as a signal or the end of the session of the desktop wants."""
+        self._closing = True
+        self.close()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Settle who gets a key."""
+        if event is not None and settle_key(QApplication.focusWidget(), event):
+            return True
+        return super().event(event)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Remember what the user set and end the session; ask first while it records."""
+        if event is not None and self.controller.recording.state.active and not self._closing:
+            event.ignore()
+            self.question.ask(texts.CLOSE_WINDOW, self.end)
+            return
+        self.question.close()
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        self.preferences.set(GEOMETRY, geometry)
+        for page in self._pages.values():
+            page.remember()
+        self.hide()
+        self.controller.close()
+        super().closeEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Scale text and spacing with very large windows."""
+        super().resizeEvent(event)
+        if self._scale and self._wanted_scale() != self._scale:
+            self._wear()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Accept files."""
+        data = event.mimeData() if event is not None else None
+        if event is not None and data is not None and any(u.isLocalFile() for u in data.urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Open the file dropped."""
+        data = event.mimeData() if event is not None else None
+        files = [u.toLocalFile() for u in data.urls() if u.isLocalFile()] if data else []
+        if files:
+            self._surroundings.open_file(files[0])
+
+    def _build(self) -> None:
+        above = QVBoxLayout()
+        above.setContentsMargins(0, 0, 0, 0)
+        above.setSpacing(0)
+        above.addWidget(self.strip)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.rail)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(self.notices)
+        column.addWidget(self._stack, 1)
+        middle.addLayout(column, 1)
+        above.addLayout(middle, 1)
+        body = QWidget()
+        body.setLayout(above)
+        self.setCentralWidget(body)
+
+    def _connect(self) -> None:
+        controller = self.controller
+        self.rail.chosen.connect(self.show_page)
+        for action in self.rail.actions_by_page.values():
+            self.addAction(action)
+        controller.ticked.connect(self._on_ticked)
+        controller.state_changed.connect(self._on_changed)
+        controller.models.changed.connect(self._on_changed)
+        controller.recording.changed.connect(self._on_changed)
+        controller.failed.connect(self.tell_error)
+        controller.models.failed.connect(self.tell_error)
+        controller.recording.failed.connect(self.tell_error)
+        controller.recording.saved.connect(self._on_saved)
+        self.defects.told.connect(lambda text: self.notices.tell(text, Severity.ERROR))
+        self._on_changed()
+
+    def _on_ticked(self) -> None:
+        self._ticks += 1
+        if self._ticks % STRIP_TICKS == 1:
+            self.strip.show_content(describe_strip(self.controller))
+
+    def _on_changed(self, *_: object) -> None:
+        self.strip.show_content(describe_strip(self.controller))
+        self.actions_of.follow(self.controller)
+
+    def _on_saved(self, summary: RecordingSummary) -> None:
+        tell_saved(self.notices, summary, self._surroundings.open_file)
+
+    def _wanted_scale(self) -> float:
+        fitting = next(
+            s for w, h, s in SCALES if (self.width() >= w and self.height() >= h) or s == 1.0
+        )
+        return fitting * self._zoom
+
+    def _wear(self) -> None:
+        app = QApplication.instance()
+        if not isinstance(app, QApplication):
+            raise TypeError("a window needs a QApplication")
+        self._scale = scale = self._wanted_scale()
+        wear(app, self._theme, scale)
+        self.rail.set_theme(self._theme, scale)
+        self.strip.set_theme(self._theme, scale)
+        self.notices.set_theme(self._theme, scale)
+        self.actions_of.set_theme(self._theme)
+        for page in self._pages.values():
+            page.set_theme(self._theme, scale)
+
+    def _restore(self) -> None:
+        self.resize(1280, 720)
+        geometry = self.preferences.get(GEOMETRY)
+        if geometry:
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode()))
+        screen = self.screen()
+        if screen is not None:
+            room = screen.availableGeometry().size()
+            self.resize(self.size().boundedTo(room))
