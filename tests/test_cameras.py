@@ -18,6 +18,8 @@ from thermoseg.cameras import (
     UsbDriver,
     UsbId,
     load_driver,
+    options_of,
+    with_options,
 )
 from thermoseg.errors import ConfigError, DriverMissingError
 
@@ -139,3 +141,26 @@ def test_an_id_that_would_be_no_rule_is_refused(
     """A rules file is read by root: nothing else may get into it."""
     with pytest.raises(ValueError, match=complaint):
         UsbId(vendor, product, name, subsystems)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "simulated:",
+        "simulated:?width=160&rate_hz=8.7&glasses=true",
+        "simulated:?fault=unplug@5s%2B2s",
+        "file:/data/two%20words%3F.seq?loop=true",
+    ],
+)
+def test_options_are_read_from_an_address_and_written_back(address: str) -> None:
+    options = options_of(address)
+
+    again = with_options(address, options)
+    assert Address.parse(again) == Address.parse(address)
+    assert options_of(again) == options
+
+
+def test_options_that_have_their_defaults_are_not_written() -> None:
+    options = options_of("simulated:?width=640&rate_hz=30")
+
+    assert with_options("simulated:?width=640&rate_hz=30", options) == "simulated:"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Final, Protocol, Self, runtime_checkable
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -251,18 +251,37 @@ def make_camera(address: str) -> Camera:
     DriverMissingError
         If the driver exists but a library it needs does not.
     """
-    parsed = Address.parse(address)
-    drivers = installed_drivers()
-    if parsed.scheme not in drivers:
-        raise ConfigError(
-            f"no camera driver is called “{parsed.scheme}”; known are {', '.join(sorted(drivers))}"
-        )
-    driver = load_driver(drivers[parsed.scheme])
-    try:
-        options = driver.Options.model_validate(parsed.options)
-    except ValidationError as error:
-        raise ConfigError(f"{_first_complaint(error, driver.Options)} in “{address}”") from error
+    driver, parsed, options = _understand(address)
     return driver(parsed.target, options)
+
+
+def options_of(address: str) -> CameraOptions:
+    """Return the options in `address`, those that it does not give with their defaults.
+
+    Raises
+    ------
+    ConfigError, DriverMissingError
+        As `make_camera`.
+    """
+    return _understand(address)[2]
+
+
+def with_options(address: str, options: CameraOptions) -> str:
+    """Return `address` with other options; those that have their defaults are left out.
+
+    Raises
+    ------
+    ConfigError
+        If `address` is none.
+    """
+    parsed = Address.parse(address)
+    values = options.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    texts = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+    }
+    query = f"?{urlencode(texts, quote_via=quote)}" if texts else ""
+    return f"{parsed.scheme}:{quote(parsed.target, safe='/:')}{query}"
 
 
 def installed_drivers() -> dict[str, EntryPoint]:
@@ -307,6 +326,21 @@ def load_driver(entry: EntryPoint) -> type[Camera]:
 def usb_ids_of(driver: type[Camera]) -> tuple[UsbId, ...]:
     """Return what a driver opens on USB; nothing if it says nothing of that."""
     return driver.usb_ids if isinstance(driver, UsbDriver) else ()
+
+
+def _understand(address: str) -> tuple[type[Camera], Address, CameraOptions]:
+    parsed = Address.parse(address)
+    drivers = installed_drivers()
+    if parsed.scheme not in drivers:
+        raise ConfigError(
+            f"no camera driver is called “{parsed.scheme}”; known are {', '.join(sorted(drivers))}"
+        )
+    driver = load_driver(drivers[parsed.scheme])
+    try:
+        options = driver.Options.model_validate(parsed.options)
+    except ValidationError as error:
+        raise ConfigError(f"{_first_complaint(error, driver.Options)} in “{address}”") from error
+    return driver, parsed, options
 
 
 def _first_complaint(error: ValidationError, options: type[CameraOptions]) -> str:
