@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from PyQt6.QtCore import QSettings
     from PyQt6.QtWidgets import QApplication
 
-    from ui.main_window import MainWindow
+    from thermoseg.config import Settings
+    from ui.shell.window import MainWindow
 
 FAILED: Final = 1
 
@@ -61,43 +62,61 @@ def main(argv: Sequence[str] | None = None) -> int:
     _choose_platform(bool(arguments.screenshot))
     from PyQt6.QtWidgets import QApplication
 
-    from ui.live.session_controller import NO_MODEL, SessionController, SessionOpener
-    from ui.main_window import MainWindow
-
     app = QApplication.instance() or QApplication(sys.argv[:1])
     if not isinstance(app, QApplication):
         raise TypeError("the window needs a QApplication")
     app.setApplicationName("ThermoSeg")
     app.setOrganizationName("ThermoSeg")
     app.setDesktopFileName("thermoseg")
+    window = _make_window(arguments, written)
+    controller = window.controller
+    controller.watch_cameras()
+    controller.models.find()
+    written_model = written.model if "model" in written.model_fields_set else ""
+    window.choose_first_model(arguments.model or written_model)
+    window.show()
+    with _closing_on_interruption(app, window):
+        _open_first(window, arguments)
+        if arguments.screenshot:
+            return _take_screenshot(app, window, arguments.screenshot, arguments.after)
+        return app.exec()
+
+
+def _make_window(arguments: argparse.Namespace, written: "Settings") -> "MainWindow":
+    """Build the window with what was written, remembered and given; nothing is opened yet."""
+    from ui.live.model_shelf import ModelLoader, ModelShelf
+    from ui.live.session_controller import SessionController, make_session
+    from ui.pages import PAGES, open_file
+    from ui.shell.window import MainWindow
+
+    controller = SessionController(make_session, ModelShelf(ModelLoader(written.backend)))
     settings = _settings(remembered=not arguments.screenshot)
-    opener = SessionOpener(written.backend)
-    controller = SessionController(opener)
-    window = MainWindow(controller, settings)
-    window.errors.catch_all()
+    window = MainWindow(controller, settings, PAGES, open_file)
+    window.defects.catch_all()
     if arguments.theme:
         from ui.shell.theme import THEMES
 
         window.set_theme(THEMES[arguments.theme])
+    if arguments.zoom:
+        window.zoom_to(arguments.zoom)
     if arguments.size:
         window.resize(*arguments.size)
-    window.show()
-    for sentence in window.say_unfinished():
-        sys.stderr.write(f"thermoseg-ui: {sentence}\n")
-    controller.watch_cameras()
-    controller.find_models()
-    wanted = arguments.model or (written.model if "model" in written.model_fields_set else "")
-    if wanted:
-        window.choose_model(wanted)
-    with _closing_on_interruption(app, window):
-        model = window.model
-        if arguments.address:
-            window.open_source(arguments.address, model, arguments.record)
-        elif model != NO_MODEL:
-            controller.prepare(lambda: opener.load(model))
-        if arguments.screenshot:
-            return _take_screenshot(app, window, arguments.screenshot, arguments.after)
-        return app.exec()
+    return window
+
+
+def _open_first(window: "MainWindow", arguments: argparse.Namespace) -> None:
+    """Show the page and open the source that was asked for."""
+    from ui.pages import open_address, open_file
+    from ui.shell.rail import PageName
+
+    address, page = arguments.address, arguments.page
+    if not page:
+        page = "replay" if Path(address).is_file() and not arguments.record else "live"
+    window.show_page(PageName(page))
+    if address and page == "replay":
+        open_file(window, address)
+    elif address:
+        open_address(window, address, arguments.record)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -112,13 +131,17 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="?",
         default="",
         metavar="ADDRESS",
-        help="what to open at once: simulated:, lepton:, file:recording.seq, or a path",
+        help="what to open at once: simulated:, lepton:, or the path of a recording or picture",
+    )
+    parser.add_argument(
+        "--page", choices=("live", "replay"), help="page to show; files are replayed, if not told"
     )
     parser.add_argument("--model", default="", metavar="M", help="model; “none” for none")
     parser.add_argument("--theme", choices=("dark", "light"), help="look, remembered")
     parser.add_argument(
         "--record", type=Path, metavar="FILE", help="record into this new file from the start"
     )
+    parser.add_argument("--zoom", type=_zoom, metavar="F", help="size of text, 0.7 to 2.5")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the window, such as 1280x720")
     parser.add_argument(
         "--screenshot", type=Path, metavar="PNG", help="save what is shown to PNG, then quit"
@@ -138,6 +161,16 @@ def _size(text: str) -> tuple[int, int]:
     if found is None:
         raise argparse.ArgumentTypeError(f"a size is written as 1280x720, not {text!r}")
     return int(found[1]), int(found[2])
+
+
+def _zoom(text: str) -> float:
+    try:
+        zoom = float(text)
+    except ValueError:
+        zoom = 0.0
+    if not 0.7 <= zoom <= 2.5:
+        raise argparse.ArgumentTypeError(f"a zoom is 0.7 to 2.5, not {text!r}")
+    return zoom
 
 
 def _seconds(text: str) -> float:
@@ -162,7 +195,7 @@ def _closing_on_interruption(app: "QApplication", window: "MainWindow") -> Itera
     def close(number: signal.Signals) -> None:
         # Else Qt quits by itself when the last window closes, with code 0 if it comes to that last.
         app.setQuitOnLastWindowClosed(False)
-        window.close()
+        window.end()
         app.exit(SIGNALLED + number)
 
     heartbeat = QTimer(window)
@@ -195,31 +228,31 @@ def _choose_platform(offscreen: bool) -> None:
 
 
 def _take_screenshot(app: "QApplication", window: "MainWindow", path: Path, after_s: float) -> int:
-    """Save what the window shows `after_s` after the source opened, or at once if it failed."""
+    """Save what the window shows `after_s` after it shows what was asked for, or has failed."""
     from PyQt6.QtCore import QTimer
-
-    from ui.live.session_controller import SessionState
-    from ui.shell.error_dialog import describe_error
 
     timer = QTimer(window)
     timer.setSingleShot(True)
     timer.timeout.connect(app.quit)
+    look = QTimer(window)
 
-    def on_state(state: SessionState) -> None:
-        if state is SessionState.FAILED:
+    def on_look() -> None:
+        page = window.page
+        if window.failure:
             timer.start(0)
-        elif state is not SessionState.OPENING and not timer.isActive():
+        elif page is not None and page.settled:
             timer.start(round(1000 * after_s))
+        else:
+            return
+        look.stop()
 
-    problems: list[BaseException] = []
-    window.controller.failed.connect(problems.append)
-    window.controller.state_changed.connect(on_state)
-    on_state(window.controller.state)
+    look.timeout.connect(on_look)
+    look.start(HEARD_MS)
     if ended_early := app.exec():
         return ended_early
     saved = window.grab().save(str(path))
-    failure = window.failure or (describe_error(problems[0]) if problems else "")
-    window.close()
+    failure = window.failure
+    window.end()
     if not saved:
         failure = f"“{path}” cannot be written; choose another place or a name ending in .png"
     if failure:

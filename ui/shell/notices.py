@@ -72,6 +72,12 @@ class Notices(QWidget):
         """What is shown, oldest first."""
         return [row.sentence for row in self._rows]
 
+    @property
+    def worst(self) -> str:
+        """Newest error that is shown; empty if none is."""
+        errors = [row.sentence for row in self._rows if row.severity is Severity.ERROR]
+        return errors[-1] if errors else ""
+
     def tell(
         self,
         sentence: str,

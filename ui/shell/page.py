@@ -47,6 +47,11 @@ class Page(QWidget):
         self.setProperty(TAKES_KEYS, True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the page shows what was opened, or that there is nothing."""
+        return True
+
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self.theme, self.scale = theme, scale

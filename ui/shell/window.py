@@ -25,14 +25,16 @@ from PyQt6.QtWidgets import (
 from thermoseg.log_file import log_path
 
 from thermoseg.assets import asset
+from thermoseg.inference.choose import DEFAULT_MODEL
 from thermoseg.recording.status import RecordingSummary
+from ui.live.model_shelf import ModelState
 from ui.live.session_controller import SessionController
 from ui.shell.actions import WindowActions
 from ui.shell.asking import EndingQuestion
 from ui.shell.defects import Defects, describe_error
 from ui.shell.details import describe_details
 from ui.shell.keys import KeySheet, settle_key
-from ui.shell.notices import Notices, Severity
+from ui.shell.notices import Notices, Remedy, Severity
 from ui.shell.page import Page, RecordsHere, Surroundings
 from ui.shell.preferences import Preference, Preferences
 from ui.shell.rail import PageName, Rail
@@ -53,6 +55,7 @@ ZOOM: Final = Preference("window/zoom", Annotated[float, Field(ge=ZOOMS[0], le=Z
 THEME: Final = Preference[str]("window/theme", Literal["dark", "light"], DARK.name)
 GEOMETRY: Final = Preference[str]("window/geometry", Annotated[str, Field(max_length=4000)], "")
 PAGE: Final = Preference[str]("window/page", Literal["live", "replay"], PageName.LIVE.value)
+MODEL: Final = Preference[str]("window/model", str, DEFAULT_MODEL)
 FILES: Final = Preference[str]("window/files", str, "")
 
 PageMaker = Callable[[SessionController, Surroundings], Page]
@@ -138,6 +141,10 @@ class MainWindow(QMainWindow):
         page.setFocus()
         return page
 
+    def choose_first_model(self, wanted: str) -> None:
+        """Segment with the model `wanted`, else with the last one that could be used."""
+        self.controller.models.choose(wanted or self.preferences.get(MODEL))
+
     def before_ending(self, what: str, then: Callable[[], object]) -> None:
         """Do `then`, but ask first if a recording is running, which it would end.
 
@@ -161,11 +168,20 @@ class MainWindow(QMainWindow):
         self.preferences.set(THEME, theme.name)
         self._wear()
 
-    def zoom_by(self, factor: float) -> None:
-        """Make text larger or smaller; a factor of 0 makes it normal again."""
-        self._zoom = min(max(self._zoom * factor, ZOOMS[0]), ZOOMS[1]) if factor else 1.0
+    @property
+    def failure(self) -> str:
+        """What has gone wrong and is still shown, one sentence; empty if nothing is."""
+        return self.notices.worst
+
+    def zoom_to(self, zoom: float) -> None:
+        """Show text in this size, 1 being normal, within `ZOOMS`; now and next time."""
+        self._zoom = min(max(zoom, ZOOMS[0]), ZOOMS[1])
         self.preferences.set(ZOOM, self._zoom)
         self._wear()
+
+    def zoom_by(self, factor: float) -> None:
+        """Make text larger or smaller; a factor of 0 makes it normal again."""
+        self.zoom_to(self._zoom * factor if factor else 1.0)
 
     def toggle_theme(self) -> None:
         """Change between dark and light."""
@@ -282,10 +298,10 @@ class MainWindow(QMainWindow):
             self.addAction(action)
         controller.ticked.connect(self._on_ticked)
         controller.state_changed.connect(self._on_changed)
-        controller.models.changed.connect(self._on_changed)
+        controller.models.changed.connect(self._on_model_changed)
         controller.recording.changed.connect(self._on_changed)
         controller.failed.connect(self.tell_error)
-        controller.models.failed.connect(self.tell_error)
+        controller.models.failed.connect(self._on_model_failed)
         controller.recording.failed.connect(self.tell_error)
         controller.recording.saved.connect(self._on_saved)
         self.defects.told.connect(lambda text: self.notices.tell(text, Severity.ERROR))
@@ -299,6 +315,21 @@ class MainWindow(QMainWindow):
     def _on_changed(self, *_: object) -> None:
         self.strip.show_content(describe_strip(self.controller))
         self.actions_of.follow(self.controller)
+
+    def _on_model_changed(self) -> None:
+        choice = self.controller.models.choice
+        if choice.state in (ModelState.READY, ModelState.NONE):
+            self.preferences.set(MODEL, choice.name)
+            self.notices.dismiss(MODEL.key)
+        self._on_changed()
+
+    def _on_model_failed(self, error: BaseException) -> None:
+        """Tell it beside a way out; the model in use goes on, and is the one remembered."""
+        models = self.controller.models
+        remedies = [Remedy(texts.use_model(DEFAULT_MODEL), lambda: models.choose(DEFAULT_MODEL))]
+        if models.choice.name == DEFAULT_MODEL:
+            remedies = []
+        self.notices.tell(describe_error(error), Severity.ERROR, remedies, key=MODEL.key)
 
     def _on_saved(self, summary: RecordingSummary) -> None:
         tell_saved(self.notices, summary, self._surroundings.open_file)

@@ -26,3 +26,75 @@ START: Final = "Start"
 STOP_CAMERA: Final = "Stop"
 START_TIP: Final = "Open the camera"
 STOP_TIP: Final = "Close the camera"
+
+NO_EVENTS: Final = "Nothing has happened yet: no loss, no correction, no broken picture."
+EVENTS: Final = "Events"
+APPLY_OPTIONS: Final = "Open with these options"
+NO_ADDRESS: Final = "Choose a camera first."
+NO_OPTIONS: Final = "This camera has no options."
+
+STUDY: Final = "Study"
+NO_STUDY: Final = "No study"
+NEW_STUDY: Final = "New study…"
+OPEN_STUDY: Final = "Open a study…"
+EDIT_STUDY: Final = "Settings of the study…"
+LEAVE_STUDY: Final = "Work without a study"
+FOLDER: Final = "Record into another folder…"
+REQUIRED: Final = "required"
+PLANNED_PATH: Final = "Path of the next recording"
+PRE_RECORD: Final = "Pre-record"
+PRE_RECORD_TIP: Final = "How much of what came before the start is recorded as well"
+TRACES_ONLY: Final = "Traces only"
+TRACES_ONLY_TIP: Final = "Store temperatures of regions, but neither pictures nor masks"
+NOTES: Final = "Notes"
+NOTES_HINT: Final = "Notes, until the recording ends"
+NO_MARK: Final = "Keys 1 to 9 mark a moment."
+UNDO: Final = "Undo"
+UNDO_MARK: Final = "Take the last mark back"
+TOO_LATE: Final = "That mark is too old to be taken back."
+NO_CELSIUS: Final = "the camera gives counts, no temperatures"
+NO_MODEL_NOW: Final = "no model segments"
+NO_FACE: Final = "no face is seen"
+CAMERA_LOST: Final = "the camera is lost"
+RECORD_ANYWAY: Final = "Record anyway"
+
+
+def disk_short(minutes: float, wanted: float) -> str:
+    """Return that the disk is shorter than the session."""
+    needs = f", the session takes {wanted:.0f} min" if wanted else ""
+    return f"the disk holds {minutes:.0f} min{needs}"
+
+
+def before_recording(doubts: list[str]) -> str:
+    """Return what should be looked at before a recording."""
+    return f"Before you record: {'; '.join(doubts)}. Record again to begin all the same."
+
+
+def pre_record(seconds: float) -> str:
+    """Return how much is kept from before the start."""
+    return f"{seconds:g} s before the start" if seconds else "From the start on"
+
+
+def field(name: str) -> str:
+    """Return the name of a field as a word."""
+    return name[:1].upper() + name[1:].replace("_", " ")
+
+
+def marker(number: int, name: str) -> str:
+    """Return what a marker's button says."""
+    return f"{number}  {name}"
+
+
+def condition(name: str, duration_s: float) -> str:
+    """Return what a condition's button says."""
+    return f"{name} ({duration_s:g} s)"
+
+
+def marked(label: str, time_s: float) -> str:
+    """Return that a moment was marked."""
+    return f"“{label}” at {time_s:.1f} s"
+
+
+def taken_back(label: str) -> str:
+    """Return that a mark was taken back."""
+    return f"“{label}” was taken back."

@@ -89,6 +89,11 @@ def system_refused(reason: str, name: object) -> str:
     return f"{place}{reason}; check that place, its rights and its free space"
 
 
+def use_model(name: str) -> str:
+    """Return the offer of another model."""
+    return f"Use {name}"
+
+
 def no_trash(path: Path) -> str:
     """Return that a file could not be moved to the trash."""
     return f"{path} cannot be moved to the trash here; delete it in the file manager"

@@ -1,0 +1,229 @@
+"""The fields of a recording: study, participant, what is kept, notes; shown with its path."""
+
+from pathlib import Path
+from typing import Final
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QToggleSwitch
+from thermoseg.study_file import SITTING_FIELDS, StudyFile
+
+from ui.live.study_control import StudyControl
+from ui.shell.elided_label import ElidedLabel
+from ui.shell.theme import Theme, pad
+from ui.texts import live as texts
+
+PRE_RECORD_S: Final = (0, 5, 10, 20, 30)
+
+
+class RecordingPanel(QFrame):
+    """Asks for what a recording needs before it begins; notes may be written until it ends."""
+
+    pre_record_chosen = pyqtSignal(float)
+    """Seconds that are kept from before the start."""
+    settings_requested = pyqtSignal()
+    """The user wants to edit the study."""
+
+    def __init__(self, control: StudyControl, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self._control = control
+        self._lines: dict[str, QLineEdit] = {}
+        self._complaints: dict[str, QLabel] = {}
+        self._touched: set[str] = set()
+        self._study = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self._study.setAccessibleName(texts.STUDY)
+        self._menu = QToolButton()
+        self._menu.setText(texts.STUDY)
+        self._menu.setAccessibleName(texts.STUDY)
+        self._menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu.setMenu(self._build_menu())
+        self._form = QFormLayout()
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._path = ElidedLabel()
+        self._path.setProperty("role", "muted")
+        self._path.setAccessibleName(texts.PLANNED_PATH)
+        self._pre_record = QComboBox()
+        self._pre_record.setAccessibleName(texts.PRE_RECORD)
+        self._pre_record.setToolTip(texts.PRE_RECORD_TIP)
+        for seconds in PRE_RECORD_S:
+            self._pre_record.addItem(texts.pre_record(seconds), float(seconds))
+        self._pre_record.activated.connect(
+            lambda row: self.pre_record_chosen.emit(self._pre_record.itemData(row))
+        )
+        self._traces_only = QToggleSwitch(texts.TRACES_ONLY)  # type: ignore[no-untyped-call]
+        self._traces_only.setToolTip(texts.TRACES_ONLY_TIP)
+        self._traces_only.setAccessibleName(texts.TRACES_ONLY)
+        self._notes = QPlainTextEdit()
+        self._notes.setPlaceholderText(texts.NOTES_HINT)
+        self._notes.setAccessibleName(texts.NOTES)
+        self._notes.setTabChangesFocus(True)
+        self._build()
+        control.changed.connect(self._on_study_changed)
+        control.planned.connect(self._path.set_text)
+        self._on_study_changed()
+
+    @property
+    def pictures(self) -> bool:
+        """Whether pictures and masks are to be stored, and not only traces."""
+        return not self._traces_only.isChecked()
+
+    @property
+    def notes(self) -> str:
+        """Notes as they stand."""
+        return self._notes.toPlainText().strip()
+
+    @property
+    def pre_record_s(self) -> float:
+        """How much is kept from before the start, seconds."""
+        return float(self._pre_record.currentData())
+
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        """Take the colours and the size of `theme`."""
+        pad(self, scale)
+        self._notes.setFixedHeight(round(52 * scale))
+
+    def set_active(self, active: bool) -> None:
+        """Hold the fields while a recording is active: they are in the file already."""
+        for line in self._lines.values():
+            line.setReadOnly(active)
+        for widget in (self._menu, self._pre_record, self._traces_only):
+            widget.setEnabled(not active)
+
+    def show_pre_record(self, seconds: float) -> None:
+        """Show how much is kept from before the start, as when more was refused."""
+        row = self._pre_record.findData(float(seconds))
+        if row < 0:
+            self._pre_record.addItem(texts.pre_record(seconds), float(seconds))
+            row = self._pre_record.count() - 1
+        self._pre_record.setCurrentIndex(row)
+
+    def complain(self) -> None:
+        """Show what is missing in every field, also those that nobody has touched."""
+        self._touched = set(self._lines)
+        self._show_complaints()
+        first = next(iter(self._control.complaints), "")
+        if first in self._lines:
+            self._lines[first].setFocus()
+
+    def clear_notes(self) -> None:
+        """Begin with empty notes, as the last ones are saved."""
+        self._notes.clear()
+
+    def _build(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self._study, 1)
+        top.addWidget(self._menu)
+        kept = QHBoxLayout()
+        kept.addWidget(self._pre_record)
+        kept.addStretch(1)
+        kept.addWidget(self._traces_only)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(6)
+        layout.addLayout(top)
+        layout.addLayout(self._form)
+        layout.addWidget(self._path)
+        layout.addLayout(kept)
+        layout.addWidget(self._notes)
+
+    def _build_menu(self) -> QMenu:
+        menu = QMenu(self)
+        self._without: list[QAction] = []
+        self._within: list[QAction] = []
+        for text, act, group in (
+            (texts.NEW_STUDY, self._on_new, self._without),
+            (texts.OPEN_STUDY, self._on_open, self._without),
+            (texts.EDIT_STUDY, self.settings_requested.emit, self._within),
+            (texts.LEAVE_STUDY, self._control.leave, self._within),
+            (texts.FOLDER, self._on_folder, []),
+        ):
+            action = QAction(text, menu)
+            action.triggered.connect(lambda _=False, act=act: act())
+            menu.addAction(action)
+            group.append(action)
+        return menu
+
+    def _on_study_changed(self) -> None:
+        study = self._control.study
+        self._study.set_text(texts.NO_STUDY if study is None else study.name)
+        for action in self._within:
+            action.setVisible(study is not None)
+        names = () if study is None else (*SITTING_FIELDS, *study.fields)
+        if names != tuple(self._lines):
+            self._build_fields(names)
+        if study is not None:
+            self._traces_only.setChecked(not study.pictures)
+            self.show_pre_record(study.pre_record_s)
+            self.pre_record_chosen.emit(study.pre_record_s)
+        self._mark_required(study)
+
+    def _build_fields(self, names: tuple[str, ...]) -> None:
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self._lines, self._complaints, self._touched = {}, {}, set()
+        sitting = self._control.sitting
+        for name in names:
+            line = QLineEdit()
+            own = getattr(sitting, name) if name in SITTING_FIELDS else sitting.values.get(name, "")
+            line.setText(own)
+            line.setAccessibleName(texts.field(name))
+            line.textEdited.connect(lambda text, name=name: self._on_typed(name, text))
+            complaint = QLabel()
+            complaint.setProperty("role", "danger")
+            complaint.setWordWrap(True)
+            complaint.hide()
+            self._form.addRow(texts.field(name), line)
+            self._form.addRow(complaint)
+            self._lines[name], self._complaints[name] = line, complaint
+
+    def _mark_required(self, study: StudyFile | None) -> None:
+        for name, line in self._lines.items():
+            needed = study is not None and (name in SITTING_FIELDS or name in study.required)
+            line.setPlaceholderText(texts.REQUIRED if needed else "")
+
+    def _on_typed(self, name: str, text: str) -> None:
+        self._touched.add(name)
+        self._control.set_field(name, text)
+        self._show_complaints()
+
+    def _show_complaints(self) -> None:
+        complaints = self._control.complaints
+        for name, label in self._complaints.items():
+            text = complaints.get(name, "") if name in self._touched else ""
+            label.setText(text[:1].upper() + text[1:])
+            label.setVisible(bool(text))
+
+    def _on_new(self) -> None:
+        folder = self._ask_folder(texts.NEW_STUDY)
+        if folder is not None:
+            self._control.create(folder)
+
+    def _on_open(self) -> None:
+        folder = self._ask_folder(texts.OPEN_STUDY)
+        if folder is not None:
+            self._control.open(folder)
+
+    def _on_folder(self) -> None:
+        folder = self._ask_folder(texts.FOLDER)
+        if folder is not None:
+            self._control.leave()
+            self._control.record_into(folder)
+
+    def _ask_folder(self, title: str) -> Path | None:
+        chosen = QFileDialog.getExistingDirectory(self, title, str(self._control.folder))
+        return Path(chosen) if chosen else None
