@@ -5,14 +5,16 @@ from math import inf
 from thermoseg.session_view import SessionView
 from ui.texts import live as texts
 
+LEAST_S = 60.0
+"""A disk that holds less than this is short whatever is planned."""
 ROUGH_PACKING = 0.6
 """Share of a picture that is left of it on the disk; measured on the phantom, 0.5-0.65."""
 
 
 def list_doubts(
     view: SessionView, free_bytes: int, sitting_s: float, *, pictures: bool
-) -> list[str]:
-    """Return what speaks against recording now, one sentence each; empty if nothing does.
+) -> dict[str, str]:
+    """Return what speaks against recording now, a clause each by its name; empty if nothing does.
 
     Parameters
     ----------
@@ -23,18 +25,18 @@ def list_doubts(
     pictures
         Whether pictures are to be stored, and not only traces.
     """
-    doubts = []
+    doubts = {}
     if view.info is not None and not view.info.radiometric:
-        doubts.append(texts.NO_CELSIUS)
+        doubts["celsius"] = texts.NO_CELSIUS
     if view.model is None:
-        doubts.append(texts.NO_MODEL_NOW)
+        doubts["model"] = texts.NO_MODEL_NOW
     elif view.result is None or view.result.rois is None:
-        doubts.append(texts.NO_FACE)
+        doubts["face"] = texts.NO_FACE
     if view.lost:
-        doubts.append(texts.CAMERA_LOST)
+        doubts["camera"] = texts.CAMERA_LOST
     lasts_s = seconds_left(view, free_bytes, pictures=pictures)
-    if 0 <= lasts_s < max(sitting_s, 60.0):
-        doubts.append(texts.disk_short(lasts_s / 60, sitting_s / 60))
+    if lasts_s < max(sitting_s, LEAST_S):
+        doubts["disk"] = texts.disk_short(lasts_s / 60, sitting_s / 60)
     return doubts
 
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.session_recording import RecordingState
 from thermoseg.session_view import SessionView
@@ -36,10 +37,10 @@ class RecordState(Enum):
 class Recordable(Protocol):
     """What a recording needs of a session."""
 
-    def start_recording(self, plan: Path) -> object:
-        """Record from now on; returns when the file is on its disk."""
+    def start_recording(self, plan: RecordingPlan | Path) -> Path:
+        """Record from now on; returns when the file is on its disk, with its path."""
 
-    def stop_recording(self) -> RecordingSummary:
+    def stop_recording(self, notes: str = "") -> RecordingSummary:
         """Finish the recording."""
 
 
@@ -68,6 +69,8 @@ class RecordingControl(QObject):
         self._answered = False
         self._stop_wanted = False
         self._path: Path | None = None
+        self.notes: Callable[[], str] = str
+        """Returns the notes as they stand when the recording ends."""
         self._status: RecorderStatus | None = None
 
     @property
@@ -85,7 +88,7 @@ class RecordingControl(QObject):
         """Numbers of the very recording that runs or is being finished; None if none is."""
         return self._status
 
-    def start(self, session: Recordable, plan: Path) -> bool:
+    def start(self, session: Recordable, plan: RecordingPlan | Path) -> bool:
         """Record `session`; returns whether that was begun, false if a recording is active."""
         if self._state.active:
             return False
@@ -158,11 +161,14 @@ class RecordingControl(QObject):
         if session is None:
             return
         self._set_state(RecordState.STOPPING)
-        self._jobs.run(session.stop_recording, self._on_finished, self._on_not_started)
+        notes = self.notes()
+        self._jobs.run(
+            lambda: session.stop_recording(notes), self._on_finished, self._on_not_started
+        )
 
-    def _on_started(self, path: object) -> None:
+    def _on_started(self, path: Path) -> None:
         self._answered = True
-        self._path = path if isinstance(path, Path) else None
+        self._path = path
         if self._stop_wanted:
             self._finish()
         else:

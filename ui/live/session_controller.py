@@ -18,6 +18,7 @@ from thermoseg.errors import CameraTimeoutError, ThermoSegError
 from thermoseg.hotplug import CameraWatch
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.recording.status import RecordingSummary
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session import Session
 from thermoseg.session_view import SessionView
 from thermoseg.traces import TraceWindow
@@ -209,7 +210,7 @@ class SessionController(QObject):
         self._leave_session()
         self._set_state(CameraState.IDLE)
 
-    def record(self, plan: Path) -> bool:
+    def record(self, plan: RecordingPlan | Path) -> bool:
         """Record the session; returns whether that was begun, as `recording` tells the rest."""
         session = self._session
         if session is None or not self._state.open:
@@ -269,12 +270,12 @@ class SessionController(QObject):
                     ) from error
         return session, segmenter
 
-    def _stop_live(self, *, recording: bool) -> "_Ending":
+    def _stop_live(self, notes: str | None) -> "_Ending":
         session, self._live = self._live, None
         summary = not_saved = not_stopped = None
-        if session is not None and recording:
+        if session is not None and notes is not None:
             try:
-                summary = session.stop_recording()
+                summary = session.stop_recording(notes)
             except ThermoSegError as error:
                 not_saved = error
         if session is not None:
@@ -297,7 +298,7 @@ class SessionController(QObject):
 
     def _end_session(self, *, tell: bool) -> None:
         """End session and recording elsewhere; what came of it is told in any later attempt."""
-        recording = self.recording.give_up()
+        recording, notes = self.recording.give_up(), self.recording.notes()
 
         def on_ended(ending: _Ending) -> None:
             if recording:
@@ -305,7 +306,7 @@ class SessionController(QObject):
             if tell and ending.not_stopped is not None:
                 self.failed.emit(ending.not_stopped)
 
-        self._worker.run(lambda: self._stop_live(recording=recording), on_ended, kept=True)
+        self._worker.run(lambda: self._stop_live(notes if recording else None), on_ended, kept=True)
 
     def _on_opened(self, opened: tuple[Session, Segmenter | None]) -> None:
         self._session, segmenter = opened

@@ -24,6 +24,8 @@ class Surroundings:
     """Does the second at once, or asks first if it would end a recording; the first says what."""
     open_file: Callable[[str], None]
     """Opens a file where it belongs."""
+    choose_file: Callable[[], None]
+    """Lets the user choose a file, and opens it where it belongs."""
 
 
 @runtime_checkable

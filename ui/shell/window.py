@@ -104,7 +104,11 @@ class MainWindow(QMainWindow):
         self._ticks = 0
         self._closing = False
         self._surroundings = Surroundings(
-            self.preferences, self.notices, self.before_ending, lambda name: open_file(self, name)
+            self.preferences,
+            self.notices,
+            self.before_ending,
+            lambda name: open_file(self, name),
+            self.choose_file,
         )
         self._build()
         self._connect()

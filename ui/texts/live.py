@@ -57,6 +57,43 @@ NO_MODEL_NOW: Final = "no model segments"
 NO_FACE: Final = "no face is seen"
 CAMERA_LOST: Final = "the camera is lost"
 RECORD_ANYWAY: Final = "Record anyway"
+OPEN_ANOTHER: Final = "open another source"
+CLOSE_CAMERA: Final = "close the camera"
+RECORDING: Final = "Recording"
+MARKERS: Final = "Markers"
+TEMPERATURES: Final = "Temperatures"
+OPTIONS_OF_CAMERA: Final = "Options of the camera"
+SHUTTER: Final = "The camera corrects itself behind its shutter"
+NO_SIGNAL: Final = "No signal — waiting for the camera"
+ENDED: Final = "End of the source"
+STOPPED_BY_ERROR: Final = "Stopped by an error"
+FLAT_FIELD: Final = "Flat-field correction"
+EMISSIVITY: Final = "Emissivity"
+REFLECTED: Final = "Reflected temperature"
+APPLY_SCENE: Final = "Reckon with these"
+NO_SCENE: Final = "This camera gives no temperatures that could be reckoned anew."
+BETWEEN_TRIALS: Final = "Correct between trials only"
+BETWEEN_TRIALS_TIP: Final = "Ask before a flat-field correction while recording"
+
+
+def opening(address: str) -> str:
+    """Return that a camera is being opened."""
+    return f"Opening {address}"
+
+
+def reopening(seconds: float) -> str:
+    """Return that the camera is away and tried again."""
+    return f"Camera lost, reopening… {seconds:.0f} s"
+
+
+def relative_counts(why: str) -> str:
+    """Return that there are no temperatures."""
+    return f"Relative counts, no temperatures: {why}"
+
+
+def marker_key(number: int) -> str:
+    """Return what a number key does."""
+    return f"Marker {number}"
 
 
 def disk_short(minutes: float, wanted: float) -> str:

@@ -53,7 +53,7 @@ def bench(qtbot: QtBot, settings: QSettings) -> Iterator[Bench]:
     notices = Notices(str)
     qtbot.addWidget(notices)
     bench = Bench(
-        Surroundings(Preferences(settings), notices, lambda _, then: then(), lambda _: None)
+        Surroundings(Preferences(settings), notices, lambda _, then: then(), lambda _: None, list)
     )
     window.setCentralWidget(bench)
     qtbot.addWidget(window)

@@ -1,0 +1,105 @@
+"""The column beside the picture: recording, markers, temperatures, options, events."""
+
+from typing import Final
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from thermoseg.session_view import SessionView
+from ui.live.events_panel import EventsPanel
+from ui.live.options_panel import OptionsPanel
+from ui.live.recorder_desk import RecorderDesk
+from ui.live.scene_panel import ScenePanel
+from ui.live.session_controller import CameraState, SessionController
+from ui.shell.theme import Theme
+from ui.texts import live as texts
+
+
+class SidePanels(QScrollArea):
+    """One section below the other; those that are needed once are folded."""
+
+    options_applied = pyqtSignal(str)
+    """An address with other options, to be opened."""
+
+    def __init__(
+        self, controller: SessionController, desk: RecorderDesk, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self.options: Final = OptionsPanel()
+        self.scene: Final = ScenePanel()
+        self.events: Final = EventsPanel()
+        column = QWidget()
+        self._layout = QVBoxLayout(column)
+        self._layout.setContentsMargins(0, 0, 4, 0)
+        self._sections: dict[str, QCollapsible] = {}
+        for name, widget, is_open in (
+            (texts.OPTIONS_OF_CAMERA, self.options, False),
+            (texts.RECORDING, desk.panel, True),
+            (texts.MARKERS, desk.markers, True),
+            (texts.TEMPERATURES, self.scene, False),
+            (texts.EVENTS, self.events, False),
+        ):
+            self._add(name, widget, is_open=is_open)
+        self._layout.addStretch(1)
+        self._sections[texts.OPTIONS_OF_CAMERA].hide()
+        self.setWidget(column)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.options.applied.connect(self.options_applied)
+        self.scene.chosen.connect(self._on_scene_chosen)
+
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        """Take the colours and the size of `theme`."""
+        self._layout.setSpacing(round(6 * scale))
+        self.setMinimumWidth(round(250 * scale))
+        for part in (self.options, self.scene):
+            part.set_theme(theme, scale)
+        for panel in (self._sections[texts.RECORDING], self._sections[texts.MARKERS]):
+            content = panel.content()
+            for child in content.findChildren(QFrame):
+                if hasattr(child, "set_theme"):
+                    child.set_theme(theme, scale)
+        self.events.setFixedHeight(round(150 * scale))
+
+    def show_options(self, address: str | None) -> None:
+        """Show the options of the camera at `address`, or none if None."""
+        section = self._sections[texts.OPTIONS_OF_CAMERA]
+        section.setVisible(address is not None)
+        if address is not None:
+            self.options.show_address(address)
+            section.expand(animate=False)
+
+    def show_view(self, view: SessionView) -> None:
+        """Say what has happened, and what the temperatures are reckoned with."""
+        if self._sections[texts.EVENTS].isExpanded():
+            self.events.show_events(view.events)
+        self.scene.show_info(view.info)
+
+    def show_state(self, state: CameraState) -> None:
+        """Offer what can be done in this state."""
+        self.scene.setEnabled(state.open)
+
+    def clear(self) -> None:
+        """Show nothing of the session before."""
+        self.events.show_events(())
+        self.scene.clear()
+
+    def _add(self, name: str, widget: QWidget, *, is_open: bool) -> None:
+        section = QCollapsible(name)
+        section.setDuration(0)
+        section.setContent(widget)
+        if is_open:
+            section.expand(animate=False)
+        else:
+            section.collapse(animate=False)
+        self._sections[name] = section
+        self._layout.addWidget(section)
+
+    def _on_scene_chosen(self, emissivity: float, reflected_c: float) -> None:
+        session = self._controller.session
+        if session is not None:
+            self.scene.set_scene(session, emissivity, reflected_c)
