@@ -406,8 +406,7 @@ def _run_verify(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(asdict(verdict) | {"path": str(path)}, ensure_ascii=False))
         else:
-            frames, labels = (verdict.rows.get(n, 0) for n in ("frames/counts", "labels/labels"))
-            looked_at = f"{_count(frames, 'frame')}, {_count(labels, 'picture')} of labels"
+            looked_at = _say_looked_at(verdict.rows)
             doing = " so far, and is being recorded" if verdict.being_recorded else ""
             print(printable(f"{path}: {verdict.state}{doing} ({looked_at})"))
         for problem in verdict.problems:
@@ -416,6 +415,14 @@ def _run_verify(arguments: argparse.Namespace) -> int:
     if State.UNREADABLE in states:
         return FAILED
     return OK if states <= {State.SOUND} else DAMAGED
+
+
+def _say_looked_at(rows: Mapping[str, int]) -> str:
+    names = ("frames/counts", "labels/labels", "frames/index")
+    pictures, labels, frames = (rows.get(name, 0) for name in names)
+    if frames and not pictures:
+        return f"{_count(frames, 'frame')} without pictures"
+    return f"{_count(pictures, 'frame')}, {_count(labels, 'picture')} of labels"
 
 
 def _run_cameras(arguments: argparse.Namespace) -> int:
