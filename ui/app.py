@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _choose_platform(bool(arguments.screenshot))
     from PyQt6.QtWidgets import QApplication
 
+    from ui.display_loss import completing_without_display
     from ui.main_window import MainWindow
     from ui.session_controller import NO_MODEL, SessionController, SessionOpener
 
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = arguments.model or (written.model if "model" in written.model_fields_set else "")
     if wanted:
         window.choose_model(wanted)
-    with _closing_on_interruption(app, window):
+    with _closing_on_interruption(app, window), completing_without_display(controller.close):
         model = window.model
         if arguments.address:
             window.open_source(arguments.address, model, arguments.record)
