@@ -25,6 +25,10 @@ class RecorderStatus:
     """Whether the file is there, under its name: only then may one say that it is recorded."""
     at_risk_s: float = 0.0
     """Length of what a power cut would cost now, seconds of frames."""
+    waiting: int = 0
+    """Frames that wait for the writer."""
+    slots: int = 0
+    """Frames that can; 0 once nothing is recorded any more."""
 
 
 @dataclass(frozen=True, slots=True)
