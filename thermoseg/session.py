@@ -242,6 +242,7 @@ class Session:
     def note_event(self, text: str) -> None:
         """Mark that something happens now, among the events and in the recording."""
         event = SessionEvent(self._feed.now_s(), text, time.time())
+        log.info("%s at %.2f s: %s", self._address, event.time_s, text)
         self._events.append(event)
         self._recording.note(event)
 

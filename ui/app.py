@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"thermoseg-ui: {error}\n")
         return FAILED
     _choose_platform(bool(arguments.screenshot))
+    if not arguments.screenshot:
+        _keep_log()
     from PyQt6.QtWidgets import QApplication
 
     from ui.display_loss import completing_without_display
@@ -99,6 +101,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.screenshot:
             return _take_screenshot(app, window, arguments.screenshot, arguments.after)
         return app.exec()
+
+
+def _keep_log() -> None:
+    """Log into a file, or say why not: a window has no terminal as a rule."""
+    from thermoseg.log_file import start_log_file
+
+    try:
+        start_log_file("thermoseg-ui")
+    except ConfigError as error:
+        sys.stderr.write(f"thermoseg-ui: {error}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
