@@ -2,18 +2,24 @@
 
 It keeps its own clock like a real camera: frames that nobody fetches in time are lost, beyond the
 few that its driver buffers.  And it fails on demand: `simulated:?fault=unplug@5s+2s,stall@12s`.
+
+Drawing 640×512 at 30/s takes a third of a core; `simulated:?loop_s=10` draws its pictures before
+the first frame and then plays them round, which costs no more than a real camera.
 """
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Final
 
 import cv2
 import numpy as np
+import psutil
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from drivers.fault_plan import Fault, FaultKind, FaultPlan
+from drivers.picture_loop import LOOP_BYTES, DrawnPicture, LoopPlan, PictureLoop
 from thermoseg.cameras import CameraListing, CameraOptions
 from thermoseg.errors import (
     CameraError,
@@ -36,6 +42,10 @@ _FINEST_WIDTH: Final = 160
 """Cameras with fewer columns are drawn this wide and averaged down, as their pixels would."""
 _TELEMETRY_ROWS: Final = 2
 """Lines too many of a frame of the wrong size."""
+_DRAWN_ON_OPENING_S: Final = 1.0
+"""Time that opening may spend on a loop; `read` draws the rest, as opening must not take long."""
+_SHARE_OF_MEMORY: Final = 0.5
+"""Largest part of the free memory that a loop takes."""
 
 
 def _plan(text: str) -> str:
@@ -71,6 +81,25 @@ class SimulatedOptions(CameraOptions):
     """Whether frames come at `rate_hz`, or as fast as they are read."""
     fault: Annotated[str, AfterValidator(_plan)] = ""
     """Faults and their moments, such as unplug@5s+2s,stall@12s; see `drivers.fault_plan`."""
+    loop_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """Length of a film that is drawn before the first frame and then played round; 0 draws each
+    picture anew.  Shortened to whole breaths, so that breathing goes on at its end."""
+
+    @field_validator("loop_s")
+    @classmethod
+    def _fit_memory(cls, loop_s: float, info: ValidationInfo) -> float:
+        given = info.data
+        names = ("width", "height", "rate_hz", "breaths_per_minute")
+        if not loop_s or any(name not in given for name in names):
+            return loop_s
+        width, height, rate_hz, breaths = (given[name] for name in names)
+        needed = LoopPlan.fit(loop_s, rate_hz, breaths).bytes_of(width, height)
+        if needed > LOOP_BYTES:
+            raise ValueError(
+                f"{loop_s:g} s of {width}×{height} pixels at {rate_hz:g}/s take {needed / 1e9:.1f} "
+                f"GB of memory; ask for at most {int(loop_s * LOOP_BYTES / needed)} s"
+            )
+        return loop_s
 
 
 class SimulatedCamera:
@@ -97,33 +126,39 @@ class SimulatedCamera:
         self._done: set[Fault] = set()
         self._first_start: float | None = None
         self._shown: NDArray[np.uint16] | None = None
+        self._loop: PictureLoop | None = None
+        self._drawing = False
+        """Whether the loop is not whole yet, so that no frame can be shown."""
 
     def open(self) -> CameraInfo:
-        """Prepare the phantom; takes a fraction of a second.
+        """Prepare the phantom; takes a fraction of a second, and one more for a loop.
 
         Raises
         ------
         CameraLostError
             While a fault keeps it unplugged.
+        CameraError
+            If there is not enough memory for the loop.
         """
         self._check_plugged()
         o = self._options
+        plan = LoopPlan.fit(o.loop_s, o.rate_hz, o.breaths_per_minute)
         pose = Pose(o.yaw_deg, o.pitch_deg, o.roll_deg, 0.0, 0.02, o.face_height)
-        body = Physiology(o.breaths_per_minute, o.breath_depth_k, motion=o.motion, seed=o.seed)
-        sitter = Sitter(o.seed, pose, Climate(room_c=o.room_c), body, glasses=o.glasses)
-        sensor = (
-            Sensor.noiseless()
-            if o.perfect
-            else Sensor(netd_k=o.netd_k, shutter_every_s=o.shutter_every_s, seed=o.seed)
+        body = Physiology(
+            *(o.breaths_per_minute, o.breath_depth_k),
+            motion=o.motion,
+            seed=o.seed,
+            repeats_s=plan.seconds,
         )
-        self._sensor = sensor
+        sitter = Sitter(o.seed, pose, Climate(room_c=o.room_c), body, glasses=o.glasses)
+        self._sensor = sensor = self._choose_sensor()
         self._phantom = Phantom(sitter)
         self._camera = ThermalCamera(sensor, o.height, o.width)
         self._phantom.picture(0.0, *self._drawn_size())
+        if o.loop_s:
+            self._begin_loop(plan)
         self._next = 0
-        self._start, self._start_wall = time.monotonic(), time.time()
-        if self._first_start is None:
-            self._first_start = self._start
+        self._start_clock()
         self._shown = None
         return CameraInfo(
             model="Simulated phantom",
@@ -142,7 +177,7 @@ class SimulatedCamera:
         Raises
         ------
         CameraTimeoutError
-            If it is not due in time, or a fault makes the camera stall.
+            If it is not due in time, the loop is still being drawn, or a fault makes it stall.
         FrameRefusedError
             If a fault cuts it off.
         CameraLostError
@@ -157,6 +192,8 @@ class SimulatedCamera:
         o = self._options
         self._check_end()
         began_s = time.monotonic()
+        if self._drawing and self._loop is not None:
+            self._draw_on(self._loop, began_s + timeout_s)
         if o.realtime:
             self._wait(timeout_s)
             self._check_end()
@@ -164,32 +201,21 @@ class SimulatedCamera:
         index = self._next
         self._next += 1
         time_s = index / o.rate_hz
-        picture = self._phantom.picture(time_s, *self._drawn_size())
-        self.truth = picture.truth
-        celsius = picture.celsius
-        if celsius.shape != (o.height, o.width):
-            celsius = np.asarray(
-                cv2.resize(celsius, (o.width, o.height), interpolation=cv2.INTER_AREA), np.float32
-            )
-        exposure = self._camera.expose(celsius, time_s)
-        flags = FrameFlag.NONE
-        if exposure.shutter:
-            flags |= FrameFlag.SHUTTER
-        elif exposure.after_shutter_s < AFTER_SHUTTER_S:
-            flags |= FrameFlag.AFTER_SHUTTER
-        counts, fault_flags = self._spoil(exposure.counts, index)
-        self._shown = exposure.counts if counts.shape != exposure.counts.shape else counts
+        drawn = self._draw(time_s) if self._loop is None else self._loop.picture(index)
+        self.truth = drawn.truth
+        counts, fault_flags = self._spoil(drawn.counts, index)
+        self._shown = drawn.counts if counts.shape != drawn.counts.shape else counts
         return Frame.from_counts(
             counts,
             self._sensor.radiometry,
             index,
             time_s + self._clock_error_s(time_s),
             self._start_wall + time_s,
-            flags | fault_flags,
+            drawn.flags | fault_flags,
         )
 
     def close(self) -> None:
-        """Forget the phantom."""
+        """Forget the phantom, but for a loop that is drawn: opened again it shows the same."""
         self._phantom = self._camera = None
 
     @classmethod
@@ -205,6 +231,68 @@ class SimulatedCamera:
                 rate_hz=30.0,
             )
         ]
+
+    def _choose_sensor(self) -> Sensor:
+        o = self._options
+        if o.perfect:
+            return Sensor.noiseless()
+        sensor = Sensor(netd_k=o.netd_k, shutter_every_s=o.shutter_every_s, seed=o.seed)
+        # A drift would fall back at the end of each round.
+        return replace(sensor, drift_k_per_s=0.0) if o.loop_s else sensor
+
+    def _start_clock(self) -> None:
+        self._start, self._start_wall = time.monotonic(), time.time()
+        if self._first_start is None or self._drawing:
+            self._first_start = self._start
+
+    def _begin_loop(self, plan: LoopPlan) -> None:
+        """Draw the first pictures of the loop; that of the last opening is kept."""
+        o = self._options
+        needed, free = plan.bytes_of(o.width, o.height), psutil.virtual_memory().available
+        if self._loop is None and needed > _SHARE_OF_MEMORY * free:
+            raise CameraError(
+                f"a loop of {plan.seconds:g} s takes {needed / 1e6:.0f} MB and only "
+                f"{free / 1e6:.0f} MB of memory are free; choose a shorter loop_s"
+            )
+        self._loop = self._loop or PictureLoop(plan)
+        self._drawing = not self._draw_until(self._loop, time.monotonic() + _DRAWN_ON_OPENING_S)
+
+    def _draw_until(self, loop: PictureLoop, deadline_s: float) -> bool:
+        """Draw what is missing until `deadline_s`; return whether the loop is whole."""
+        while not loop.whole and time.monotonic() < deadline_s:
+            loop.draw_next(self._draw)
+        return loop.whole
+
+    def _draw_on(self, loop: PictureLoop, deadline_s: float) -> None:
+        """Draw until the first frame can be shown; the camera's clock starts with it.
+
+        Raises
+        ------
+        CameraTimeoutError
+            While there is something left to draw.
+        """
+        if not self._draw_until(loop, deadline_s):
+            raise CameraTimeoutError("the simulated camera still draws its pictures; read again")
+        self._start_clock()
+        self._drawing = False
+
+    def _draw(self, time_s: float) -> DrawnPicture:
+        if self._phantom is None or self._camera is None:
+            raise CameraError("the simulated camera is not open; open it first")
+        o = self._options
+        picture = self._phantom.picture(time_s, *self._drawn_size())
+        celsius = picture.celsius
+        if celsius.shape != (o.height, o.width):
+            celsius = np.asarray(
+                cv2.resize(celsius, (o.width, o.height), interpolation=cv2.INTER_AREA), np.float32
+            )
+        exposure = self._camera.expose(celsius, time_s)
+        flags = FrameFlag.NONE
+        if exposure.shutter:
+            flags |= FrameFlag.SHUTTER
+        elif exposure.after_shutter_s < AFTER_SHUTTER_S:
+            flags |= FrameFlag.AFTER_SHUTTER
+        return DrawnPicture(exposure.counts, flags, picture.truth)
 
     def _drawn_size(self) -> tuple[int, int]:
         o = self._options

@@ -132,5 +132,18 @@ class ListSink:
         self.results.append(result)
 
 
+class StuckSink(ListSink):
+    """Hangs in its first frame until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_work, self.let_go = threading.Event(), threading.Event()
+
+    def offer(self, frame: Frame) -> None:
+        self.at_work.set()
+        self.let_go.wait(30)
+        super().offer(frame)
+
+
 def ended() -> StreamEndedError:
     return StreamEndedError("the fake recording is over")

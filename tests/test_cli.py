@@ -736,3 +736,26 @@ def test_a_folder_without_pictures_is_named(
     message = capsys.readouterr().err
     assert "photos" in message
     assert "folders in folders are not searched" in message
+
+
+def test_a_log_is_kept_where_the_command_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path / "logs")
+    path = tmp_path / "a.h5"
+    arguments = ["simulated:?width=64&height=48", "--model", "none", "--out", str(path)]
+    assert cli.main(["--log-file", "record", *arguments, "--duration", "0.1"]) == 0
+
+    (log,) = (tmp_path / "logs").glob("*.log")
+    assert str(log) in capsys.readouterr().err
+    assert "ThermoSeg" in log.read_text(encoding="utf-8")
+
+
+def test_a_log_that_cannot_be_kept_costs_a_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path / "file" / "logs")
+
+    assert cli.main(["--log-file", "models"]) == 0
+    assert "no log is kept" in capsys.readouterr().err

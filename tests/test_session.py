@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import WaitFor
-from tests.session_parts import FaceSegmenter, ListSink, ScriptedCamera, Step, ended
+from tests.session_parts import FaceSegmenter, ListSink, ScriptedCamera, Step, StuckSink, ended
 from thermoseg import session as session_module
 from thermoseg.errors import CameraLostError, CameraTimeoutError, ModelError
 from thermoseg.events import events_after
@@ -28,16 +28,6 @@ class RaisingSink(ListSink):
     def offer(self, frame: Frame) -> None:
         super().offer(frame)
         raise OSError("the network cable fell out")
-
-
-class StuckSink(ListSink):
-    def __init__(self) -> None:
-        super().__init__()
-        self.let_go = threading.Event()
-
-    def offer(self, frame: Frame) -> None:
-        self.let_go.wait(30)
-        super().offer(frame)
 
 
 def has_result(session: Session) -> bool:

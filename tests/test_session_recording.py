@@ -1,5 +1,6 @@
 """The recordings of a session: whole from the first frame, in nobody's way, accounted for."""
 
+import itertools
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.conftest import WaitFor
 from tests.session_parts import FaceSegmenter, ScriptedCamera, Step, ended
 from thermoseg import camera_feed, session_recording
 from thermoseg.errors import CameraLostError, FrameRefusedError, RecordingError
+from thermoseg.memory_guard import Memory, MemoryGuard
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
 from thermoseg.session import Session
@@ -279,3 +281,49 @@ def test_each_recording_is_told_of_its_own_disk(
             session.start_recording(tmp_path / name)
             wait_for(lambda: f"{name} is on a slow disk" in told(session))  # noqa: B023
             session.stop_recording()
+
+
+def test_memory_that_runs_out_ends_the_recording_with_a_whole_file_that_says_why(
+    wait_for: WaitFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_recording, "DISK_S", 0.0)
+    left = itertools.count(400_000_000, -1_000_000)
+    path = tmp_path / "s.h5"
+    session = Session(ScriptedCamera(range(10_000)), None)
+    session._recording._memory = MemoryGuard(lambda: Memory(next(left), 16_000_000_000))
+    session.start_recording(path)
+    session.start()
+    wait_for(lambda: (status := session.look().recorder) is not None and status.failed)
+    summary = session.stop_recording()
+    counts = session.look().counts
+    session.stop()
+
+    assert "memory of this computer is nearly used up" in summary.failed
+    assert "close other programs" in summary.failed
+    assert summary.recorded > 0
+    assert counts.captured > 0, "the session itself goes on"
+    with Recording(path) as recording:
+        assert recording.complete
+        assert "nearly used up" in recording.ended
+        assert len(recording) == summary.recorded
+
+
+def test_memory_that_is_low_and_steady_lets_a_recording_go_on(
+    wait_for: WaitFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_recording, "DISK_S", 0.0)
+    looks: list[Memory] = []
+
+    def read() -> Memory:
+        looks.append(Memory(100_000_000, 16_000_000_000))
+        return looks[-1]
+
+    session = Session(ScriptedCamera(range(10_000)), None)
+    session._recording._memory = MemoryGuard(read)
+    session.start_recording(tmp_path / "s.h5")
+    session.start()
+    wait_for(lambda: len(looks) >= 30)
+    summary = session.stop_recording()
+    session.stop()
+
+    assert summary.failed == ""

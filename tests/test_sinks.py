@@ -1,24 +1,11 @@
 """Sinks come, go and hang; what they lose stays in the account."""
 
-import threading
 import time
 
 import pytest
 
-from tests.session_parts import ListSink, make_frame
-from thermoseg.frames import Frame
+from tests.session_parts import ListSink, StuckSink, make_frame
 from thermoseg.sinks import SINK_QUEUE, FanOut
-
-
-class StuckSink(ListSink):
-    def __init__(self) -> None:
-        super().__init__()
-        self.at_work, self.let_go = threading.Event(), threading.Event()
-
-    def offer(self, frame: Frame) -> None:
-        self.at_work.set()
-        self.let_go.wait(30)
-        super().offer(frame)
 
 
 def soon() -> float:

@@ -67,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.INFO if arguments.verbose else logging.ERROR,
         format="%(levelname)s %(name)s: %(message)s",
     )
+    if arguments.log_file:
+        _keep_log()
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         for sentence in say_unfinished(_folders_of(arguments)):
@@ -86,7 +88,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        if arguments.log_file:
+            _end_log()
     return FAILED
+
+
+def _keep_log() -> None:
+    """Begin a log file, or say why there is none; a command goes on without it."""
+    from thermoseg.log_file import start_log_file
+
+    try:
+        _complain(f"what is going on is written into {start_log_file('thermoseg')}")
+    except ThermoSegError as error:
+        _complain(str(error))
+
+
+def _end_log() -> None:
+    from thermoseg.log_file import stop_log_file
+
+    stop_log_file()
 
 
 def _folders_of(arguments: argparse.Namespace) -> list[Path]:
@@ -111,6 +132,9 @@ def build_parser() -> argparse.ArgumentParser:
         "session is damaged or lost (a sentence each says what), 130 Ctrl-C.",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what is going on")
+    parser.add_argument(
+        "--log-file", action="store_true", help="write down what is going on, and say where"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_segment(commands)
     _add_record(commands)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from thermoseg.backlog import Backlog, BacklogTrends, waiting_for_disk, waiting_for_network
 from thermoseg.camera_feed import READ_TIMEOUT_S, Arrival, CameraFeed
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
 from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError
@@ -25,7 +26,8 @@ from thermoseg.inference.segmenter import ModelIdentity, Segmenter
 from thermoseg.latest import Latest
 from thermoseg.live_model import LiveModel
 from thermoseg.marks import Mark
-from thermoseg.recording.status import RecordingSummary
+from thermoseg.rate_watch import RateWatch, asked_rate_hz
+from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
 from thermoseg.session_marks import SessionMarks
@@ -86,6 +88,8 @@ class Session:
         self._recording = SessionRecording(address, self._identify_model, self.note_event)
         self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._sinks = FanOut(sinks, self.note_event)
+        self._backlogs = BacklogTrends()
+        self._rate, self._asked_hz = RateWatch(), asked_rate_hz(address)
         self._frames: Latest[Frame] = Latest()
         self._arrivals: Latest[Arrival] = Latest()
         self._model = None if segmenter is None else LiveModel(segmenter)
@@ -220,6 +224,8 @@ class Session:
             visible_jpeg=feed.visible_jpeg,
             lost=lost,
             lost_seconds=self._tally.lost_seconds() if lost else 0.0,
+            backlogs=self._look_at_backlogs(frame, result, recorder, counts.camera_rate_hz),
+            rate_note=self._look_at_rate(0.0 if lost or ended else counts.camera_rate_hz),
             events=self._events.events,
             info=self._info,
             actions=feed.actions,
@@ -243,6 +249,7 @@ class Session:
     def note_event(self, text: str) -> None:
         """Mark that something happens now, among the events and in the recording."""
         event = SessionEvent(self._feed.now_s(), text, time.time())
+        log.info("%s at %.2f s: %s", self._address, event.time_s, text)
         self._events.append(event)
         self._recording.note(event)
 
@@ -334,6 +341,24 @@ class Session:
         """
         return self._recording.stop(lost=bool(self._feed.lost), notes=notes)
 
+    def _look_at_backlogs(
+        self,
+        frame: Frame | None,
+        result: Result | None,
+        recorder: RecorderStatus | None,
+        rate_hz: float,
+    ) -> tuple[Backlog, ...]:
+        queues = waiting_for_disk(recorder) + self._sinks.waiting
+        if self._model is not None:
+            queues.append(waiting_for_network(frame, result, rate_hz))
+        return self._backlogs.look(time.monotonic(), queues)
+
+    def _look_at_rate(self, delivered_hz: float) -> str:
+        info = self._info
+        if info is None or not info.live:
+            return ""
+        return self._rate.note(time.monotonic(), delivered_hz, self._asked_hz or info.rate_hz)
+
     def _identify_model(self) -> ModelIdentity | None:
         model = self._model
         return None if model is None else model.identity
@@ -359,7 +384,7 @@ class Session:
             while not self._stopping.is_set():
                 arrival = self._feed.next()
                 self._recording.note_telemetry(self._feed.telemetry, self._feed.now_s())
-                self._recording.tell_of_disk()
+                self._recording.watch_resources()
                 if arrival is not None:
                     self._deliver(arrival)
         except StreamEndedError:

@@ -21,6 +21,7 @@ from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.manifest_thread import ManifestThreads
 from thermoseg.marks import Mark
 from thermoseg.pre_record import PreRecord
+from thermoseg.memory_guard import MemoryGuard
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 TELEMETRY_RECORDED_S: Final = 60.0
 """How often what a camera tells of itself is written down, besides the beginning."""
 DISK_S: Final = 1.0
-"""How often the disk is asked after."""
+"""How often disk and memory are asked after."""
 DISK_TOLD_S: Final = 60.0
 """How often trouble with the disk is told while it lasts or comes back."""
 
@@ -58,6 +59,7 @@ class SessionRecording:
         address: str,
         model: Callable[[], ModelIdentity | None],
         tell: Callable[[str], None] = lambda _text: None,
+        memory: MemoryGuard | None = None,
     ) -> None:
         """Record nothing yet.
 
@@ -69,10 +71,13 @@ class SessionRecording:
             Which network segments when a recording starts; both are written into it.
         tell
             Told what a user must know of a recording that has started; may call `note`.
+        memory
+            Asked once a second whether memory runs out, which ends the recording; for tests.
         """
         self._address = address
         self._model = model
         self._tell = tell
+        self._memory = memory or MemoryGuard()
         self._changed = threading.Condition()
         self._state = RecordingState.OFF
         self._info: CameraInfo | None = None
@@ -294,8 +299,10 @@ class SessionRecording:
             text = ", ".join(describe_telemetry(telemetry))
             _write(recorder, SessionEvent(time_s, text, time.time()))
 
-    def tell_of_disk(self) -> None:
-        """Tell of a disk that is slow or nearly full, at most once a minute.
+    def watch_resources(self) -> None:
+        """Tell of a disk that is slow or nearly full, and end before memory does.
+
+        Each is looked at once a second, the disk is told of at most once a minute.
 
         Called by the capture thread alone.
         """
@@ -303,6 +310,9 @@ class SessionRecording:
         if recorder is None or now_s - self._disk_asked_s < DISK_S:
             return
         self._disk_asked_s = now_s
+        complaint = self._memory.complaint(now_s)
+        if complaint:
+            recorder.end(complaint, "close other programs and record again")
         warning = recorder.status().warning
         if warning and now_s - self._disk_told_s >= DISK_TOLD_S:
             self._disk_told_s = now_s

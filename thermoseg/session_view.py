@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from thermoseg.backlog import Backlog
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
@@ -40,6 +41,10 @@ class SessionView:
     """Why the camera is gone, or why it did not open again; empty once pictures come."""
     lost_seconds: float = 0.0
     """Time since the last frame of a camera that is lost; 0 if it is there."""
+    backlogs: tuple[Backlog, ...] = ()
+    """What waits for the recorder, the network and each sink, and whether it grows."""
+    rate_note: str = ""
+    """One sentence if the camera has delivered another rate than it was asked for, else empty."""
     events: tuple[SessionEvent, ...] = ()
     """Losses, gaps, actions, marks of the user: the last ones, oldest first."""
     info: CameraInfo | None = None

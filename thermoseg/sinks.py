@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from thermoseg.backlog import Waiting
 from thermoseg.errors import ThermoSegError
 from thermoseg.frames import Frame
 from thermoseg.result import Result
@@ -46,6 +47,11 @@ class Outlet:
         self._thread = threading.Thread(
             target=self._run, name=f"thermoseg {self.name}", daemon=True
         )
+
+    @property
+    def waiting(self) -> int:
+        """Frames and results that wait for the sink."""
+        return len(self._waiting)
 
     def start(self) -> None:
         """Begin to carry."""
@@ -124,6 +130,11 @@ class FanOut:
         """Frames and results that slow sinks could not take, those that are gone included."""
         with self._lock:
             return self._dropped_before + sum(outlet.dropped for outlet in self._outlets)
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """What waits for each sink."""
+        return [Waiting(outlet.name, outlet.waiting, SINK_QUEUE) for outlet in self._outlets]
 
     def start(self) -> None:
         """Begin to carry."""

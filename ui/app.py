@@ -60,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"thermoseg-ui: {error}\n")
         return FAILED
     _choose_platform(bool(arguments.screenshot))
+    if not arguments.screenshot:
+        _keep_log()
     from PyQt6.QtWidgets import QApplication
+
+    from ui.display_loss import completing_without_display
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
     if not isinstance(app, QApplication):
@@ -75,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     written_model = written.model if "model" in written.model_fields_set else ""
     window.choose_first_model(arguments.model or written_model)
     window.show()
-    with _closing_on_interruption(app, window):
+    with _closing_on_interruption(app, window), completing_without_display(controller.close):
         _open_first(window, arguments)
         if arguments.screenshot:
             return _take_screenshot(app, window, arguments.screenshot, arguments.after)
@@ -117,6 +121,16 @@ def _open_first(window: "MainWindow", arguments: argparse.Namespace) -> None:
         open_file(window, address)
     elif address:
         open_address(window, address, arguments.record)
+
+
+def _keep_log() -> None:
+    """Log into a file, or say why not: a window has no terminal as a rule."""
+    from thermoseg.log_file import start_log_file
+
+    try:
+        start_log_file("thermoseg-ui")
+    except ConfigError as error:
+        sys.stderr.write(f"thermoseg-ui: {error}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,15 +1,24 @@
 """The phantom as a camera: its clock, its losses, its options."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from drivers.picture_loop import DrawnPicture
 from drivers.simulated import SimulatedCamera
 from tests.drivers.hand_clock import HandClock
 from thermoseg.cameras import make_camera
-from thermoseg.errors import CameraError, CameraTimeoutError, ConfigError, StreamEndedError
+from thermoseg.errors import (
+    CameraError,
+    CameraLostError,
+    CameraTimeoutError,
+    ConfigError,
+    StreamEndedError,
+)
 from thermoseg.frames import Frame, FrameFlag
+from thermoseg.phantom.head import Phantom, PhantomPicture
 
 SMALL = "simulated:?width=64&height=48"
 
@@ -259,3 +268,93 @@ def test_any_size_can_be_had(
 
     assert frame.celsius.shape == (height, width)
     assert np.isfinite(frame.celsius).all()
+
+
+def test_a_loop_is_drawn_once_and_played_round_while_numbers_and_times_go_on(
+    clock: HandClock, opened: Callable[[str], SimulatedCamera], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+    picture = Phantom.picture
+
+    def draw(phantom: Phantom, time_s: float, height: int, width: int) -> PhantomPicture:
+        drawn.append(time_s)
+        return picture(phantom, time_s, height, width)
+
+    monkeypatch.setattr(Phantom, "picture", draw)
+    camera = opened(f"{SMALL}&rate_hz=5&loop_s=4")
+    drawn.clear()
+    frames = read(camera, 45)
+
+    assert not drawn
+    assert [frame.index for frame in frames] == list(range(45))
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx(0.2)
+    assert np.diff([frame.wall_time for frame in frames]) == pytest.approx(0.2, abs=1e-5)
+    for first, second in zip(frames[:20], frames[20:40], strict=True):
+        np.testing.assert_array_equal(first.counts, second.counts)
+    assert not np.array_equal(frames[0].counts, frames[10].counts)
+
+
+def test_a_loop_is_cut_to_whole_breaths_so_that_breathing_goes_on_at_its_end(
+    opened: Callable[[str], SimulatedCamera],
+) -> None:
+    camera = opened(f"{SMALL}&rate_hz=5&breaths_per_minute=15&loop_s=10&realtime=false")
+    phases, poses = [], []
+    for _ in range(81):
+        read(camera, 1)
+        assert camera.truth is not None
+        phases.append(camera.truth.breath_phase)
+        poses.append(camera.truth.pose)
+
+    assert phases == pytest.approx(np.arange(81) * 0.2 * 15 / 60)
+    assert poses[40] == poses[0], "two breaths of 4 s, at 5 frames/s"
+    across_seam = abs(poses[40].yaw_deg - poses[39].yaw_deg)
+    assert across_seam <= max(abs(np.diff([pose.yaw_deg for pose in poses[:40]]))) * 1.5
+
+
+def test_a_loop_too_short_for_a_breath_is_as_long_as_was_asked(
+    opened: Callable[[str], SimulatedCamera],
+) -> None:
+    camera = opened(f"{SMALL}&rate_hz=5&loop_s=2&realtime=false")
+    frames = read(camera, 11)
+
+    np.testing.assert_array_equal(frames[0].counts, frames[10].counts)
+
+
+def test_a_loop_that_fits_no_memory_is_refused_with_what_would_fit() -> None:
+    with pytest.raises(ConfigError, match=r"300 s of 640×512 pixels.* 5\.9 GB.* at most 54 s"):
+        make_camera("simulated:?loop_s=300")
+
+
+def test_a_loop_larger_than_half_of_the_free_memory_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = SimpleNamespace(available=1_000_000)
+    monkeypatch.setattr("drivers.simulated.psutil.virtual_memory", lambda: free)
+    camera = make_camera(f"{SMALL}&loop_s=8")
+
+    with pytest.raises(CameraError, match=r"takes 1 MB and only 1 MB .* shorter loop_s"):
+        camera.open()
+
+
+def test_what_opening_has_no_time_to_draw_is_drawn_by_reads_that_end_in_time(
+    clock: HandClock, opened: Callable[[str], SimulatedCamera], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = SimulatedCamera._draw
+
+    def draw_slowly(camera: SimulatedCamera, time_s: float) -> DrawnPicture:
+        clock.now += 0.25
+        return draw(camera, time_s)
+
+    monkeypatch.setattr(SimulatedCamera, "_draw", draw_slowly)
+    start = clock.now
+    camera = opened(f"{SMALL}&rate_hz=2&loop_s=4&fault=unplug@1s")  # eight pictures, two seconds
+    assert clock.now == start + 1.0
+
+    with pytest.raises(CameraTimeoutError, match="still draws"):
+        camera.read(timeout_s=0.5)
+    first, second = (camera.read(timeout_s=0.6) for _ in range(2))
+
+    assert (first.index, second.index) == (0, 1)
+    assert first.wall_time == pytest.approx(1.7e9 + start + 2.0), "its clock starts when it can"
+    with pytest.raises(CameraLostError):
+        camera.read(timeout_s=0.6)

@@ -154,11 +154,17 @@ def test_a_signal_closes_the_window_and_completes_the_recording(
         text=True,
         timeout=100,
         env=os.environ
-        | {"QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(tmp_path / "configuration")},
+        | {
+            "QT_QPA_PLATFORM": "offscreen",
+            "XDG_CONFIG_HOME": str(tmp_path / "configuration"),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+        },
     )
 
     assert done.returncode == 128 + number
     assert "Traceback" not in done.stderr
+    (log,) = (tmp_path / "state").rglob("thermoseg-ui-*.log")
+    assert "ThermoSeg" in log.read_text(encoding="utf-8")
     with h5py.File(path, "r") as session:
         assert session.attrs["complete"] == 1
         assert session.attrs["ended"] == b"stopped"

@@ -31,6 +31,8 @@ class Physiology:
     motion: float = 1.0
     """Size of head movements: 0 still, 1 a person at rest, 3 restless."""
     seed: int = 0
+    repeats_s: float = 0.0
+    """Time after which the head moves as before, so that a film of it may go round; 0: never."""
 
     def breath(self, time_s: float) -> tuple[float, float]:
         """Return phase and offset of the breath.
@@ -78,8 +80,10 @@ class Physiology:
         # seed at every call, so any moment can be asked for in any order.  That band reaches into
         # the breath's on purpose: an estimator that takes a nod for a breath shows here.
         rng = np.random.default_rng((self.seed, 11))
-        waves = rng.uniform(0.03, 0.25, (5, 2)), rng.uniform(0, 2 * np.pi, (5, 2))
-        swing = np.sin(2 * np.pi * waves[0] * time_s + waves[1]).mean(axis=1) * self.motion
+        rates_hz, phases = rng.uniform(0.03, 0.25, (5, 2)), rng.uniform(0, 2 * np.pi, (5, 2))
+        if self.repeats_s:
+            rates_hz = np.rint(rates_hz * self.repeats_s) / self.repeats_s
+        swing = np.sin(2 * np.pi * rates_hz * time_s + phases).mean(axis=1) * self.motion
         return Pose(
             rest.yaw_deg + 5 * float(swing[0]),
             rest.pitch_deg + 2.5 * float(swing[1]),

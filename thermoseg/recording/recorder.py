@@ -352,8 +352,25 @@ class Recorder:
                 on_disk=bool(control["on_disk"]),
                 at_risk_s=self._at_risk_s(control),
                 missed=self._missed,
+                waiting=0 if failed else self._writer.memory.frames.waiting,
+                slots=0 if failed else len(self._writer.memory.frames.slots),
             )
             return status if failed else replace(status, warning=self._warning(status))
+
+    def end(self, reason: str, remedy: str) -> None:
+        """Let the recording end by itself: what was offered is written, and the file is whole.
+
+        Parameters
+        ----------
+        reason
+            Written into the file as what ended it, one clause.
+        remedy
+            Advice for the user; both together are the status' `failed`.
+        """
+        with self._lock:
+            if self._writer is not None and not self._stopping and not self._has_failed():
+                self._writer.control["closing"] = encode_text(reason, TEXT_BYTES)
+                self._end_because(f"{reason}; recording ended cleanly, {remedy}")
 
     def stop(self, *, lost: bool = False) -> RecordingSummary:
         """Drain what was offered, close the file and end the writer; may be called twice.
@@ -390,7 +407,8 @@ class Recorder:
                     failed=failed,
                 )
                 with self._lock:
-                    self._final = replace(status, failed=failed), summary
+                    over = replace(status, failed=failed, waiting=0, slots=0)
+                    self._final = over, summary
                     self._writer = None
             return self._final[1]
 

@@ -72,10 +72,12 @@ _CONTROL: Final = np.dtype(
         ("free_bytes", "<i8"),
         ("sentence", f"S{TEXT_BYTES}"),
         ("notes", f"S{NOTES_BYTES}"),
+        ("closing", f"S{TEXT_BYTES}"),
     ]
 )
 """`written` frames are in the file, `flushed` ones survive a kill, `safe` ones a power cut, and the
-last of these is of time `safe_s`; `on_disk` is 1 once the file has its name there."""
+last of these is of time `safe_s`; `on_disk` is 1 once the file has its name there.
+The writer says in `sentence` why it ended; the recorder in `closing` why the file is to end."""
 
 
 class WriterState(IntEnum):
@@ -185,6 +187,11 @@ class Ring:
         """
         self.slots = slots
         self._used = used
+
+    @property
+    def waiting(self) -> int:
+        """Slots that wait to be emptied."""
+        return int(np.count_nonzero(self._used))
 
     def claim(self) -> int | None:
         """Return the lowest slot that may be filled, None if all wait to be emptied."""

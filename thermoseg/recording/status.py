@@ -27,6 +27,10 @@ class RecorderStatus:
     """Length of what a power cut would cost now, seconds of frames."""
     missed: int = 0
     """Frames that never reached us since it began, by the camera's own numbers."""
+    waiting: int = 0
+    """Frames that wait for the writer."""
+    slots: int = 0
+    """Frames that can; 0 once nothing is recorded any more."""
 
 
 @dataclass(frozen=True, slots=True)

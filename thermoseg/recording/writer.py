@@ -96,7 +96,7 @@ def _write(
         elif message is not None:
             kind, slot = MESSAGE.unpack(message)
             if kind == Kind.STOP:
-                ended = STOPPED
+                ended = memory.control["closing"].item().decode() or STOPPED
             else:
                 _add(kind, slot, writer, memory)
         if writer.tend(time.monotonic() - flushed_s):
