@@ -47,11 +47,11 @@ from ui.camera_panel import CameraPanel, address_of
 from ui.event_list import EventList
 from ui.live.pairing import Pairing
 from ui.live.session_controller import NO_MODEL, SessionController, SessionState
-from ui.picture.legend import RegionLegend
+from ui.old_legend import RegionLegend
+from ui.old_span_bar import TemperatureBar
+from ui.old_view import LiveView
 from ui.picture.palettes import PALETTES
 from ui.picture.span import Span, SpanMode
-from ui.picture.span_bar import TemperatureBar
-from ui.picture.view import LiveView
 from ui.plots.traces import TRACED, TraceView
 from ui.record_panel import RecordPanel
 from ui.shell.elided_label import ElidedLabel
