@@ -46,13 +46,26 @@ ROI_NAMES: Final = FACE_NAMES + DERIVED_NAMES
 
 COLOURS: Final[dict[Region, tuple[int, int, int]]] = {
     Region.BACKGROUND: (0, 0, 0),
-    Region.CHIN: (86, 180, 233),
-    Region.MOUTH: (213, 94, 0),
-    Region.EYES: (240, 228, 66),
-    Region.EYEBROWS: (204, 121, 167),
-    Region.NOSE: (0, 158, 115),
+    Region.CHIN: (30, 150, 255),
+    Region.MOUTH: (255, 180, 165),
+    Region.EYES: (180, 255, 240),
+    Region.EYEBROWS: (225, 195, 255),
+    Region.NOSE: (225, 45, 255),
 }
-"""Red, green, blue, 0-255: the Okabe-Ito set, told apart by colour-blind eyes too."""
+"""Red, green, blue, 0-255.  Palettes of thermal cameras take the greens, yellows, oranges and reds
+for skin; these differ by CIEDE2000 20 and more from skin in each of them, and by 18 and more from
+each other and from `DERIVED_COLOURS`."""
+
+DERIVED_COLOURS: Final[dict[str, tuple[int, int, int]]] = {
+    NOSTRILS: (76, 201, 240),
+    NOSTRIL_RIGHT: (76, 201, 240),
+    NOSTRIL_LEFT: (105, 90, 255),
+    PERINASAL: (255, 122, 198),
+}
+"""The same of the regions that are derived from the mask; by name."""
+
+DRAWN_COLOUR: Final = (150, 150, 240)
+"""The same of every region that a user has drawn; those are told apart by their names."""
 
 
 def colour_table(opacity: float) -> NDArray[np.uint8]:

@@ -23,6 +23,9 @@ IRON: Final = (
 """Black through violet, red and orange to white, as the makers of thermal cameras have it; its
 lightness only grows, so that warmer never looks darker."""
 
+ALARM: Final = (255, 120, 255)
+"""Colour of the isotherm: CIEDE2000 28 and more from every colour of every palette."""
+
 
 def colours_of(name: str) -> NDArray[np.uint8]:
     """Return the table of a palette.
@@ -44,6 +47,12 @@ def colours_of(name: str) -> NDArray[np.uint8]:
     if name not in PALETTES:
         raise ValueError(f"no palette is called {name!r}; there are {', '.join(PALETTES)}")
     return PALETTES[name]()
+
+
+def next_palette(name: str) -> str:
+    """Return the palette after this one; the first after the last."""
+    names = list(PALETTES)
+    return names[(names.index(name) + 1) % len(names)]
 
 
 def _iron() -> NDArray[np.uint8]:

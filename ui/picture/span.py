@@ -50,7 +50,18 @@ class SpanMode(Enum):
     """The face, or the scene while there is none."""
     SCENE = "Scene"
     LOCKED = "Locked"
-    """The user."""
+    """Nothing: they stay as they were."""
+    HAND = "By hand"
+    """The user, who typed or dragged them."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether the limits change by themselves."""
+        return self in (SpanMode.FACE, SpanMode.SCENE)
+
+
+FULL_SCALES: Final = (255.0, 1023.0, 4095.0, 16_383.0, 65_535.0)
+"""Largest counts of pixels of 8, 10, 12, 14 and 16 bits."""
 
 
 class Span:
@@ -58,11 +69,18 @@ class Span:
 
     def __init__(self) -> None:
         self.mode = SpanMode.FACE
-        """Source of the limits."""
+        """Source of the limits; `choose` changes it."""
         self._limits: Limits | None = None
         self._time_s = 0.0
         self._face: Limits | None = None
         self._face_at_s = 0.0
+        self._followed = SpanMode.FACE
+        self._full_scale = FULL_SCALES[0]
+
+    @property
+    def counts_range(self) -> Limits:
+        """Least and largest count that pixels like those seen so far can have."""
+        return 0.0, self._full_scale
 
     @property
     def limits(self) -> Limits | None:
@@ -79,13 +97,27 @@ class Span:
         """
         if not low < high:
             raise ValueError(f"the colours need low < high, got {low} and {high}")
-        self._limits, self.mode = (low, high), SpanMode.LOCKED
+        self._limits = low, high
+        self.choose(SpanMode.HAND)
+
+    def choose(self, mode: SpanMode) -> None:
+        """Take the limits from another source; one that follows the picture does so at once."""
+        if self.mode.follows:
+            self._followed = self.mode
+        self.mode = mode
+        if mode.follows:
+            self._limits = self._face = None
+
+    def toggle_lock(self) -> None:
+        """Hold the limits as they are, or follow again what they followed before."""
+        self.choose(SpanMode.LOCKED if self.mode.follows else self._followed)
 
     def forget(self) -> None:
         """Start anew with the next picture: another source."""
         self._limits = self._face = None
-        if self.mode is SpanMode.LOCKED:
-            self.mode = SpanMode.FACE
+        self._full_scale = FULL_SCALES[0]
+        if not self.mode.follows:
+            self.mode = self._followed
 
     def follow(
         self,
@@ -110,12 +142,16 @@ class Span:
         # First-order low-pass in time: after `elapsed_s` a fraction 1 - exp(-elapsed / SETTLING_S)
         # of the way is done, so the colours settle alike at 9 and at 60 Hz.  A gap longer than
         # three such times has nothing to be continued.
-        if self.mode is SpanMode.LOCKED and self._limits is not None:
+        if not radiometric:
+            self._look_at_counts(celsius)
+        if not self.mode.follows and self._limits is not None:
             return self._limits
         least = MIN_SPAN_K if radiometric else MIN_SPAN_COUNTS
         wanted = self._wanted(celsius, labels, time_s, least)
         if wanted is None:
             return self._limits or (0.0, 1.0)
+        if not radiometric:
+            wanted = _within(wanted, self.counts_range)
         elapsed_s, self._time_s = time_s - self._time_s, time_s
         if self._limits is None or not 0 <= elapsed_s < 3 * SETTLING_S:
             self._limits = wanted
@@ -124,6 +160,12 @@ class Span:
             low, high = self._limits
             self._limits = low + share * (wanted[0] - low), high + share * (wanted[1] - high)
         return self._limits
+
+    def _look_at_counts(self, counts: NDArray[np.float32]) -> None:
+        # A stream is taken for the narrowest pixels that could have delivered what it did.
+        highest = float(cv2.minMaxLoc(counts)[1])
+        fitting = (scale for scale in FULL_SCALES if scale >= highest)
+        self._full_scale = max(self._full_scale, next(fitting, FULL_SCALES[-1]))
 
     def _wanted(
         self,
@@ -177,6 +219,11 @@ def _percentiles(celsius: NDArray[np.float32], percentiles: tuple[float, float])
     ranks = [round(p / 100 * (sample.size - 1)) for p in percentiles]
     parted = np.partition(sample, ranks)
     return float(parted[ranks[0]]), float(parted[ranks[1]])
+
+
+def _within(limits: Limits, ends: Limits) -> Limits:
+    """Cut limits off at the least and largest value that there can be."""
+    return max(limits[0], ends[0]), min(limits[1], ends[1])
 
 
 def _widened(limits: Limits, least: float, below: float, above: float) -> Limits:

@@ -1,412 +1,327 @@
-"""The live picture with its mask, its outlines, and the temperature under the pointer."""
+"""The thermal picture with all that lies on it, to be zoomed, pointed at and drawn on."""
 
 from typing import Final
 
-import cv2
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
-from PyQt6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt
-from PyQt6.QtGui import QColor, QPainterPath, QPen, QPixmap, QResizeEvent
-from PyQt6.QtWidgets import QGraphicsPathItem, QLabel, QWidget
+from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
+from PyQt6.QtGui import QKeyEvent, QPixmap, QResizeEvent
+from PyQt6.QtWidgets import QWidget
 
-from thermoseg.face_geometry import FaceRois
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.frames import Frame
-from thermoseg.labels import Region, colour_table
-from ui.picture.palettes import colours_of
-from ui.shell.theme import DARK, Theme
-
-DIMMED: Final = 0.55
-"""Opacity of a mask that is older than the picture, relative to that of one which is not."""
-
-LARGEST_SMOOTHED: Final = 6_000_000
-"""Pixels on the screen up to which a picture is interpolated; nearer up, pixels show as squares."""
-
-STALE: Final = 0.45
-"""Opacity of a picture that is shown although the camera is gone."""
-
-NOTE_SHARE: Final = 0.62
-"""The widest note, as a share of the view; the corners are for other badges."""
-
-PHOTOGRAPH_SHARE: Final = 0.3
-"""Greatest width and height of the visible picture, as a share of the view's."""
-
-TOLD_BEHIND_S: Final = 0.15
-"""A mask later than this is said to be late, besides being dimmed."""
-
-BADGE_GAP: Final = 10
-"""Gap between a badge and the border, pixels."""
-
-BADGE_STYLE: Final = (
-    "background: rgba(12, 13, 16, 205); color: #f2f4f7; border-radius: 5px; padding: 3px 8px;"
+from thermoseg.labels import Region
+from ui.picture.badges import Badges
+from ui.picture.content import PictureContent, is_inside
+from ui.picture.drawn import DrawnRegions
+from ui.picture.overlay import TOLD_BEHIND_S, Overlay
+from ui.picture.picture_item import PictureItem
+from ui.picture.span import Limits
+from ui.picture.units import Unit
+from ui.shell.theme import Theme
+from ui.texts.picture import (
+    NO_VALUE,
+    PICTURE,
+    PICTURE_HELP,
+    REGIONS,
+    RELATIVE_COUNTS,
+    mask_behind,
 )
-"""The same in both themes: badges lie on the picture, whose colours no theme changes."""
 
-PHOTOGRAPH_STYLE: Final = "border: 1px solid rgba(242, 244, 247, 150); background: #0c0d10;"
+DEEPEST_ZOOM_PX: Final = 8
+"""Fewest pixels of the frame that the view shows across."""
 
-OUTLINED: Final = ("perinasal", "nostril_right", "nostril_left")
+NEW_SHARE: Final = 0.2
+"""Width and height of a new region, as a share of what is seen of the picture."""
+
+MOVES: Final = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+"""Key → step to the right and down, as it is seen."""
 
 
-class LiveView(pg.GraphicsView):  # type: ignore[misc]
-    """Shows one frame at a time; knows neither cameras nor threads.
+class PictureView(pg.GraphicsView):  # type: ignore[misc]
+    """Shows one moment at a time; knows no camera, thread or page.
 
-    Temperatures become 8-bit by one pass of our own and meet their colours in Qt's table of 256;
-    the mask is an image of labels with a colour table.  Neither costs arithmetic in Python.
+    One unit of its scene is one pixel of the frame, so that picture, mask, pointer, clicks and
+    drawn regions agree however the view is zoomed or mirrored.
     """
+
+    face_clicked = pyqtSignal(float, float)
+    """The user clicked inside the box of a face: x, y in frame pixels."""
+    spots_changed = pyqtSignal(tuple)
+    """tuple[DrawnRoi, …]: the user added, moved, renamed or deleted a spot."""
+    rois_changed = pyqtSignal(tuple)
+    """The same of regions with an outline."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, useOpenGL=False)
-        self._frame: Frame | None = None
-        self._labels: NDArray[np.uint8] | None = None
-        self._span_c = (0.0, 1.0)
-        self._bytes = np.zeros((1, 1), np.uint8)
-        self._scratch = np.zeros((1, 1), np.float32)
+        self._content: PictureContent | None = None
         self._pointer: QPointF | None = None
-        self._smooth = True
-        self._mask_on = True
+        self._unit = Unit.CELSIUS
+        self._fitted = True
+        self._mirrored = False
         self._stale = False
+        self._note = ""
         self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0)
+        self._picture = PictureItem()
+        self._overlay = Overlay()
+        self._badges: Badges | None = None
         self.setCentralItem(self._box)
-        self._picture = pg.ImageItem(axisOrder="row-major")
-        self._mask = pg.ImageItem(axisOrder="row-major")
-        for item in (self._picture, self._mask):
+        for item in (self._picture, self._overlay):
             self._box.addItem(item, ignoreBounds=True)
-        self._outlines = {name: _Outline(self._box) for name in OUTLINED}
-        self._pointed = self._badge()
-        self._behind = self._badge()
-        self._frozen = self._badge("Frozen")
-        self._note = self._badge()
-        self._news = self._badge()
-        self._photograph = QLabel(self)
-        self._photograph.setStyleSheet(PHOTOGRAPH_STYLE)
-        self._photograph.setToolTip("The camera's visible picture; it is not recorded")
-        self._photograph.hide()
-        self._visible = QPixmap()
-        self.set_palette("Iron")
-        self.set_mask_opacity(0.45)
-        self.set_outlines_visible(True)
+        self._badges = Badges(self, self.fit)
+        self.drawn = DrawnRegions(self._box, self)
+        """Spots and outlines that the user has drawn."""
+        self.drawn.spots_changed.connect(self.spots_changed)
+        self.drawn.rois_changed.connect(self.rois_changed)
+        self.setAccessibleName(PICTURE)
+        self.setAccessibleDescription(PICTURE_HELP)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self.scene().sigMouseClicked.connect(self._on_mouse_clicked)
         self._box.sigResized.connect(self._on_box_resized)
+        self._box.sigRangeChangedManually.connect(self._on_zoomed)
 
-    def set_palette(self, name: str) -> None:
-        """Colour pictures by a palette of `ui.picture.palettes`."""
-        self._picture.setLookupTable(colours_of(name))
+    @property
+    def zoomed(self) -> bool:
+        """Whether the user has chosen a part of the picture."""
+        return not self._fitted
 
-    def set_mask_opacity(self, opacity: float) -> None:
-        """Show regions with this opacity, 0 to 1."""
-        self._mask.setLookupTable(colour_table(opacity))
+    @property
+    def badges(self) -> Badges:
+        """Texts in the corners."""
+        if self._badges is None:  # while pyqtgraph's constructor resizes the view
+            raise RuntimeError("the view is still being made")
+        return self._badges
 
-    def set_mask_visible(self, visible: bool) -> None:
-        """Show the regions or not."""
-        self._mask_on = visible
-        self._mask.setVisible(visible and self._labels is not None)
+    @property
+    def content(self) -> PictureContent | None:
+        """What is shown; None for nothing."""
+        return self._content
 
-    def set_outlines_visible(self, visible: bool) -> None:
-        """Show the outlines of nostrils and perinasal region or not."""
-        for outline in self._outlines.values():
-            outline.set_visible(visible)
+    def show_content(self, content: PictureContent, span_c: Limits) -> None:
+        """Draw a moment.
 
-    def set_smooth(self, smooth: bool) -> None:
-        """Interpolate between pixels, or show them as squares."""
-        self._smooth = smooth
-        self._draw_picture()
+        Parameters
+        ----------
+        span_c
+            Temperatures of the first and last colour, °C or counts.
+        """
+        before, self._content = self._content, content
+        shape = content.frame.celsius.shape
+        self._picture.show_celsius(content.frame.celsius, span_c)
+        self._overlay.show_content(content)
+        if before is None or before.frame.celsius.shape != shape:
+            self._box.setLimits(maxXRange=4 * shape[1], minXRange=DEEPEST_ZOOM_PX)
+            self.fit()
+        told = content.behind_s >= TOLD_BEHIND_S
+        self.badges.say(
+            "behind", mask_behind(content.behind_s, content.labels is not None) if told else ""
+        )
+        self._say_pointed()
+
+    def clear(self) -> None:
+        """Show nothing; what the user has drawn stays."""
+        self._content = None
+        self._picture.clear()
+        self._overlay.clear()
+        for name in ("pointed", "behind", "news"):
+            self.badges.say(name, "")
+        self.set_stale("")
+        self.badges.set_photograph(QPixmap())
+
+    def fit(self) -> None:
+        """Show the whole picture."""
+        self._fitted = True
+        self.badges.set_zoomed(False)
+        if self._content is not None:
+            height, width = self._content.frame.celsius.shape
+            self._box.setRange(QRectF(0, 0, width, height), padding=0, disableAutoRange=True)
+
+    def set_mirrored(self, mirrored: bool) -> None:
+        """Show the picture as a mirror does, with all that lies on it."""
+        self._mirrored = mirrored
+        self._box.invertX(mirrored)
+        self._say_pointed()
+
+    def set_stale(self, reason: str) -> None:
+        """Darken the picture, because it is not what the camera sees now, and say why.
+
+        Parameters
+        ----------
+        reason
+            One sentence; empty if the picture is fresh.
+        """
+        self._stale = bool(reason)
+        self._picture.set_stale(self._stale)
+        self._write_note(reason)
+
+    def set_note(self, text: str) -> None:
+        """Write on the picture what holds for all of it; nothing if empty."""
+        self._note = text
+        self._write_note("")
+
+    def set_unit(self, unit: Unit) -> None:
+        """Tell temperatures in this unit."""
+        self._unit = unit
+        self._say_pointed()
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self.setBackground(theme.canvas)
-        for outline in self._outlines.values():
-            outline.set_scale(scale)
-        self._place_badges()
+        self._overlay.set_scale(scale)
+        self.drawn.set_scale(scale)
+        self.badges.set_scale(scale)
 
-    def set_frozen(self, frozen: bool) -> None:
-        """Say on the picture that it stands still, or no longer."""
-        self._frozen.setVisible(frozen)
-        self._place_badges()
+    @property
+    def picture(self) -> PictureItem:
+        """The item that draws temperatures: palette, smoothing, isotherm are set there."""
+        return self._picture
 
-    def set_note(self, text: str) -> None:
-        """Write on the picture what holds for all of it; nothing if empty."""
-        self._say(self._note, text)
+    @property
+    def overlay(self) -> Overlay:
+        """The item that draws what is known of the picture: regions and their looks."""
+        return self._overlay
 
-    def set_news(self, text: str) -> None:
-        """Write on the picture what has just happened; nothing if empty."""
-        self._say(self._news, text)
+    def add_spot(self) -> str:
+        """Draw a spot under the pointer, or in the middle of what is seen; return its name."""
+        place = self._middle()
+        if self._pointer is not None:
+            pointed = self._box.mapSceneToView(self._pointer)
+            if self._pixel(pointed) is not None:
+                place = pointed
+        return self.drawn.add_spot(place.x(), place.y())
 
-    def set_stale(self, stale: bool) -> None:
-        """Dim the picture and its mask, because they are not what the camera sees now."""
-        self._stale = stale
-        self._picture.setOpacity(STALE if stale else 1.0)
+    def add_rectangle(self) -> str:
+        """Draw a rectangle in the middle of what is seen; return its name."""
+        middle, (width, height) = self._middle(), self._new_size()
+        left, top = round(middle.x() - width / 2), round(middle.y() - height / 2)
+        right, bottom = left + round(width), top + round(height)
+        return self.drawn.add_outline([(left, top), (right, top), (right, bottom), (left, bottom)])
 
-    def set_photograph(self, photograph: QPixmap) -> None:
-        """Show a visible picture in the corner; a null one for none."""
-        self._visible = photograph
-        self._photograph.setVisible(not photograph.isNull())
-        self._place_photograph()
+    def add_polygon(self) -> str:
+        """Draw an outline of five corners in the middle of what is seen; return its name."""
+        middle, (width, height) = self._middle(), self._new_size()
+        angles = np.pi * (0.4 * np.arange(5) - 0.5)
+        return self.drawn.add_outline(
+            (round(middle.x() + width / 2 * x, 1), round(middle.y() + height / 2 * y, 1))
+            for x, y in zip(np.cos(angles).tolist(), np.sin(angles).tolist(), strict=True)
+        )
 
-    def show_frame(
-        self,
-        frame: Frame,
-        labels: NDArray[np.uint8] | None,
-        rois: FaceRois | None,
-        span_c: tuple[float, float],
-        behind_s: float = 0.0,
-    ) -> None:
-        """Draw `frame` with its colours spread over `span_c`, and what is known of it on top.
-
-        Parameters
-        ----------
-        labels
-            (height, width), same as the frame's; None for no mask.
-        rois
-            Whose outlines are drawn; None for none.
-        span_c
-            Temperatures of the first and last colour, °C or counts.
-        behind_s
-            By how much `labels` and `rois` are older than the frame; such are drawn dimmed.
-        """
-        reshaped = self._frame is None or frame.celsius.shape != self._frame.celsius.shape
-        self._frame, self._labels, self._span_c = frame, labels, span_c
-        if reshaped:
-            self.fit()
-        self._draw_picture()
-        self._draw_mask(behind_s)
-        for name, outline in self._outlines.items():
-            outline.show(rois, name)
-        self._say(self._behind, _describe_delay(behind_s, labels is not None))
-        self._say_pointed()
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self._frame = self._labels = None
-        self._picture.clear()
-        self._mask.clear()
-        for outline in self._outlines.values():
-            outline.show(None, "")
-        for badge in (self._pointed, self._behind, self._news):
-            badge.hide()
-        self.set_stale(False)
-        self.set_photograph(QPixmap())
-
-    def fit(self) -> None:
-        """Show the whole picture."""
-        if self._frame is not None:
-            height, width = self._frame.celsius.shape
-            self._box.setRange(QRectF(0, 0, width, height), padding=0, disableAutoRange=True)
+    def restore_drawn(self, regions: tuple[DrawnRoi, ...]) -> None:
+        """Show these drawn regions; tells nobody."""
+        self.drawn.set_regions(regions)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
         """Keep the badges in their corners."""
         super().resizeEvent(event)
-        if hasattr(self, "_pointed"):
-            self._place_badges()
-            self._place_photograph()
+        if getattr(self, "_badges", None) is not None:
+            self.badges.place()
 
     def leaveEvent(self, event: QEvent | None) -> None:  # noqa: N802  # Qt's name
         """Stop telling the temperature under the pointer."""
         super().leaveEvent(event)
         self._pointer = None
-        self._pointed.hide()
+        self.badges.say("pointed", "")
 
-    def mouseDoubleClickEvent(self, event: QEvent | None) -> None:  # noqa: N802  # Qt's name
-        """Show the whole picture again after zooming."""
-        super().mouseDoubleClickEvent(event)
-        self.fit()
-
-    def _draw_picture(self) -> None:
-        if self._frame is None:
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Delete or move the selected region; Esc selects none."""
+        chosen = self.drawn.chosen
+        if event is None or not chosen:
+            super().keyPressEvent(event)
             return
-        celsius = self._frame.celsius
-        height, width = celsius.shape
-        if self._bytes.shape != celsius.shape:
-            self._bytes = np.zeros(celsius.shape, np.uint8)
-            self._scratch = np.zeros(celsius.shape, np.float32)
-        scale_to_bytes(celsius, self._span_c, self._scratch, self._bytes)
-        self._picture.setImage(self._on_screen(self._bytes), autoLevels=False)
-        self._picture.setRect(QRectF(0, 0, width, height))
+        modifiers = event.modifiers()
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.drawn.delete(chosen)
+        elif event.key() == Qt.Key.Key_Escape:
+            self.drawn.select("")
+        elif event.key() in MOVES and modifiers & Qt.KeyboardModifier.AltModifier:
+            right, down = MOVES[Qt.Key(event.key())]
+            step = 10 if modifiers & Qt.KeyboardModifier.ShiftModifier else 1
+            self.drawn.move(step * (-right if self._mirrored else right), step * down)
+        else:
+            super().keyPressEvent(event)
 
-    def _on_screen(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Interpolate to the size that the picture has on the screen, so that Qt need not."""
-        size = self._size_on_screen(image.shape[1], image.shape[0])
-        if not self._smooth or size[0] <= image.shape[1] or size[0] * size[1] > LARGEST_SMOOTHED:
-            return image
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    def _write_note(self, reason: str) -> None:
+        self.badges.say("note", "\n".join(filter(None, (reason, self._note))))
 
-    def _size_on_screen(self, width: int, height: int) -> tuple[int, int]:
-        across, down = self._box.viewPixelSize()
-        ratio = self.devicePixelRatioF()
-        return max(1, round(width / across * ratio)), max(1, round(height / down * ratio))
+    def _middle(self) -> QPointF:
+        return self._seen().center()
 
-    def _draw_mask(self, behind_s: float) -> None:
-        labels = self._labels
-        box = None if labels is None else cv2.boundingRect(labels)
-        if labels is None or box is None or box[2] == 0:
-            self._mask.setVisible(False)
-            return
-        left, top, width, height = box
-        self._mask.setImage(labels[top : top + height, left : left + width], autoLevels=False)
-        self._mask.setRect(QRectF(left, top, width, height))
-        self._mask.setOpacity(DIMMED if behind_s > 0 or self._stale else 1.0)
-        self._mask.setVisible(self._mask_on)
+    def _new_size(self) -> tuple[float, float]:
+        seen = self._seen()
+        return max(4.0, NEW_SHARE * seen.width()), max(4.0, NEW_SHARE * seen.height())
+
+    def _seen(self) -> QRectF:
+        """Return what is seen of the picture, frame pixels."""
+        seen: QRectF = self._box.viewRect().normalized()
+        return seen.intersected(self._picture.boundingRect())
 
     def _on_mouse_moved(self, position: QPointF) -> None:
         self._pointer = position
         self._say_pointed()
 
+    def _on_mouse_clicked(self, event: object) -> None:
+        # Items that take clicks themselves, such as spots, have accepted theirs before.
+        if event.button() != Qt.MouseButton.LeftButton or event.isAccepted():  # type: ignore[attr-defined]
+            return
+        point = self._box.mapSceneToView(event.scenePos())  # type: ignore[attr-defined]
+        inside = self._pixel(point) is not None
+        if event.double():  # type: ignore[attr-defined]
+            if inside:
+                self.drawn.add_spot(point.x(), point.y())
+            else:
+                self.fit()
+            return
+        self.drawn.select("")
+        content = self._content
+        if content is None or not inside:
+            return
+        boxes = [*content.others, *([content.face] if content.face is not None else [])]
+        if any(is_inside(box, point.x(), point.y()) for box in boxes):
+            self.face_clicked.emit(point.x(), point.y())
+
+    def _pixel(self, point: QPointF) -> tuple[int, int] | None:
+        """Return row and column of a place in the frame; None outside."""
+        if self._content is None:
+            return None
+        height, width = self._content.frame.celsius.shape
+        row, column = int(np.floor(point.y())), int(np.floor(point.x()))
+        return (row, column) if 0 <= row < height and 0 <= column < width else None
+
     def _on_box_resized(self) -> None:
-        self.fit()
-        self._draw_picture()
+        if self._fitted:
+            self.fit()
+
+    def _on_zoomed(self) -> None:
+        self._fitted = False
+        self.badges.set_zoomed(True)
 
     def _say_pointed(self) -> None:
-        if self._frame is None or self._pointer is None:
+        if self._content is None or self._pointer is None:
             return
-        point = self._box.mapSceneToView(self._pointer)
-        row, column = int(np.floor(point.y())), int(np.floor(point.x()))
-        self._say(self._pointed, describe_pixel(self._frame, self._labels, row, column))
-
-    def _badge(self, text: str = "") -> QLabel:
-        badge = QLabel(text, self)
-        badge.setTextFormat(Qt.TextFormat.PlainText)
-        badge.setStyleSheet(BADGE_STYLE)
-        badge.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        badge.hide()
-        return badge
-
-    def _say(self, badge: QLabel, text: str) -> None:
-        if text != badge.text() or bool(text) == badge.isHidden():
-            badge.setText(text)
-            badge.setVisible(bool(text))
-            self._place_badges()
-
-    def _place_badges(self) -> None:
-        for badge in (self._pointed, self._behind, self._frozen):
-            badge.adjustSize()
-        self._pointed.move(BADGE_GAP, self.height() - self._pointed.height() - BADGE_GAP)
-        self._behind.move(self.width() - self._behind.width() - BADGE_GAP, BADGE_GAP)
-        self._frozen.move(BADGE_GAP, BADGE_GAP)
-        top = BADGE_GAP
-        for badge in (self._note, self._news):
-            _fit_to_width(badge, round(NOTE_SHARE * self.width()))
-            badge.move((self.width() - badge.width()) // 2, top)
-            top += 0 if badge.isHidden() else badge.height() + BADGE_GAP // 2
-
-    def _place_photograph(self) -> None:
-        if self._visible.isNull():
-            return
-        room = PHOTOGRAPH_SHARE * QSizeF(self.size())
-        ratio = self.devicePixelRatioF()
-        small = self._visible.scaled(
-            (room * ratio).toSize(),
-            Qt.AspectRatioMode.KeepAspectRatio,
-            Qt.TransformationMode.SmoothTransformation,
-        )
-        small.setDevicePixelRatio(ratio)
-        self._photograph.setPixmap(small)
-        self._photograph.adjustSize()
-        self._photograph.move(
-            self.width() - self._photograph.width() - BADGE_GAP,
-            self.height() - self._photograph.height() - BADGE_GAP,
-        )
+        pixel = self._pixel(self._box.mapSceneToView(self._pointer))
+        said = "" if pixel is None else describe_pixel(self._content, *pixel, self._unit)
+        self.badges.say("pointed", said)
 
 
-class _Outline:
-    """The border of one region: a bright line on a dark one, to be seen on any palette."""
-
-    def __init__(self, box: pg.ViewBox) -> None:
-        self._items = (QGraphicsPathItem(), QGraphicsPathItem())
-        self._visible = True
-        self._scale = 1.0
-        for item in self._items:
-            box.addItem(item, ignoreBounds=True)
-
-    def set_visible(self, visible: bool) -> None:
-        self._visible = visible
-        for item in self._items:
-            item.setVisible(visible)
-
-    def set_scale(self, scale: float) -> None:
-        self._scale = scale
-
-    def show(self, rois: FaceRois | None, name: str) -> None:
-        path = QPainterPath()
-        if self._visible and rois is not None and name in rois.masks:
-            path = _border_of(rois, name)
-        colour = DARK.perinasal if name == "perinasal" else DARK.nostrils
-        for item, (shade, width) in zip(
-            self._items, (("#0c0d10", 4.0), (colour, 2.0)), strict=True
-        ):
-            pen = QPen(QColor(shade), width * self._scale)
-            pen.setCosmetic(True)
-            pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-            item.setPen(pen)
-            item.setPath(path)
-
-
-def _fit_to_width(badge: QLabel, most: int) -> None:
-    """Give a badge the size of its text, in several lines if one is wider than `most` pixels."""
-    badge.setWordWrap(False)
-    if badge.sizeHint().width() <= most:
-        badge.adjustSize()
-        return
-    badge.setWordWrap(True)
-    badge.resize(most, badge.heightForWidth(most))
-
-
-def scale_to_bytes(
-    celsius: NDArray[np.float32],
-    span_c: tuple[float, float],
-    scratch: NDArray[np.float32],
-    out: NDArray[np.uint8],
-) -> None:
-    """Spread `span_c` over 0-255; colder and NaN become 0, warmer 255.
-
-    Parameters
-    ----------
-    celsius, scratch, out
-        (height, width) all; `scratch` and `out` are written, so that no frame allocates memory.
-    """
-    low, high = span_c
-    np.subtract(celsius, np.float32(low), out=scratch)
-    np.multiply(scratch, np.float32(255 / max(high - low, 1e-6)), out=scratch)
-    np.fmax(scratch, np.float32(0), out=scratch)
-    np.fmin(scratch, np.float32(255), out=scratch)
-    out[...] = scratch
-
-
-def describe_pixel(frame: Frame, labels: NDArray[np.uint8] | None, row: int, column: int) -> str:
-    """Say what is at one pixel; an empty text outside the picture."""
-    height, width = frame.celsius.shape
-    if not (0 <= row < height and 0 <= column < width):
-        return ""
-    value = float(frame.celsius[row, column])
-    if not np.isfinite(value):
-        text = "no value"
-    elif frame.radiometric:
-        text = f"{value:.2f} °C"
-    else:
-        text = f"{value:.0f} relative counts"
-    region = Region(int(labels[row, column])) if labels is not None else Region.BACKGROUND
+def describe_pixel(content: PictureContent, row: int, column: int, unit: Unit) -> str:
+    """Say what is at one pixel of a frame."""
+    said = describe_value(content.frame, float(content.frame.celsius[row, column]), unit)
     place = f"x {column}  y {row}"
-    return f"{text}   {region.label}   {place}" if region else f"{text}   {place}"
-
-
-def _describe_delay(behind_s: float, shown: bool) -> str:
-    if behind_s < TOLD_BEHIND_S:
-        return ""
-    return f"mask {behind_s:.1f} s behind" + ("" if shown else ", not shown")
-
-
-def _border_of(rois: FaceRois, name: str) -> QPainterPath:
-    """Return the border of a region, frame coordinates."""
-    found = rois.masks[name]
-    contours, _ = cv2.findContours(
-        found.inside.view(np.uint8),
-        cv2.RETR_EXTERNAL,
-        cv2.CHAIN_APPROX_SIMPLE,
-        offset=(found.left, found.top),
+    label = (
+        Region.BACKGROUND if content.labels is None else Region(int(content.labels[row, column]))
     )
-    path = QPainterPath()
-    for contour in contours:
-        points = contour[:, 0, :] + 0.5
-        path.moveTo(*points[0])
-        for point in points[1:]:
-            path.lineTo(*point)
-        path.closeSubpath()
-    return path
+    parts = [said, *([REGIONS[label.label]] if label else []), place]
+    return "   ".join(parts)
+
+
+def describe_value(frame: Frame, value: float, unit: Unit) -> str:
+    """Say one value of a frame; counts are never called degrees."""
+    if not np.isfinite(value):
+        return NO_VALUE
+    return unit.text(value) if frame.radiometric else f"{value:.0f} {RELATIVE_COUNTS}"

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from thermoseg.labels import FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
-from ui.picture.legend import RegionLegend
+from ui.old_legend import RegionLegend
 from ui.shell.theme import DARK
 
 

@@ -1,0 +1,306 @@
+"""What lies on the picture: tints, outlines, unsure pixels, boxes of faces.
+
+All of it is drawn into one image when a mask arrives or the view changes; a picture in between
+costs one copy of that image.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPointF, QRect, QRectF, Qt
+from PyQt6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QTransform,
+)
+from PyQt6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from thermoseg.labels import COLOURS, DERIVED_COLOURS, FACE_REGIONS, ROI_NAMES
+from ui.picture.content import Box, PictureContent
+from ui.picture.outlines import find_outlines, find_unsure
+from ui.picture.raster import Screen
+from ui.texts.picture import MEASURED
+
+DIMMED: Final = 0.55
+"""Opacity of a tint that is older than the picture, relative to that of one which is not."""
+
+TOLD_BEHIND_S: Final = 0.15
+"""A mask later than this is dashed, and said to be late, besides being dimmed."""
+
+CASING: Final = "#0c0d10"
+"""Around every line, to be seen on any palette."""
+CASING_WIDTH: Final = 4.0
+LINE_WIDTH: Final = 2.0
+DASHES: Final = (4.0, 2.5)
+"""Dash and gap of a late outline, in widths of the line."""
+
+BOX_COLOUR: Final = "#f2f4f7"
+BOX_PADDING: Final = 6.0
+"""Between a face and its box, pixels of the screen."""
+
+
+def outline_colour(region: str) -> QColor:
+    """Return the colour of a region's outline, tint and chip, in each palette the same."""
+    for known in FACE_REGIONS:
+        if known.label == region:
+            return QColor(*COLOURS[known])
+    return QColor(*DERIVED_COLOURS[region])
+
+
+class _Looks(NamedTuple):
+    shown: frozenset[str]
+    opacity: float
+    tinted: bool
+    outlined: bool
+    unsure: bool
+
+
+class Overlay(pg.GraphicsObject):  # type: ignore[misc]
+    """Draws what is known of a frame; one unit of the scene is one pixel of the frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._content: PictureContent | None = None
+        self._shape = (0, 0)
+        self._looks = _Looks(frozenset(ROI_NAMES), 0.45, True, True, False)
+        self._scale = 1.0
+        self._late = self._told_late = False
+        self._outlines: dict[str, QPainterPath] = {}
+        self._unsure = QPainterPath()
+        self._tint = QImage()
+        self._tint_place = QRectF()
+        self._image = QImage()
+        self._image_place = QPointF()
+        self._drawn: object = None
+        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+
+    def show_content(self, content: PictureContent) -> None:
+        """Draw what `content` knows; nothing is drawn anew if only the frame is another."""
+        before, self._content = self._content, content
+        shape = content.frame.celsius.shape
+        if shape != self._shape:
+            self.prepareGeometryChange()
+            self._shape = shape
+        late, told = content.behind_s > 0, content.behind_s >= TOLD_BEHIND_S
+        same = (
+            before is not None
+            and (late, told) == (self._late, self._told_late)
+            and content.labels is before.labels
+            and content.rois is before.rois
+            and content.confidence is before.confidence
+            and (content.face, content.others) == (before.face, before.others)
+        )
+        if not same:
+            self._late, self._told_late = late, told
+            self._find()
+
+    def clear(self) -> None:
+        """Draw nothing."""
+        self._content = None
+        self._find()
+
+    def set_looks(
+        self, shown: frozenset[str], opacity: float, tinted: bool, outlined: bool, unsure: bool
+    ) -> None:
+        """Draw regions another way.
+
+        Parameters
+        ----------
+        shown
+            Names of the regions that are drawn at all.
+        opacity
+            Opacity of tints, 0 to 1.
+        tinted, outlined, unsure
+            Whether regions are tinted, outlined, and unsure pixels hatched.
+        """
+        looks = _Looks(shown, opacity, tinted, outlined, unsure)
+        if looks != self._looks:
+            self._looks = looks
+            self._find()
+
+    def set_scale(self, scale: float) -> None:
+        """Take the scale of lines and text."""
+        self._scale = scale
+        self._redraw()
+
+    def boundingRect(self) -> QRectF:  # noqa: N802  # Qt's name
+        """Return the picture's rectangle."""
+        return QRectF(0, 0, self._shape[1], self._shape[0])
+
+    def paint(
+        self,
+        painter: QPainter | None,
+        option: QStyleOptionGraphicsItem | None,  # noqa: ARG002
+        widget: QWidget | None = None,
+    ) -> None:
+        """Draw the image of everything, made anew if something has changed."""
+        if painter is None or self._content is None:
+            return
+        screen = Screen.of(painter, widget)
+        t = screen.transform
+        key = (t.m11(), t.m22(), t.dx(), t.dy(), screen.size)
+        if key != self._drawn:
+            self._draw(screen)
+            self._drawn = key
+        if self._image.isNull():
+            return
+        painter.save()
+        painter.resetTransform()
+        painter.drawImage(self._image_place, self._image)
+        painter.restore()
+
+    def _find(self) -> None:
+        content = self._content
+        labels = None if content is None else content.labels
+        self._outlines = {}
+        self._unsure = QPainterPath()
+        self._tint = QImage()
+        if content is not None and self._looks.outlined:
+            self._outlines = find_outlines(labels, content.rois, self._looks.shown)
+        if content is not None and self._looks.unsure:
+            self._unsure = find_unsure(labels, content.confidence)
+        if labels is not None and self._looks.tinted:
+            self._find_tint(labels)
+        self._redraw()
+
+    def _find_tint(self, labels: NDArray[np.uint8]) -> None:
+        rows, columns = np.flatnonzero(labels.any(1)), np.flatnonzero(labels.any(0))
+        if rows.size == 0:
+            return
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        opacity = self._looks.opacity * (DIMMED if self._late else 1.0)
+        words = np.take(_tints(opacity, self._looks.shown), labels[top:bottom, left:right])
+        height, width = words.shape
+        kind = QImage.Format.Format_ARGB32_Premultiplied
+        self._tint = QImage(words.tobytes(), width, height, 4 * width, kind).copy()
+        self._tint_place = QRectF(left, top, width, height)
+
+    def _redraw(self) -> None:
+        self._drawn = None
+        self.update()
+
+    def _draw(self, screen: Screen) -> None:
+        whole = screen.transform.mapRect(self.boundingRect()).toAlignedRect()
+        place = whole.intersected(QRect(0, 0, *screen.size))
+        self._image = QImage()
+        if place.isEmpty() or self._is_bare():
+            return
+        image = QImage(place.size(), QImage.Format.Format_ARGB32_Premultiplied)
+        image.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(image)
+        painter.setTransform(screen.transform * QTransform.fromTranslate(-place.x(), -place.y()))
+        self._draw_regions(painter, self._scale * screen.ratio)
+        self._draw_faces(painter, self._scale * screen.ratio)
+        painter.end()
+        image.setDevicePixelRatio(screen.ratio)
+        self._image = image
+        self._image_place = QPointF(place.topLeft()) / screen.ratio
+
+    def _is_bare(self) -> bool:
+        content = self._content
+        return (
+            self._tint.isNull()
+            and not self._outlines
+            and self._unsure.isEmpty()
+            and (content is None or (content.face is None and not content.others))
+        )
+
+    def _draw_regions(self, painter: QPainter, scale: float) -> None:
+        if not self._tint.isNull():
+            painter.drawImage(self._tint_place, self._tint)
+        _hatch(painter, self._unsure)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        casing = cosmetic_pen(QColor(CASING), CASING_WIDTH * scale)
+        for path in self._outlines.values():
+            painter.strokePath(path, casing)
+        for name, path in self._outlines.items():
+            pen = cosmetic_pen(outline_colour(name), LINE_WIDTH * scale)
+            if self._told_late:
+                pen.setDashPattern(DASHES)
+            painter.strokePath(path, pen)
+
+    def _draw_faces(self, painter: QPainter, scale: float) -> None:
+        content = self._content
+        if content is None:
+            return
+        transform = painter.transform()
+        painter.resetTransform()
+        for box in content.others:
+            _draw_box(painter, _padded(box, transform), scale, thin=True)
+        if content.face is not None:
+            place = _padded(content.face, transform)
+            _draw_box(painter, place, scale, thin=False)
+            _draw_name(painter, place, scale)
+
+
+def cosmetic_pen(colour: QColor, width: float) -> QPen:
+    """Return a pen that is `width` pixels wide at any zoom."""
+    pen = QPen(colour, width)
+    pen.setCosmetic(True)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    return pen
+
+
+def _tints(opacity: float, shown: frozenset[str]) -> NDArray[np.uint32]:
+    """Return (256,) pixels, alpha multiplied in, one for each label."""
+    table = np.zeros(256, np.uint32)
+    alpha = round(255 * opacity)
+    for region in FACE_REGIONS:
+        if region.label in shown:
+            red, green, blue = (round(channel * opacity) for channel in COLOURS[region])
+            table[region] = alpha << 24 | red << 16 | green << 8 | blue
+    return table
+
+
+def _hatch(painter: QPainter, path: QPainterPath) -> None:
+    """Fill a path with dark and bright stripes, whose distance no zoom changes."""
+    if path.isEmpty():
+        return
+    seen = painter.transform().map(path)
+    painter.save()
+    painter.resetTransform()
+    painter.fillPath(seen, QBrush(QColor(CASING), Qt.BrushStyle.BDiagPattern))
+    painter.setBrushOrigin(2, 0)
+    painter.fillPath(seen, QBrush(QColor(BOX_COLOUR), Qt.BrushStyle.BDiagPattern))
+    painter.restore()
+
+
+def _padded(box: Box, transform: QTransform) -> QRectF:
+    left, top, right, bottom = box
+    place = transform.mapRect(QRectF(left, top, right - left, bottom - top))
+    return place.adjusted(-BOX_PADDING, -BOX_PADDING, BOX_PADDING, BOX_PADDING)
+
+
+def _draw_box(painter: QPainter, place: QRectF, scale: float, thin: bool) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    width = (1.0 if thin else 1.6) * scale
+    painter.setPen(QPen(QColor(CASING), width + 1.6 * scale))
+    painter.drawRect(place)
+    pen = QPen(QColor(BOX_COLOUR), width)
+    if thin:
+        pen.setStyle(Qt.PenStyle.DashLine)
+    painter.setPen(pen)
+    painter.drawRect(place)
+
+
+def _draw_name(painter: QPainter, place: QRectF, scale: float) -> None:
+    font = QFont(painter.font())
+    font.setPixelSize(round(12 * scale))
+    painter.setFont(font)
+    metrics = QFontMetricsF(font)
+    size = QRectF(0, 0, metrics.horizontalAdvance(MEASURED) + 8 * scale, metrics.height())
+    top = place.top() - size.height()
+    at = QPointF(max(0.0, place.left()), top if top >= 0 else max(0.0, place.top()))
+    size.moveTopLeft(at)
+    painter.fillRect(size, QColor(CASING))
+    painter.setPen(QColor(BOX_COLOUR))
+    painter.drawText(size, Qt.AlignmentFlag.AlignCenter, MEASURED)

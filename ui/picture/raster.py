@@ -1,0 +1,172 @@
+"""From temperatures to coloured pixels of the screen, with as little of Python as possible.
+
+A picture is turned into bytes, the part of it that is seen is interpolated to its size on the
+screen, and only then do the bytes meet their colours: interpolating one byte costs a third of
+interpolating four, and colours between two temperatures are those of the temperatures between.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QRect
+from PyQt6.QtGui import QImage, QPainter, QTransform
+from PyQt6.QtWidgets import QWidget
+
+MOST_PIXELS: Final = 3_000_000
+"""Larger pictures are interpolated up to so many pixels of the screen; Qt doubles the rest."""
+
+EXTRA: Final = 2
+"""Pixels beyond the visible ones that cubic interpolation looks at."""
+
+OPAQUE: Final = 0xFF000000
+
+
+class Placement(NamedTuple):
+    """Which pixels of a picture lie where on the screen."""
+
+    rows: slice
+    columns: slice
+    target: QRect
+    """Where they lie, pixels of the device."""
+    mirrored: bool
+    upside_down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What a painter of an item draws on."""
+
+    transform: QTransform
+    """From the item to pixels of the device."""
+    size: tuple[int, int]
+    """(width, height), pixels of the device."""
+    ratio: float
+    """Pixels of the device for one of Qt's."""
+
+    @classmethod
+    def of(cls, painter: QPainter, widget: QWidget | None) -> Self:
+        """Look at a painter that draws an item in `widget`, or in a picture if that is None."""
+        device = widget or painter.device()
+        ratio = 1.0 if device is None else device.devicePixelRatioF()
+        # The size of a widget is in Qt's pixels, that of a picture in its own.
+        enlarged = ratio if widget is not None else 1.0
+        width, height = (0, 0) if device is None else (device.width(), device.height())
+        return cls(
+            painter.worldTransform() * QTransform.fromScale(ratio, ratio),
+            (round(width * enlarged), round(height * enlarged)),
+            ratio,
+        )
+
+
+def place(
+    transform: QTransform, shape: tuple[int, int], device: tuple[int, int]
+) -> Placement | None:
+    """Find the part of a picture that can be seen.
+
+    Parameters
+    ----------
+    transform
+        From frame pixels to pixels of the device; scales and moves only, may mirror.
+    shape
+        (height, width) of the picture.
+    device
+        (width, height), pixels.
+
+    Returns
+    -------
+    The part and its place; None if nothing of the picture is seen.
+    """
+    across = _visible(transform.m11(), transform.dx(), shape[1], device[0])
+    down = _visible(transform.m22(), transform.dy(), shape[0], device[1])
+    if across is None or down is None:
+        return None
+    columns, left, right = across
+    rows, top, bottom = down
+    target = QRect(left, top, right - left, bottom - top)
+    return Placement(rows, columns, target, transform.m11() < 0, transform.m22() < 0)
+
+
+def _visible(
+    scale: float, offset: float, length: int, device: int
+) -> tuple[slice, int, int] | None:
+    if scale == 0:
+        return None
+    ends = sorted(((0 - offset) / scale, (device - offset) / scale))
+    first = max(0, int(np.floor(ends[0])) - EXTRA)
+    last = min(length, int(np.ceil(ends[1])) + EXTRA)
+    if first >= last:
+        return None
+    edges = sorted((round(offset + scale * first), round(offset + scale * last)))
+    return slice(first, last), edges[0], max(edges[1], edges[0] + 1)
+
+
+def scale_to_bytes(
+    celsius: NDArray[np.float32], span_c: tuple[float, float], out: NDArray[np.uint8]
+) -> None:
+    """Spread `span_c` over 0-255; colder and NaN become 0, warmer 255.
+
+    Parameters
+    ----------
+    celsius, out
+        (height, width) both; `out` is written, so that no frame allocates memory.
+    """
+    # One pass of OpenCV, which rounds and saturates, and turns NaN into 0; a fifth of NumPy's time.
+    low, high = span_c
+    gain = 255 / max(high - low, 1e-6)
+    cv2.addWeighted(celsius, gain, celsius, 0.0, -low * gain, dst=out, dtype=cv2.CV_8U)
+
+
+def colour_words(table: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Turn a (n, 3) table of red, green, blue into (n,) pixels of `QImage.Format_RGB32`."""
+    red, green, blue = table.astype(np.uint32).T
+    words: NDArray[np.uint32] = OPAQUE | red << 16 | green << 8 | blue
+    return words
+
+
+def enlarge(image: NDArray[np.uint8], placement: Placement, smooth: bool) -> NDArray[np.uint8]:
+    """Cut out what is seen of `image` (height, width) and bring it to its size on the screen."""
+    part = image[placement.rows, placement.columns]
+    if placement.mirrored or placement.upside_down:
+        code = -1 if placement.mirrored and placement.upside_down else int(placement.mirrored)
+        part = np.asarray(cv2.flip(part, code), np.uint8)
+    width, height = placement.target.width(), placement.target.height()
+    share = min(1.0, float(np.sqrt(MOST_PIXELS / (width * height))))
+    size = max(1, round(share * width)), max(1, round(share * height))
+    if size == (part.shape[1], part.shape[0]):
+        return np.ascontiguousarray(part)
+    return np.asarray(cv2.resize(part, size, interpolation=_method(part, size, smooth)), np.uint8)
+
+
+def _method(part: NDArray[np.uint8], size: tuple[int, int], smooth: bool) -> int:
+    if size[0] < part.shape[1]:
+        return cv2.INTER_AREA if smooth else cv2.INTER_NEAREST
+    return cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
+
+
+class Pixels:
+    """Pixels of the screen and the image that looks at them."""
+
+    def __init__(self) -> None:
+        self._words = np.zeros((1, 1), np.uint32)
+        self.image = QImage()
+        """Format RGB32; its memory is written here, so it is not to be kept."""
+
+    def colour(self, picture: NDArray[np.uint8], words: NDArray[np.uint32]) -> None:
+        """Give each byte of `picture` (height, width) its colour of `words` (256,)."""
+        if self._words.shape != picture.shape:
+            height, width = picture.shape
+            self.image = QImage(width, height, QImage.Format.Format_RGB32)
+            memory = self.image.bits()
+            if memory is None:
+                raise MemoryError(f"no memory for a picture of {width}×{height} pixels")
+            memory.setsize(self.image.sizeInBytes())
+            pixels: NDArray[np.uint8] = np.asarray(memory, np.uint8)
+            self._words = pixels.view(np.uint32).reshape(height, width)
+        np.take(words, picture, out=self._words, mode="clip")
+
+    def paint(self, where: NDArray[np.bool_], word: int) -> None:
+        """Give the pixels `where` (height, width) one colour."""
+        self._words[where] = word
