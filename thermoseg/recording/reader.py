@@ -288,8 +288,8 @@ class Recording:
                 f"no region is called “{region}”; known are {', '.join(self._regions)}"
             )
         stored = self.table(samples_of(region))
-        reasons = np.array([*self._reasons, UNKNOWN_REASON])
-        codes = np.minimum(stored["reason"], len(self._reasons))
+        reasons = np.array([*self.reasons, UNKNOWN_REASON])
+        codes = np.minimum(stored["reason"], len(self.reasons))
         names = [name for name in SAMPLE.names or () if name not in ("valid", "reason")]
         kinds = [(name, SAMPLE[name]) for name in names]
         samples = np.empty(len(stored), [*kinds, ("valid", "?"), ("reason", reasons.dtype)])
@@ -395,7 +395,8 @@ class Recording:
         return times.get(gap.index_after, nan) - times.get(gap.index_before, nan)
 
     @cached_property
-    def _reasons(self) -> list[str]:
+    def reasons(self) -> list[str]:
+        """What the number in a sample's `reason` means, in the order of the file."""
         stored = self._stored("reasons", tables_of(self._regions)["reasons"])
         texts = [reason.decode("utf-8", "replace") for reason in stored.values]
         return [
