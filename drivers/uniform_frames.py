@@ -10,9 +10,11 @@ from drivers.frame_source import FrameSource
 from thermoseg.errors import FormatError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import COUNTS, LinearRadiometry, PlanckRadiometry
+from thermoseg.rois import RoiSample
 
 if TYPE_CHECKING:
     from thermoseg.recording.reader import Recording
+    from thermoseg.recording.stored_samples import StoredSamples
 
 
 class UniformFrames:
@@ -26,6 +28,7 @@ class UniformFrames:
         self.info: CameraInfo = source.info
         self.times_s: NDArray[np.float64] = np.array(source.times_s)
         self.times_s.flags.writeable = False
+        self._samples: StoredSamples | None = None
 
     @property
     def session(self) -> "Recording | None":
@@ -65,6 +68,20 @@ class UniformFrames:
             return self.session.labels(index)
         except FormatError as error:
             raise FrameRefusedError(str(error)) from error
+
+    def samples(self, index: int) -> tuple[RoiSample, ...]:
+        """Return the stored samples of frame `index`; see `FramesByNumber`."""
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        session = self.session
+        if session is None:
+            return ()
+        if self._samples is None:
+            # Only here: HDF5 and its filters take a while to load.
+            from thermoseg.recording.stored_samples import StoredSamples
+
+            self._samples = StoredSamples(session)
+        return self._samples.of_frame(int(session.indices[index]), float(session.times_s[index]))
 
     def close(self) -> None:
         """Close the file; may be called more than once."""

@@ -12,6 +12,7 @@ from thermoseg.cameras import make_camera
 from thermoseg.errors import CameraError
 from thermoseg.files import file_address
 from thermoseg.frames import CameraInfo, Frame
+from thermoseg.rois import RoiSample
 
 if TYPE_CHECKING:
     # HDF5 and its filters take a while to load; who has a session has them already.
@@ -73,6 +74,22 @@ class FramesByNumber(Protocol):
             If there is no such frame.
         FrameRefusedError
             If the mask is damaged; the frame itself may be sound.
+        """
+        ...
+
+    def samples(self, index: int) -> tuple[RoiSample, ...]:
+        """Return the stored samples of frame `index`, one for each region that was measured.
+
+        The first call reads the tables, which takes a fifth of a second for an hour.
+
+        Returns
+        -------
+        Empty where none are stored.
+
+        Raises
+        ------
+        IndexError
+            If there is no such frame.
         """
         ...
 
