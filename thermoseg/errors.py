@@ -45,6 +45,14 @@ class RecordingError(ThermoSegError):
     """A session cannot be recorded or read."""
 
 
+class ExportError(ThermoSegError):
+    """A session, or part of it, cannot be exported."""
+
+
+class ExportCancelledError(ExportError):
+    """Whoever exports has asked to end; not a fault, and nothing is left under the names."""
+
+
 class ConfigError(ThermoSegError):
     """A setting has an unknown name or a value it may not have; the message gives its path."""
 

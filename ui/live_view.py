@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QGraphicsPathItem, QLabel, QWidget
 from thermoseg.face_geometry import FaceRois
 from thermoseg.frames import Frame
 from thermoseg.labels import Region, colour_table
-from ui.palettes import colours_of
+from thermoseg.palettes import colours_of
 from ui.theme import DARK, Theme
 
 DIMMED: Final = 0.55

@@ -39,6 +39,7 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.assets import asset
 from thermoseg.file_kinds import ALL_SUFFIXES
+from thermoseg.palettes import PALETTES
 from thermoseg.recording.unfinished import say_unfinished
 from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
@@ -49,7 +50,6 @@ from ui.error_dialog import ErrorDialog, capitalised, describe_error
 from ui.event_list import EventList
 from ui.live_view import LiveView
 from ui.pairing import Pairing
-from ui.palettes import PALETTES
 from ui.record_panel import RecordPanel
 from ui.region_legend import RegionLegend
 from ui.session_controller import NO_MODEL, SessionController, SessionState

@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider
 
-from ui.palettes import colours_of
+from thermoseg.palettes import colours_of
 from ui.span import Limits, SpanMode
 from ui.theme import Theme, numerals
 
