@@ -82,9 +82,9 @@ def run_in_window(address: str, model: str, path: Path, seconds: float) -> Outco
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PyQt6.QtCore import QSettings, Qt, QTimer
     from PyQt6.QtWidgets import QApplication
+    from ui.main_window import MainWindow
 
     from ui.live.session_controller import SessionController, SessionOpener, SessionState
-    from ui.main_window import MainWindow
 
     app = QApplication([])
     sessions: list[Session] = []

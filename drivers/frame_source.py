@@ -69,6 +69,11 @@ class FrameSource(Protocol):
         """Size and radiometry of the first frame, rate and number of all."""
         ...
 
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """When each frame was taken, (n,), seconds; `Frame.time_s` of each."""
+        ...
+
     def __len__(self) -> int:
         """Return the number of frames; of a video it may turn out smaller."""
         ...
@@ -134,6 +139,10 @@ class Clock:
         if self.times_s is not None:
             return float(self.times_s[index])
         return index / self.rate_hz if self.rate_hz else index * UNCLOCKED_STEP_S
+
+    def all_times_s(self, count: int) -> NDArray[np.float64]:
+        """Return when each of `count` frames was taken, (count,), seconds since the first."""
+        return np.array([self.time_s(index) for index in range(count)], np.float64)
 
     def wall_time(self, index: int) -> float:
         """Return when frame `index` was taken, seconds since 1970-01-01 UTC."""

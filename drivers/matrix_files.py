@@ -1,7 +1,5 @@
-"""Files of plain temperature or count matrices: TIFF, `.npy`, `.bin`, PureThermal recordings."""
+"""Files of plain temperature or count matrices: TIFF, `.npy`, `.bin`."""
 
-import gzip
-import json
 import logging
 import math
 import struct
@@ -19,7 +17,7 @@ from drivers.count_scale import radiometry_of_counts, sixteen_bits
 from drivers.frame_source import MAX_PIXELS, Clock, FileOptions, modified
 from drivers.picture_files import grey_of
 from thermoseg.errors import ConfigError, FormatError
-from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import KELVIN, LinearGrid, LinearRadiometry, Radiometry, RelativeCounts
 
 log = logging.getLogger(__name__)
@@ -37,12 +35,6 @@ FIXED_GRID: Final = LinearGrid(LinearRadiometry(0.005, -100.005, LinearGrid.MISS
 
 SCANNED_BYTES: Final = 256 * 1024**2
 """Largest `.npy` that is searched for its extremes before it is played."""
-
-CENTIKELVIN: Final = LinearRadiometry(0.01)
-"""A Lepton with TLinear on."""
-
-TLINEAR_MEDIAN: Final = (25_000, 40_000)
-"""Counts between which the median of a TLinear picture lies (-23 to +127 °C)."""
 
 _TIFF_FAULTS: Final = (
     tifffile.TiffFileError,
@@ -74,9 +66,6 @@ _NPY_FAULTS: Final = (
 )
 """Exceptions of numpy on damaged files, found by mutating one."""
 
-GZIP_MAX_RATIO: Final = 100
-"""Thermal noise keeps real recordings below 5 to 1; beyond this a file is a bomb."""
-
 
 class MatrixSource:
     """Frames without recorded times: a still, or a stack at a rate the user gives."""
@@ -102,6 +91,11 @@ class MatrixSource:
             live=False,
             frame_count=count,
         )
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """See `FrameSource`."""
+        return self._clock.all_times_s(len(self))
 
     def __len__(self) -> int:
         return self._frames.shape[0]
@@ -386,148 +380,6 @@ class _TiffMatrices:
 def _scaled(matrix: NDArray[Any], to_celsius: tuple[float, float]) -> NDArray[np.float64]:
     scale, offset = to_celsius
     return np.asarray(matrix, np.float64) * scale + offset
-
-
-class PureThermalSource:
-    """`.raw.y16.gz` of purethermal-y16-recorder: Lepton counts with their times.
-
-    Layout: `PTY16V1`, newline, u32 length, JSON, then per frame u64 index, f64 Unix seconds,
-    i64 Unix milliseconds, u16 counts; all little-endian, within gzip.
-    """
-
-    MAGIC: Final = b"PTY16V1\n"
-    STAMP: Final = struct.Struct("<Qdq")
-    MAX_HEADER: Final = 1 << 16
-
-    def __init__(self, path: Path, options: FileOptions) -> None:
-        """Open `path` and collect the times of its frames.
-
-        Raises
-        ------
-        FormatError
-            If it is damaged or of another kind.
-        """
-        self._name = path.name
-        self._packed_bytes = path.stat().st_size
-        self._stream = gzip.open(path, "rb")  # noqa: SIM115 - open as long as the source
-        try:
-            width, height, rate_hz = self._read_header()
-            self._shape = height, width
-            self._start = self._stream.tell()
-            self._indices, walls = self._read_stamps()
-            self._radiometry = self._judge(self._counts(0), options)
-        except BaseException:
-            self._stream.close()
-            raise
-        self._clock = Clock.of_file(walls, options, nominal_hz=rate_hz, fallback=modified(path))
-        self.info = CameraInfo(
-            model="PureThermal Lepton",
-            serial="",
-            width=width,
-            height=height,
-            rate_hz=self._clock.rate_hz,
-            radiometry=self._radiometry,
-            live=False,
-            frame_count=len(self._indices),
-        )
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def close(self) -> None:
-        """Close the file; may be called more than once."""
-        self._stream.close()
-
-    def frame(self, index: int) -> Frame:
-        """Read frame `index`; see `FrameSource`."""
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        jumped = index > 0 and self._indices[index] != self._indices[index - 1] + 1
-        return Frame.from_counts(
-            self._counts(index),
-            self._radiometry,
-            self._indices[index],
-            self._clock.time_s(index),
-            self._clock.wall_time(index),
-            FrameFlag.GAP_BEFORE if jumped else FrameFlag.NONE,
-        )
-
-    def _read_header(self) -> tuple[int, int, float]:
-        magic = self._read(len(self.MAGIC))
-        if magic != self.MAGIC:
-            raise self._fault("it does not begin with PTY16V1", "give a PureThermal recording")
-        length = int.from_bytes(self._read(4), "little")
-        text = self._read(min(length, self.MAX_HEADER))
-        try:
-            header = json.loads(text)
-            width, height = int(header["width"]), int(header["height"])
-            rate_hz = float(header.get("fps", 0))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise self._fault("its header is damaged", "record or copy it again") from error
-        if not (0 < width * height <= MAX_PIXELS and width > 0 and 0 <= rate_hz <= 1000):
-            raise self._fault(
-                f"its header claims {width}×{height} pixels at {rate_hz:g} frames/s",
-                "record or copy it again",
-            )
-        return width, height, rate_hz
-
-    def _read_stamps(self) -> tuple[list[int], list[float]]:
-        """Collect numbers and times (Unix seconds) of all complete frames."""
-        indices: list[int] = []
-        times: list[float] = []
-        while len(stamp := self._read(self._frame_bytes)) == self._frame_bytes:
-            index, seconds, milliseconds = self.STAMP.unpack_from(stamp)
-            if not abs(seconds - milliseconds / 1000) < 1:
-                # One of the two clocks is damaged; an integer at least is a number.
-                seconds = milliseconds / 1000
-            times.append(seconds)
-            indices.append(max(index, indices[-1] + 1) if indices else index)
-            if self._stream.tell() > GZIP_MAX_RATIO * self._packed_bytes + self._frame_bytes:
-                raise self._fault(
-                    f"it unpacks to more than {GZIP_MAX_RATIO} times its size",
-                    "use a recording from a camera",
-                )
-        if not times:
-            raise self._fault("its first frame is not complete", "record or copy it again")
-        if stamp:
-            log.warning("%s: its last frame is not complete and left out", self._name)
-        return indices, times
-
-    def _judge(self, counts: NDArray[np.uint16], options: FileOptions) -> Radiometry:
-        if options.scale_k is not None or options.relative:
-            return radiometry_of_counts(counts, self._name, options, guess=False)
-        options.refuse_scene(self._name)
-        low, high = TLINEAR_MEDIAN
-        median = float(np.median(counts))
-        if low <= median <= high:
-            return CENTIKELVIN
-        return RelativeCounts(
-            f"the median count of {median:.0f} is no Kelvin×100, so TLinear was off"
-        )
-
-    def _counts(self, index: int) -> NDArray[np.uint16]:
-        self._stream.seek(self._start + index * self._frame_bytes + self.STAMP.size)
-        data = self._read(self._frame_bytes - self.STAMP.size)
-        if len(data) < self._frame_bytes - self.STAMP.size:
-            raise self._fault(f"frame {index} has become unreadable", "copy it again")
-        return np.frombuffer(data, "<u2").reshape(self._shape).astype(np.uint16)
-
-    @property
-    def _frame_bytes(self) -> int:
-        return self.STAMP.size + 2 * self._shape[0] * self._shape[1]
-
-    def _read(self, length: int) -> bytes:
-        """Read up to `length` bytes; fewer where the file is cut off or still being written."""
-        parts = bytearray()
-        try:
-            while len(parts) < length and (part := self._stream.read(length - len(parts))):
-                parts += part
-        except (EOFError, OSError, zlib.error) as error:
-            log.warning("%s: %s", self._name, error)
-        return bytes(parts)
-
-    def _fault(self, what: str, remedy: str) -> FormatError:
-        return FormatError(f"{self._name}: {what}; {remedy}")
 
 
 def _one_line(error: Exception) -> str:

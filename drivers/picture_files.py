@@ -187,6 +187,11 @@ class PictureSource:
         )
         self._frame = Frame.from_counts(counts, radiometry, 0, 0.0, modified(path))
 
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """See `FrameSource`."""
+        return np.zeros(1)
+
     def __len__(self) -> int:
         return 1
 
@@ -266,6 +271,11 @@ class VideoSource:
             live=False,
             frame_count=self._count,
         )
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """See `FrameSource`."""
+        return self._clock.all_times_s(len(self))
 
     def __len__(self) -> int:
         return self._count

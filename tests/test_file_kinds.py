@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.playback import open_source
+from drivers.file_sources import open_source
 from thermoseg.errors import ThermoSegError
 from thermoseg.file_kinds import ALL_SUFFIXES, SUFFIXES, FileKind
 from thermoseg.recording import layout

@@ -19,12 +19,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from thermoseg.errors import ThermoSegError
+from thermoseg.exit_codes import DAMAGED, FAILED, INTERRUPTED, OK
+from thermoseg.export.cli import add_export
 from thermoseg.recording.unfinished import say_unfinished
-from thermoseg.terminal import escape_what_cannot_be_encoded, open_closed_streams, printable
+from thermoseg.terminal import (
+    complain,
+    complain_above,
+    escape_what_cannot_be_encoded,
+    open_closed_streams,
+    printable,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from thermoseg.cameras import CameraListing
     from thermoseg.events import SessionEvent
     from thermoseg.frames import CameraInfo
@@ -33,13 +40,6 @@ if TYPE_CHECKING:
     from thermoseg.inference.segmenter import Segmenter
     from thermoseg.recording.reader import Gap, Recording
 
-
-OK: Final = 0
-FAILED: Final = 1
-DAMAGED: Final = 3
-"""Something of a session is lost or damaged; 2 is wrong usage."""
-INTERRUPTED: Final = 130
-"""128 + the number of SIGINT, as shells have it."""
 
 NO_MODEL: Final = "none"
 """Given as `--model`, records without segmenting."""
@@ -72,14 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         for sentence in say_unfinished(_folders_of(arguments)):
-            _complain(sentence)
+            complain(sentence)
         return run(arguments)
     except ThermoSegError as error:
-        _complain(str(error))
+        complain(str(error))
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        _complain(
+        complain(
             f"“{error.filename}”: {error.strerror or error}; check that place, its rights and its "
             "free space"
             if error.filename
@@ -142,6 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_recover(commands)
     _add_verify(commands)
+    add_export(commands)
     _add_cameras(commands)
     _add_install_udev(commands)
     models = commands.add_parser("models", help="list the models that are installed")
@@ -327,9 +328,9 @@ def _positive_seconds(text: str) -> float:
 
 
 def _run_segment(arguments: argparse.Namespace) -> int:
+    from thermoseg.region_table import RegionTable
     from thermoseg.segment_files import (
         TABLE_NAME,
-        RegionTable,
         plan_jobs,
         prepare_folder,
         say_losses,
@@ -341,11 +342,11 @@ def _run_segment(arguments: argparse.Namespace) -> int:
     prepare_folder(arguments.out)
     failed = frames = 0
     losses: list[str] = []
-    with _progress() as progress, RegionTable(arguments.out / TABLE_NAME) as table:
+    with progress_bar() as progress, RegionTable(arguments.out / TABLE_NAME) as table:
 
         def tell(loss: str) -> None:
             losses.append(loss)
-            _complain_above(progress, loss)
+            complain_above(progress, loss)
 
         files_task = progress.add_task("files", total=len(jobs))
         for job in jobs:
@@ -358,7 +359,7 @@ def _run_segment(arguments: argparse.Namespace) -> int:
                     tell(loss)
             except ThermoSegError as error:
                 failed += 1
-                _complain_above(progress, str(error))
+                complain_above(progress, str(error))
             progress.remove_task(task)
             progress.advance(files_task)
     files = _count(len(jobs), "file")
@@ -416,7 +417,7 @@ def _run_recover(arguments: argparse.Namespace) -> int:
     report = recover(arguments.file, arguments.out)
     print(report.path)
     for sentence in (*report.notes, *report.losses):
-        _complain(sentence)
+        complain(sentence)
     return DAMAGED if report.losses else OK
 
 
@@ -434,7 +435,7 @@ def _run_verify(arguments: argparse.Namespace) -> int:
             doing = " so far, and is being recorded" if verdict.being_recorded else ""
             print(printable(f"{path}: {verdict.state}{doing} ({looked_at})"))
         for problem in verdict.problems:
-            _complain(problem if str(path) in problem else f"{path}: {problem}")
+            complain(problem if str(path) in problem else f"{path}: {problem}")
         sys.stdout.flush()
     if State.UNREADABLE in states:
         return FAILED
@@ -517,7 +518,7 @@ def _run_install_udev(arguments: argparse.Namespace) -> int:
 
     cameras = usb_cameras()
     for reason in cameras.left_out:
-        _complain(reason)
+        complain(reason)
     if arguments.print:
         print(udev.rules_text(cameras), end="")
     else:
@@ -564,7 +565,7 @@ def _record(
     from thermoseg.thread_switching import switch_threads_often
 
     switch_threads_often()
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task(f"recording {path.name}", total=round(duration_s, 1))
 
         def report_event(event: "SessionEvent") -> None:
@@ -581,19 +582,10 @@ def _record(
         )
 
 
-def _progress() -> "Progress":
-    """A bar on stderr, gone when done; nothing at all where stderr is not a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
-
-
 def _exit_code(report: "RecordingReport") -> int:
     """Say what went wrong, if anything did, and return the code for it."""
     if report.problem:
-        _complain(report.problem)
+        complain(report.problem)
         return FAILED
     return INTERRUPTED if report.interrupted else OK
 
@@ -664,7 +656,7 @@ def _print_session(path: Path) -> None:
             }
         )
         for problem in recording.problems:
-            _complain(f"{path}: {problem}")
+            complain(f"{path}: {problem}")
 
 
 def _ended(recording: "Recording") -> str:
@@ -712,16 +704,6 @@ def _print_facts(facts: Mapping[str, object]) -> None:
         print(printable(f"{name:<18} {value}"))
 
 
-def _complain(sentence: str) -> None:
-    print(printable(f"thermoseg: {sentence}"), file=sys.stderr)
-
-
-def _complain_above(progress: "Progress", sentence: str) -> None:
-    """Complain while a bar of progress is shown."""
-    text = printable(f"thermoseg: {sentence}")
-    progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -735,4 +717,4 @@ def _report_defect(
     folder = platformdirs.user_log_path("thermoseg", ensure_exists=True)
     path = folder / f"defect-{time.strftime('%Y%m%d-%H%M%S')}.txt"
     path.write_text("".join(traceback.format_exception(kind, error, trace)), encoding="utf-8")
-    _complain(f"this is a defect of ThermoSeg ({kind.__name__}); please report it with “{path}”")
+    complain(f"this is a defect of ThermoSeg ({kind.__name__}); please report it with “{path}”")

@@ -47,6 +47,12 @@ class RecordingError(ThermoSegError):
 
 class NameTakenError(RecordingError):
     """A recording of this name exists or is being made; another name may be free."""
+class ExportError(ThermoSegError):
+    """A session, or part of it, cannot be exported."""
+
+
+class ExportCancelledError(ExportError):
+    """Whoever exports has asked to end; not a fault, and nothing is left under the names."""
 
 
 class ConfigError(ThermoSegError):

@@ -1,7 +1,7 @@
 """Kinds of files that are played, segmented and offered for opening, and how their names end.
 
-Content decides what a file is (`drivers/playback.py`); the name decides what is taken from a folder
-or shown in a dialog, where looking into every file would take long.
+Content decides what a file is (`drivers/file_sources.py`); the name decides what is taken from a
+folder or shown in a dialog, where looking into every file would take long.
 """
 
 from enum import StrEnum

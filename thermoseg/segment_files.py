@@ -1,13 +1,12 @@
 """Segmenting files: masks, overlays and one table of region temperatures."""
 
-import csv
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +18,11 @@ from thermoseg.frames import Frame
 from thermoseg.image_file import write_image
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.overlay import draw_overlay
-from thermoseg.recording.layout import SAMPLE_FIELDS
-from thermoseg.rois import RoiMeter, RoiSample
+from thermoseg.region_table import RegionTable
+from thermoseg.rois import RoiMeter
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
-
-MEASURED: Final = tuple(field for field in SAMPLE_FIELDS if field.name != "time_s")
-
-COLUMNS: Final = ("file", "frame", "time_s", "region", *(f.name for f in MEASURED), "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +63,6 @@ def plan_jobs(
     stems = {file.stem for file in files}
     taken: set[str] = set()
     return tuple(Job(file, _free_stem(file.stem, stems, taken), options) for file in files)
-
-
-class RegionTable:
-    """`regions.csv`: one row per frame and region, written as they come."""
-
-    def __init__(self, path: Path) -> None:
-        """Start an empty table at `path`."""
-        self._file = path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-        self._rows = csv.writer(self._file)
-        self._rows.writerow(COLUMNS)
-
-    def __enter__(self) -> Self:
-        """Return the table itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def append(self, path: Path, number: int, samples: Sequence[RoiSample]) -> None:
-        """Write the regions of frame `number`, counted from 0, of the file at `path`."""
-        for sample in samples:
-            self._rows.writerow(
-                (
-                    path,
-                    number,
-                    f"{sample.time_s:.4f}",
-                    sample.region,
-                    *(_cell(getattr(sample, field.name)) for field in MEASURED),
-                    sample.reason,
-                )
-            )
 
 
 def segment_file(
@@ -204,10 +162,3 @@ def _write_pictures(frame: Frame, labels: NDArray[np.uint8], out: Path, name: st
     write_image(out / f"{name}.png", labels)
     overlay = draw_overlay(frame.celsius, labels)
     write_image(out / VIS_FOLDER / f"{name}.jpg", overlay[..., ::-1])
-
-
-def _cell(value: float) -> str:
-    """Write a number: whole ones and truths as they are, others to four places, absent ones not."""
-    if isinstance(value, int):
-        return str(int(value))
-    return "" if np.isnan(value) else f"{value:.4f}"

@@ -20,8 +20,8 @@ from thermoseg.frames import CameraInfo
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.manifest_thread import ManifestThreads
 from thermoseg.marks import Mark
-from thermoseg.pre_record import PreRecord
 from thermoseg.memory_guard import MemoryGuard
+from thermoseg.pre_record import PreRecord
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan

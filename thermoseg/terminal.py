@@ -3,7 +3,10 @@
 import io
 import os
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _STANDARD_ERROR: Final = 2
 
@@ -37,3 +40,23 @@ def open_closed_streams() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
+
+
+def complain(sentence: str) -> None:
+    """Write a sentence to standard error, as every complaint of the command line looks."""
+    print(printable(f"thermoseg: {sentence}"), file=sys.stderr)  # noqa: T201
+
+
+def complain_above(progress: "Progress", sentence: str) -> None:
+    """Complain while a bar of progress is shown."""
+    text = printable(f"thermoseg: {sentence}")
+    progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def progress_bar() -> "Progress":
+    """A bar on stderr, gone when done; nothing at all where stderr is not a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import drivers.playback
+from drivers.file_sources import open_source
 from drivers.frame_source import FileOptions
 from drivers.picture_files import palette_of
-from drivers.playback import PlaybackCamera, open_source
+from drivers.playback import PlaybackCamera
 from tests.drivers.conftest import FlirWriter, reason_of
 from thermoseg.cameras import make_camera
 from thermoseg.errors import (

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
+from drivers.file_sources import open_source
 from drivers.frame_source import FileOptions
-from drivers.playback import open_source
 from tests.recording import made_frames as made
 from thermoseg import cli
 from thermoseg.errors import FormatError

@@ -5,10 +5,10 @@ import math
 import pytest
 from PyQt6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
+from ui.old_legend import RegionLegend
 
 from thermoseg.labels import FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
-from ui.old_legend import RegionLegend
 from ui.shell.theme import DARK
 
 

@@ -5,10 +5,10 @@ import pytest
 from PyQt6.QtCore import QPointF
 from PyQt6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
+from ui.old_view import LiveView, describe_pixel, scale_to_bytes
 
 from tests.ui.conftest import FakeSession
 from thermoseg.labels import COLOURS, Region
-from ui.old_view import LiveView, describe_pixel, scale_to_bytes
 
 
 @pytest.fixture

@@ -32,16 +32,12 @@ def describe_session(
         If the study fields take too much room.
     """
     identity = asdict(model or ModelIdentity("", "", ""))
-    try:
-        program = f"thermoseg {version('thermoseg')}"
-    except PackageNotFoundError:
-        program = "thermoseg"
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "format_minor": FORMAT_MINOR,
         "session_id": str(uuid.uuid4()),
-        "program": program,
+        "program": program_name(),
         "created": datetime.now().astimezone().isoformat(),
         "created_epoch_s": time.time(),
         "created_monotonic_s": time.monotonic(),
@@ -58,6 +54,14 @@ def describe_session(
         "study": _study_text(study),
         "pictures": int(pictures),
     }
+
+
+def program_name() -> str:
+    """Return what a file calls the program that wrote it, with its version if that is known."""
+    try:
+        return f"thermoseg {version('thermoseg')}"
+    except PackageNotFoundError:
+        return "thermoseg"
 
 
 def _study_text(study: Mapping[str, str | float]) -> str:

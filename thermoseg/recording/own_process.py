@@ -1,5 +1,6 @@
 """How a process of this program's own is started: `python -m` one of its modules."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -18,3 +19,14 @@ def environment() -> dict[str, str]:
     root = Path(__file__).parents[2]
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def end_with_input(unfinished: Path) -> None:
+    """End this process when its standard input does, and leave no `unfinished` file behind.
+
+    For a thread of a process that must not outlive who asked for its work.
+    """
+    sys.stdin.buffer.read()
+    with contextlib.suppress(OSError):  # whoever asked may have removed it already
+        unfinished.unlink(missing_ok=True)
+    os._exit(1)

@@ -36,7 +36,7 @@ from thermoseg.recording.soundness import (
     possible_wall_times,
     say_rows,
 )
-from thermoseg.recording.tables import StoredRows
+from thermoseg.recording.tables import StoredRows, filters_of
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,19 @@ class Gap:
     cause: str
     """One of `GAP_CAUSES`: the camera, the recorder, damage to the file, a loss of the camera (then
     `frames` is 0, as nobody knows), or frames refused because they came broken."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedPicture:
+    """A picture as the file holds it, packed, for a copy that need not pack it again."""
+
+    filters: tuple[int, ...]
+    """Registered numbers of the HDF5 filters that packed it, in order."""
+    skipped: int
+    """Bit mask of those that were not applied."""
+    data: bytes
+    values: NDArray[Any]
+    """(height, width), the same unpacked."""
 
 
 class Recording:
@@ -280,6 +293,35 @@ class Recording:
             )
         return labels
 
+    def packed_frame(self, position: int) -> PackedPicture:
+        """Read the counts of one frame as they are packed, after unpacking them as a check.
+
+        Raises
+        ------
+        IndexError
+            If there is no such frame.
+        FormatError
+            If it is damaged.
+        """
+        row = int(self._rows[self._place(position)])
+        return self._packed(
+            "frames/counts", row, self._picture("frames/counts", row, f"frame {row}")
+        )
+
+    def packed_labels(self, position: int) -> PackedPicture | None:
+        """Read the labels of one frame as they are packed, after checking them as `labels` does."""
+        labels = self.labels(position)
+        if labels is None:
+            return None
+        place = self._place(position)
+        key = int(self.indices[place]), float(self.times_s[place])
+        return self._packed("labels/labels", self._label_rows[key], labels)
+
+    def is_labelled(self, position: int) -> bool:
+        """Tell whether the file has labels of one frame, without reading them."""
+        place = self._place(position)
+        return (int(self.indices[place]), float(self.times_s[place])) in self._label_rows
+
     def samples(self, region: str) -> NDArray[Any]:
         """Read the trace of one region.
 
@@ -300,8 +342,8 @@ class Recording:
                 f"no region is called “{region}”; known are {', '.join(self._regions)}"
             )
         stored = self.table(samples_of(region))
-        reasons = np.array([*self._reasons, UNKNOWN_REASON])
-        codes = np.minimum(stored["reason"], len(self._reasons))
+        reasons = np.array([*self.reasons, UNKNOWN_REASON])
+        codes = np.minimum(stored["reason"], len(self.reasons))
         names = [name for name in SAMPLE.names or () if name not in ("valid", "reason")]
         kinds = [(name, SAMPLE[name]) for name in names]
         samples = np.empty(len(stored), [*kinds, ("valid", "?"), ("reason", reasons.dtype)])
@@ -414,7 +456,8 @@ class Recording:
         return times.get(gap.index_after, nan) - times.get(gap.index_before, nan)
 
     @cached_property
-    def _reasons(self) -> list[str]:
+    def reasons(self) -> list[str]:
+        """What the number in a sample's `reason` means, in the order of the file."""
         stored = self._stored("reasons", tables_of(self._regions)["reasons"])
         texts = [reason.decode("utf-8", "replace") for reason in stored.values]
         return [
@@ -454,6 +497,14 @@ class Recording:
                 "can be read, recover the session to drop this one"
             )
         return picture
+
+    def _packed(self, name: str, row: int, values: NDArray[Any]) -> PackedPicture:
+        dataset = self._session.dataset(name)
+        if dataset is None:
+            raise RuntimeError(f"{name} was read and is not there")
+        with naming(self.path):
+            skipped, data = dataset.id.read_direct_chunk((row, 0, 0))
+        return PackedPicture(filters_of(dataset), int(skipped), data, values)
 
     def _sound_rows(self, name: str, rows: int) -> int:
         """Leave out rows at the end whose pictures a crash or a cut has kept out of the file."""

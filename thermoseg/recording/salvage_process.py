@@ -6,7 +6,6 @@ told both files as arguments and reports by one line of JSON; it ends when its s
 so that it never outlives who asked for it, from its first moment on.
 """
 
-import contextlib
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from thermoseg.recording.account import Account
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.layout import LIBVER
 from thermoseg.recording.opening import open_leniently
+from thermoseg.recording.own_process import end_with_input
 from thermoseg.recording.salvage import Salvage
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def main() -> None:
     """Copy the session named first into the file named second, report it, then end the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, copy = Path(sys.argv[1]), Path(sys.argv[2])
-    threading.Thread(target=_end_with_input, args=(copy,), daemon=True).start()
+    threading.Thread(target=end_with_input, args=(copy,), daemon=True).start()
     try:
         account = _salvage(source, copy)
     except ThermoSegError as error:
@@ -62,14 +62,6 @@ def _salvage(source: Path, copy: Path) -> Account:
         except (OSError, RuntimeError) as error:
             raise RecordingError(say_fault(error)) from error
     return account
-
-
-def _end_with_input(copy: Path) -> None:
-    """End when nobody waits for the copy any more, and leave none behind."""
-    sys.stdin.buffer.read()
-    with contextlib.suppress(OSError):  # whoever asked may have removed it already
-        copy.unlink(missing_ok=True)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -54,11 +54,7 @@ def copy_strangers(
     The new datasets, to be held until they are flushed.
     """
     copies: list[h5py.Dataset] = []
-    names = sorted(set(source.file.attrs) - known_attributes)
-    for name in names[:MAX_STRANGERS]:
-        _copy_attribute(source.file, copy, name, losses)
-    if len(names) > MAX_STRANGERS:
-        losses.append(f"{len(names) - MAX_STRANGERS} attributes are too many to copy")
+    copy_strange_attributes(source, copy, known_attributes, losses)
     for number, (name, dataset) in enumerate(unknown_datasets(source.file, known_datasets, losses)):
         if number == MAX_STRANGERS:
             losses.append("further unknown datasets are too many to copy")
@@ -68,6 +64,17 @@ def copy_strangers(
         except _Refused as refusal:
             losses.append(f"unknown dataset {name} {refusal}")
     return copies
+
+
+def copy_strange_attributes(
+    source: OpenSession, copy: h5py.File, known: Set[str], losses: list[str]
+) -> None:
+    """Copy attributes of the file that are not known; say which cannot be."""
+    names = sorted(set(source.file.attrs) - known)
+    for name in names[:MAX_STRANGERS]:
+        _copy_attribute(source.file, copy, name, losses)
+    if len(names) > MAX_STRANGERS:
+        losses.append(f"{len(names) - MAX_STRANGERS} attributes are too many to copy")
 
 
 def unknown_datasets(

@@ -134,8 +134,14 @@ def why_not_read(dataset: h5py.Dataset) -> str:
     """Say, in a clause, why a dataset may not be read; empty if it may."""
     if dataset.is_virtual or dataset.id.get_create_plist().get_external_count():
         return "takes its values from another file"
-    filters = _filters_of(dataset)
+    filters = set(filters_of(dataset))
     return "" if filters <= _FILTERS else f"is packed by filters {sorted(filters)} of no session"
+
+
+def filters_of(dataset: h5py.Dataset) -> tuple[int, ...]:
+    """Return the registered numbers of the filters that pack a dataset, in order."""
+    plist = dataset.id.get_create_plist()
+    return tuple(plist.get_filter(i)[0] for i in range(plist.get_nfilters()))
 
 
 def stored_rows(table: h5py.Dataset, size_bytes: int) -> int:
@@ -275,14 +281,9 @@ def _check_storage(dataset: h5py.Dataset, name: str, path: Path) -> None:
         raise _malformed(path, name, elsewhere)
     if dataset.chunks is None:
         raise _malformed(path, name, "is not stored in chunks")
-    packed = _filters_of(dataset) - {h5py.h5z.FILTER_FLETCHER32}
+    packed = set(filters_of(dataset)) - {h5py.h5z.FILTER_FLETCHER32}
     if name not in PICTURES and packed:
         raise _malformed(path, name, f"is packed by filters {sorted(packed)} of no session")
-
-
-def _filters_of(dataset: h5py.Dataset) -> set[int]:
-    plist = dataset.id.get_create_plist()
-    return {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
 
 
 def _check_picture(dataset: h5py.Dataset, name: str, path: Path) -> None:

@@ -13,9 +13,9 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
 from thermoseg.marks import UNDO_S, Mark
 from thermoseg.study_file import Condition
-
 from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from thermoseg.recording_plan import RecordingPlan
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session_recording import RecordingState
 from thermoseg.session_view import SessionView
 from ui.shell.jobs import Jobs

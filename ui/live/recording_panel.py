@@ -20,8 +20,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 from superqt import QToggleSwitch
-from thermoseg.study_file import SITTING_FIELDS, StudyFile
 
+from thermoseg.study_file import SITTING_FIELDS, StudyFile
 from ui.live.study_control import StudyControl
 from ui.shell.elided_label import ElidedLabel
 from ui.shell.theme import Theme, pad

@@ -9,6 +9,7 @@ from typing import Final
 
 import platformdirs
 from PyQt6.QtCore import QObject, pyqtSignal
+
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.study_file import (
     SITTING_FIELDS,
@@ -20,7 +21,6 @@ from thermoseg.study_file import (
     read_study,
     write_study,
 )
-
 from ui.shell.jobs import Jobs
 from ui.shell.preferences import Preference, Preferences
 

@@ -6,7 +6,7 @@ from PyQt6.QtCore import QObject, QSignalBlocker, Qt
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence
 from PyQt6.QtWidgets import QWidget
 
-from ui.picture.palettes import PALETTES
+from thermoseg.palettes import PALETTES
 from ui.picture.units import CHOSEN_UNITS, Unit
 from ui.shell.theme import Theme, icon
 from ui.texts.picture import ACTIONS

@@ -7,7 +7,7 @@ from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 
-from ui.picture.palettes import ALARM, colours_of
+from thermoseg.palettes import ALARM, colours_of
 from ui.picture.span import Limits
 from ui.picture.units import Unit
 from ui.shell.theme import Theme, numerals
@@ -42,7 +42,7 @@ class ColourScale(QWidget):
         self.update()
 
     def set_palette(self, name: str) -> None:
-        """Show the colours of a palette of `ui.picture.palettes`."""
+        """Show the colours of a palette of `thermoseg.palettes`."""
         colours = colours_of(name)
         column = np.ascontiguousarray(colours[::-1])
         image = QImage(column.tobytes(), 1, len(column), 3, QImage.Format.Format_RGB888)

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
+import cv2
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 
 COLOURS: Final = 256
-"""Rows of a table: pictures are 8-bit when they reach the screen."""
+"""Rows of a table: pictures are 8-bit when they are seen."""
 
 IRON: Final = (
     (0.00, (0, 0, 10)),
@@ -72,20 +72,20 @@ def _inverted_grey() -> NDArray[np.uint8]:
     return _grey()[::-1].copy()
 
 
-def _of_pyqtgraph(name: str) -> Callable[[], NDArray[np.uint8]]:
+def _of_opencv(number: int) -> Callable[[], NDArray[np.uint8]]:
     def table() -> NDArray[np.uint8]:
-        colours: NDArray[np.uint8] = pg.colormap.get(name).getLookupTable(nPts=COLOURS, alpha=False)
-        return colours
+        steps = np.arange(COLOURS, dtype=np.uint8)[:, None]
+        return np.array(cv2.applyColorMap(steps, number)[:, 0, ::-1], np.uint8)
 
     return table
 
 
 PALETTES: Final[dict[str, Callable[[], NDArray[np.uint8]]]] = {
     "Iron": _iron,
-    "Inferno": _of_pyqtgraph("inferno"),
+    "Inferno": _of_opencv(cv2.COLORMAP_INFERNO),
     "White hot": _grey,
     "Black hot": _inverted_grey,
-    "Viridis": _of_pyqtgraph("viridis"),
-    "Turbo": _of_pyqtgraph("turbo"),
+    "Viridis": _of_opencv(cv2.COLORMAP_VIRIDIS),
+    "Turbo": _of_opencv(cv2.COLORMAP_TURBO),
 }
-"""Name in the window → its table."""
+"""Name, as in the window and for `thermoseg export mp4 --palette` → its table."""

@@ -9,10 +9,10 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.labels import ROI_NAMES
+from thermoseg.palettes import next_palette
 from ui.picture.actions import PictureActions
 from ui.picture.content import PictureContent
 from ui.picture.legend import Legend
-from ui.picture.palettes import next_palette
 from ui.picture.settings import PictureSettings
 from ui.picture.span import Limits, Span, SpanMode
 from ui.picture.span_bar import POSSIBLE_C, SpanBar

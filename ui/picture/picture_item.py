@@ -10,7 +10,7 @@ from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor, QPainter
 from PyQt6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from ui.picture.palettes import ALARM, colours_of
+from thermoseg.palettes import ALARM, colours_of
 from ui.picture.raster import (
     Pixels,
     Placement,
@@ -64,7 +64,7 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
         self._redraw()
 
     def set_palette(self, name: str) -> None:
-        """Take the colours of a palette of `ui.picture.palettes`."""
+        """Take the colours of a palette of `thermoseg.palettes`."""
         self._palette = name
         self._words = self._coloured()
         self._redraw()

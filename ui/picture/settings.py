@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ui.picture.palettes import PALETTES
+from thermoseg.palettes import PALETTES
 from ui.picture.span import Limits, SpanMode
 from ui.picture.units import CHOSEN_UNITS, Unit
 
@@ -18,7 +18,7 @@ class PictureSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     palette: str = "Iron"
-    """One of `ui.picture.palettes.PALETTES`."""
+    """One of `thermoseg.palettes.PALETTES`."""
     unit: Unit = Unit.CELSIUS
     span_mode: SpanMode = SpanMode.FACE
     span_c: tuple[Finite, Finite] | None = None

@@ -14,9 +14,9 @@ from PyQt6.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider
 
+from thermoseg.palettes import ALARM
 from ui.picture.colour_scale import ColourScale, tick_step
 from ui.picture.number_field import NumberField
-from ui.picture.palettes import ALARM
 from ui.picture.span import Limits, SpanMode
 from ui.picture.units import Unit
 from ui.shell.theme import Theme
@@ -99,7 +99,7 @@ class SpanBar(QWidget):
         self._scale.inset = round(12 * scale) / 2
 
     def set_palette(self, name: str) -> None:
-        """Show the colours of a palette of `ui.picture.palettes`."""
+        """Show the colours of a palette of `thermoseg.palettes`."""
         self._scale.set_palette(name)
 
     def set_isotherm(self, band_c: Limits | None) -> None:

@@ -5,8 +5,8 @@ from typing import Final
 from PyQt6.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QSlider, QToolBar, QToolButton, QWidget
 
+from thermoseg.palettes import PALETTES
 from ui.picture.actions import PictureActions
-from ui.picture.palettes import PALETTES
 from ui.shell.theme import Theme
 from ui.texts.picture import OPACITY, PALETTE_MENU
 

@@ -22,10 +22,10 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from thermoseg.log_file import log_path
 
 from thermoseg.assets import asset
 from thermoseg.inference.choose import DEFAULT_MODEL
+from thermoseg.log_file import log_path
 from thermoseg.recording.status import RecordingSummary
 from ui.live.model_shelf import ModelState
 from ui.live.session_controller import SessionController

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from ui.picture.palettes import PALETTES, colours_of
+<<<<<<<< HEAD:tests/ui/picture/test_palettes.py
+from thermoseg.palettes import PALETTES, colours_of
+========
+from thermoseg.palettes import PALETTES, colours_of
+>>>>>>>> frames:tests/test_palettes.py
 
 LIGHTNESS = np.array([0.2126, 0.7152, 0.0722])
 

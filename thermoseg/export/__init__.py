@@ -1,0 +1,1 @@
+"""Sessions as files for other programs: tables, video, pictures, and a stretch as a session."""

@@ -1,0 +1,176 @@
+"""A stretch of a session as a session file of its own."""
+
+import json
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+
+from thermoseg.errors import ExportError
+from thermoseg.export.frames import say_problems
+from thermoseg.export.job import UNWATCHED, Exported, Watch, cannot_write, new_files
+from thermoseg.interruption import holding_interruption
+from thermoseg.recording.layout import SUFFIX, samples_of
+from thermoseg.recording.own_process import command_of, environment
+from thermoseg.recording.reader import Recording
+
+ORIGIN: Final = "cut"
+"""Attribute of a cut: where it comes from, as JSON; see docs/session-file.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A stretch by the session's own clock, on which its times stay."""
+
+    begin_s: float
+    """The first frame is not earlier; −∞ for the beginning."""
+    end_s: float
+    """The last frame is earlier; ∞ for the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRange:
+    """A stretch by positions of frames from 0."""
+
+    first: int
+    end: int
+    """The last frame is the one before."""
+
+
+def cut_session(
+    session: Path,
+    folder: Path,
+    stretch: TimeRange | FrameRange,
+    *,
+    stem: str = "",
+    watch: Watch = UNWATCHED,
+) -> Exported:
+    """Write a stretch of a session as `STEM_10-20s.h5`, complete, with everything that lies in it.
+
+    Pictures are copied as they are packed, each after a check of its checksum; damaged ones are
+    left out and become a gap.  Times, numbers and study fields stay; the session id is new, and the
+    attribute `cut` names the session and the stretch.  A process of its own does it, because HDF5
+    crashes when it closes a file that a full disk did not take.
+
+    Raises
+    ------
+    FormatError
+        If the session cannot be read.
+    ExportError
+        If nothing lies in the stretch, or the file exists already or cannot be written.
+    ExportCancelledError
+        If asked to end.
+    """
+    with Recording(session) as recording:
+        times = _settle(recording, stretch)
+        name = f"{stem or session.stem}_{_say(recording, times)}{SUFFIX}"
+        notes = say_problems(recording)
+    path = folder / name
+    with new_files([path]) as (temporary,):
+        notes += _copy(session, temporary, path, times, watch)
+    return Exported((path,), notes)
+
+
+def _settle(recording: Recording, stretch: TimeRange | FrameRange) -> TimeRange:
+    """Return the stretch in seconds.
+
+    Raises
+    ------
+    ExportError
+        If nothing lies in it.
+    """
+    path, times_s = recording.path, recording.times_s
+    if isinstance(stretch, FrameRange):
+        if not 0 <= stretch.first < stretch.end <= len(times_s):
+            raise ExportError(
+                f"“{path}” has {len(times_s)} frames, none from {stretch.first} to "
+                f"{stretch.end} (not in it); choose a stretch from 0 to {len(times_s)}"
+            )
+        last_s = float(times_s[stretch.end - 1])
+        return TimeRange(float(times_s[stretch.first]), float(np.nextafter(last_s, np.inf)))
+    if not stretch.begin_s < stretch.end_s:
+        raise ExportError(
+            f"a stretch from {stretch.begin_s:g} to {stretch.end_s:g} s is empty; give its "
+            "beginning first"
+        )
+    traces = [recording.table(samples_of(region))["time_s"] for region in recording.regions]
+    known_s = np.concatenate([times_s, *traces])
+    if not len(known_s):
+        raise ExportError(f"“{path}” holds neither frames nor samples; there is nothing to cut")
+    if not np.any((known_s >= stretch.begin_s) & (known_s < stretch.end_s)):
+        raise ExportError(
+            f"“{path}” has nothing from {stretch.begin_s:g} to {stretch.end_s:g} s; it reaches "
+            f"from {known_s.min():.3f} to {known_s.max():.3f} s"
+        )
+    return stretch
+
+
+def _say(recording: Recording, times: TimeRange) -> str:
+    """Name a stretch for a file: 10-20s, an open end by the session's own."""
+    known = recording.times_s.tolist() or [0.0]
+    begin_s = times.begin_s if isfinite(times.begin_s) else known[0]
+    end_s = times.end_s if isfinite(times.end_s) else known[-1]
+    return f"{_shortly(begin_s)}-{_shortly(end_s)}s"
+
+
+def _shortly(seconds: float) -> str:
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
+
+
+def _copy(
+    session: Path, temporary: Path, path: Path, times: TimeRange, watch: Watch
+) -> tuple[str, ...]:
+    """Have the copy made by a process of its own, and return what it left out."""
+    job = {
+        "session": str(session.absolute()),
+        "copy": str(temporary.absolute()),
+        "begin_s": times.begin_s,
+        "end_s": times.end_s,
+    }
+    with tempfile.TemporaryFile() as complaints, ExitStack() as ending:
+        # A process that nobody knows of yet would not be ended.
+        with holding_interruption():
+            # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
+            process = subprocess.Popen(  # noqa: S603  # this program, and two paths
+                command_of("thermoseg.export.cut_process", json.dumps(job)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env=environment(),
+                start_new_session=True,
+                text=True,
+                encoding="utf-8",
+            )
+            ending.enter_context(process)
+            ending.callback(process.kill)
+        if process.stdout is None:
+            raise RuntimeError("a process that was started with pipes has none")
+        told = _follow(process.stdout, watch)
+        process.wait()
+        complaints.seek(0)
+        complaint = complaints.read().decode("utf-8", "replace")
+    if told is None and process.returncode < 0:
+        reason = f"the process that copied was ended by signal {-process.returncode}"
+        raise cannot_write(path, reason)
+    if told is None:
+        raise RuntimeError(f"the process that copied ended with {process.returncode}: {complaint}")
+    if "fault" in told:
+        raise cannot_write(path, told["fault"])
+    if "sentence" in told:
+        raise ExportError(told["sentence"])
+    return tuple(f"“{session}”: {note}" for note in told["notes"])
+
+
+def _follow(lines: IO[str], watch: Watch) -> dict[str, Any] | None:
+    """Pass on how far the process is; return its last word, None if it ended without one."""
+    for line in lines:
+        told: dict[str, Any] = json.loads(line)
+        if "done" not in told:
+            return told
+        watch.step(told["done"], told["total"])
+    return None
