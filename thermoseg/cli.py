@@ -99,9 +99,9 @@ def _keep_log() -> None:
     from thermoseg.log_file import start_log_file
 
     try:
-        _complain(f"what is going on is written into {start_log_file('thermoseg')}")
+        complain(f"what is going on is written into {start_log_file('thermoseg')}")
     except ThermoSegError as error:
-        _complain(str(error))
+        complain(str(error))
 
 
 def _end_log() -> None:

@@ -47,6 +47,8 @@ class RecordingError(ThermoSegError):
 
 class NameTakenError(RecordingError):
     """A recording of this name exists or is being made; another name may be free."""
+
+
 class ExportError(ThermoSegError):
     """A session, or part of it, cannot be exported."""
 

@@ -19,7 +19,7 @@ from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.marks import Mark
 from thermoseg.recording.disk_warning import RISK_S, warn_of_disk
 from thermoseg.recording.header import describe_session
-from thermoseg.recording.layout import MAX_SIDE_PX, NOTES_BYTES, REGIONS, encode_text
+from thermoseg.recording.layout import MAX_SIDE_PX, NOTES_BYTES, REGIONS, TEXT_BYTES, encode_text
 from thermoseg.recording.manifest import Manifest, describe_recording
 from thermoseg.recording.name import RecordingName
 from thermoseg.recording.place import DiskLimits

@@ -96,9 +96,7 @@ class LivePage(Page):
         """Open a camera or file, after asking if that would end a recording."""
         address = address_of(address)
         self.source.set_address(address)
-        self.surroundings.before_ending(
-            texts.OPEN_ANOTHER, lambda: self._start(address, record_to)
-        )
+        self.surroundings.before_ending(texts.OPEN_ANOTHER, lambda: self._start(address, record_to))
 
     def record(self) -> None:
         """Begin a recording, after what has to be asked."""
