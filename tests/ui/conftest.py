@@ -19,6 +19,7 @@ from thermoseg.inference.segmenter import ModelIdentity, Segmentation, Segmenter
 from thermoseg.labels import Region
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
 from thermoseg.session_recording import RecordingState
@@ -88,13 +89,14 @@ class FakeSession:
     def set_segmenter(self, segmenter: Segmenter | None) -> None:
         self.segmenters.append(segmenter)
 
-    def start_recording(self, plan: Path) -> Path:
+    def start_recording(self, plan: RecordingPlan | Path) -> Path:
+        path = plan if isinstance(plan, Path) else plan.path
         self.recording_may_start.wait(10)
         if self.refusal is not None:
             raise self.refusal
-        self.recorded_to.append(plan)
+        self.recorded_to.append(path)
         self.recorder = RecorderStatus(10, 0, 0.3, 123_456, 10**12, "", on_disk=True)
-        return plan
+        return path
 
     def stop_recording(self, notes: str = "") -> RecordingSummary:
         recorder, self.recorder = self.recorder, None

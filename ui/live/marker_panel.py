@@ -58,8 +58,8 @@ class MarkerPanel(QFrame):
         layout.addLayout(self._grid)
         layout.addLayout(row)
 
-    def set_theme(self, theme: Theme, scale: float) -> None:
-        """Take the colours and the size of `theme`."""
+    def set_theme(self, _: Theme, scale: float) -> None:
+        """Take the size of a theme."""
         pad(self, scale)
 
     def set_names(self, names: Sequence[str], conditions: Sequence[Condition] = ()) -> None:

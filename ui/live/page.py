@@ -1,13 +1,15 @@
 """The page that watches a camera and records it: picture first, everything else around it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QPixmap
 from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from thermoseg.errors import ConfigError
 from thermoseg.frames import FrameFlag
 from thermoseg.models import ModelFile
 from ui.live.live_traces import LiveTraces
@@ -22,6 +24,7 @@ from ui.picture.content import PictureContent
 from ui.picture.pane import PicturePane
 from ui.plots.traces import TracePlots
 from ui.shell.defects import capitalised, describe_error
+from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
 from ui.shell.preferences import Preference
 from ui.shell.theme import Theme
@@ -35,12 +38,13 @@ NUMBERS_EVERY: Final = 8
 MOST_RECENT: Final = 10
 """Sources that are offered again."""
 
-Remembered = dict[str, Any]
+Remembered: TypeAlias = Mapping[str, object]
+Kept: Final = dict[str, JsonValue]
 RECENT: Final = Preference[list[str]](
     "live/recent", Annotated[list[str], Field(max_length=MOST_RECENT)], []
 )
-PICTURE: Final = Preference[Remembered]("live/picture", Remembered, {})
-TRACES: Final = Preference[Remembered]("live/traces", Remembered, {})
+PICTURE: Final = Preference[Remembered]("live/picture", Kept, {})
+TRACES: Final = Preference[Remembered]("live/traces", Kept, {})
 ACROSS: Final = Preference[list[int]]("live/across", list[int], [])
 DOWN: Final = Preference[list[int]]("live/down", list[int], [])
 
@@ -55,13 +59,14 @@ class LivePage(Page):
         self._ticks = 0
         self._jpeg: bytes | None = None
         self._failure = ""
+        self._models: list[ModelFile] = []
         self.source: Final = SourceBar()
         self.state_page: Final = StatePage()
         self.pane: Final = PicturePane()
         self.plots: Final = TracePlots()
         self.desk: Final = RecorderDesk(controller, surroundings, self.pane, self)
-        self.side: Final = SidePanels(controller, self.desk)
-        self._traces = LiveTraces(controller, self.plots)
+        self.side: Final = SidePanels(self.desk)
+        self._traces = LiveTraces(controller, self.plots, self.pane, surroundings.notices)
         self._build()
         self._connect()
         self._add_keys()
@@ -87,7 +92,7 @@ class LivePage(Page):
         """Keep what the user set."""
         preferences = self.surroundings.preferences
         preferences.set(PICTURE, self.pane.state)
-        preferences.set(TRACES, self.plots.state)
+        preferences.set(TRACES, self.plots.state())
         preferences.set(ACROSS, self._across.sizes())
         preferences.set(DOWN, self._down.sizes())
         self.desk.close()
@@ -157,6 +162,15 @@ class LivePage(Page):
         if actions:
             self._on_action_requested(actions[0])
 
+    def _on_scene_chosen(self, emissivity: float, reflected_c: float) -> None:
+        session = self.controller.session
+        if session is None:
+            return
+        try:
+            session.set_scene(emissivity=emissivity, reflected_c=reflected_c)
+        except ConfigError as error:
+            self.surroundings.notices.tell(describe_error(error), Severity.WARNING)
+
     def _on_face_clicked(self, x_px: float, y_px: float) -> None:
         session = self.controller.session
         if session is not None:
@@ -196,6 +210,7 @@ class LivePage(Page):
         self.pane.set_note(texts.SHUTTER if shutter else describe_note(state, view))
         self.source.show_actions(view.actions if state.open else ())
         self.side.show_view(view)
+        self._traces.write()
         self._show_photograph()
 
     def _show_photograph(self) -> None:
@@ -235,7 +250,6 @@ class LivePage(Page):
     # Building.
 
     def _build(self) -> None:
-        self._models: list[ModelFile] = []
         self._stack = QStackedWidget()
         self._stack.addWidget(self.state_page)
         self._stack.addWidget(self.pane)
@@ -266,6 +280,7 @@ class LivePage(Page):
             lambda shown: self.side.show_options(source.address if shown else None)
         )
         self.side.options_applied.connect(self.open)
+        self.side.scene.chosen.connect(self._on_scene_chosen)
         self.state_page.file_requested.connect(self.surroundings.choose_file)
         self.state_page.simulation_requested.connect(lambda: self.open(SIMULATED))
         self.pane.face_clicked.connect(self._on_face_clicked)

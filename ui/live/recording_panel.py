@@ -93,8 +93,8 @@ class RecordingPanel(QFrame):
         """How much is kept from before the start, seconds."""
         return float(self._pre_record.currentData())
 
-    def set_theme(self, theme: Theme, scale: float) -> None:
-        """Take the colours and the size of `theme`."""
+    def set_theme(self, _: Theme, scale: float) -> None:
+        """Take the size of a theme."""
         pad(self, scale)
         self._notes.setFixedHeight(round(52 * scale))
 

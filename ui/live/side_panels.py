@@ -11,7 +11,7 @@ from ui.live.events_panel import EventsPanel
 from ui.live.options_panel import OptionsPanel
 from ui.live.recorder_desk import RecorderDesk
 from ui.live.scene_panel import ScenePanel
-from ui.live.session_controller import CameraState, SessionController
+from ui.live.session_controller import CameraState
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
@@ -22,11 +22,9 @@ class SidePanels(QScrollArea):
     options_applied = pyqtSignal(str)
     """An address with other options, to be opened."""
 
-    def __init__(
-        self, controller: SessionController, desk: RecorderDesk, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, desk: RecorderDesk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._controller = controller
+        self._desk = desk
         self.options: Final = OptionsPanel()
         self.scene: Final = ScenePanel()
         self.events: Final = EventsPanel()
@@ -50,7 +48,6 @@ class SidePanels(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.options.applied.connect(self.options_applied)
-        self.scene.chosen.connect(self._on_scene_chosen)
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
@@ -58,11 +55,8 @@ class SidePanels(QScrollArea):
         self.setMinimumWidth(round(250 * scale))
         for part in (self.options, self.scene):
             part.set_theme(theme, scale)
-        for panel in (self._sections[texts.RECORDING], self._sections[texts.MARKERS]):
-            content = panel.content()
-            for child in content.findChildren(QFrame):
-                if hasattr(child, "set_theme"):
-                    child.set_theme(theme, scale)
+        for card in (self._desk.panel, self._desk.markers):
+            card.set_theme(theme, scale)
         self.events.setFixedHeight(round(150 * scale))
 
     def show_options(self, address: str | None) -> None:
@@ -98,8 +92,3 @@ class SidePanels(QScrollArea):
             section.collapse(animate=False)
         self._sections[name] = section
         self._layout.addWidget(section)
-
-    def _on_scene_chosen(self, emissivity: float, reflected_c: float) -> None:
-        session = self._controller.session
-        if session is not None:
-            self.scene.set_scene(session, emissivity, reflected_c)

@@ -72,8 +72,18 @@ EMISSIVITY: Final = "Emissivity"
 REFLECTED: Final = "Reflected temperature"
 APPLY_SCENE: Final = "Reckon with these"
 NO_SCENE: Final = "This camera gives no temperatures that could be reckoned anew."
+ABSENT: Final = "no segmentation"
+ABSENT_LOADING: Final = "the model is being loaded"
+ABSENT_LOST: Final = "camera lost"
+SAVE_PLOTS: Final = "Save the plots as a picture"
+SAVE_TABLE: Final = "Save the values as a table"
 BETWEEN_TRIALS: Final = "Correct between trials only"
 BETWEEN_TRIALS_TIP: Final = "Ask before a flat-field correction while recording"
+
+
+def saved_as(path: str) -> str:
+    """Return that something was saved."""
+    return f"Saved {path}"
 
 
 def opening(address: str) -> str:
