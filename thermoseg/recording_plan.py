@@ -28,11 +28,18 @@ class RecordingPlan:
     """Whether pictures and masks are stored, and not only traces."""
     notes: str = ""
     """Notes so far; those given at the end replace them."""
+    counted: bool = False
+    """Whether a number is added to a name that is taken."""
 
     @classmethod
     def to_file(cls, path: Path, *, pictures: bool = True, notes: str = "") -> Self:
         """Plan a recording into the new file `path`."""
         return cls(path, pictures=pictures, notes=notes)
+
+    @classmethod
+    def to_free_file(cls, path: Path, *, pictures: bool = True, notes: str = "") -> Self:
+        """Plan a recording into `path`, or into `NAME_2.h5` and so on if that is taken."""
+        return cls(path, pictures=pictures, notes=notes, counted=True)
 
     @classmethod
     def in_study(
@@ -92,7 +99,7 @@ class RecordingPlan:
             try:
                 recorder.start()
             except NameTakenError:
-                if self.sitting is None:
+                if self.sitting is None and not self.counted:
                     raise
                 continue
             return recorder
@@ -101,6 +108,8 @@ class RecordingPlan:
     def _names(self) -> Iterator[tuple[Path, Mapping[str, str | float]]]:
         if self.sitting is None:
             yield self.path, self.fields
+            for number in range(2, _RUNS_TRIED if self.counted else 2):
+                yield self.path.with_stem(f"{self.path.stem}_{number}"), self.fields
             return
         first = next_run(self.path, self.sitting)
         for run in range(first, first + _RUNS_TRIED):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from PyQt6.QtCore import QTimer, pyqtSignal
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -16,10 +16,11 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.marks import UNDO_S, Mark
 from thermoseg.study_file import Condition
+from ui.shell.eliding import eliding_label, say
 from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
-COLUMNS: Final = 3
+COLUMNS: Final = 2
 
 
 class MarkerPanel(QFrame):
@@ -100,8 +101,15 @@ class MarkerPanel(QFrame):
         self._said.setText(texts.NO_MARK)
 
     def _add(self, text: str, place: int, act: object) -> None:
-        button = QPushButton(text)
+        button = QPushButton()
         button.setAccessibleName(text)
+        label = eliding_label(Qt.TextElideMode.ElideRight)
+        label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        say(label, text)
+        inside = QHBoxLayout(button)
+        inside.setContentsMargins(8, 0, 8, 0)
+        inside.addWidget(label)
+        button.setToolTip(text)
         button.clicked.connect(lambda: act(place))  # type: ignore[operator]
         number = len(self._buttons)
         self._grid.addWidget(button, number // COLUMNS, number % COLUMNS)

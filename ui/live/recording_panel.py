@@ -23,7 +23,7 @@ from superqt import QToggleSwitch
 
 from thermoseg.study_file import SITTING_FIELDS, StudyFile
 from ui.live.study_control import StudyControl
-from ui.shell.elided_label import ElidedLabel
+from ui.shell.eliding import eliding_label, say
 from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
@@ -45,7 +45,7 @@ class RecordingPanel(QFrame):
         self._lines: dict[str, QLineEdit] = {}
         self._complaints: dict[str, QLabel] = {}
         self._touched: set[str] = set()
-        self._study = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self._study = eliding_label(Qt.TextElideMode.ElideRight)
         self._study.setAccessibleName(texts.STUDY)
         self._menu = QToolButton()
         self._menu.setText(texts.STUDY)
@@ -55,7 +55,7 @@ class RecordingPanel(QFrame):
         self._form = QFormLayout()
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self._path = ElidedLabel()
+        self._path = eliding_label()
         self._path.setProperty("role", "muted")
         self._path.setAccessibleName(texts.PLANNED_PATH)
         self._pre_record = QComboBox()
@@ -75,7 +75,7 @@ class RecordingPanel(QFrame):
         self._notes.setTabChangesFocus(True)
         self._build()
         control.changed.connect(self._on_study_changed)
-        control.planned.connect(self._path.set_text)
+        control.planned.connect(lambda path: say(self._path, path))
         self._on_study_changed()
 
     @property
@@ -160,7 +160,7 @@ class RecordingPanel(QFrame):
 
     def _on_study_changed(self) -> None:
         study = self._control.study
-        self._study.set_text(texts.NO_STUDY if study is None else study.name)
+        say(self._study, texts.NO_STUDY if study is None else study.name)
         for action in self._within:
             action.setVisible(study is not None)
         names = () if study is None else (*SITTING_FIELDS, *study.fields)

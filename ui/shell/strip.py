@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWi
 
 from thermoseg.recording.status import RecorderStatus
 from ui.live.recording_control import RecordState
-from ui.shell.elided_label import ElidedLabel
+from ui.shell.eliding import eliding_label, say
 from ui.shell.theme import DARK, Theme, icon, numerals, repolish
 from ui.texts import shell as texts
 
@@ -51,7 +51,7 @@ class Strip(QFrame):
         """What is said now."""
         self._light = QLabel("●")
         self._state = QLabel()
-        self._camera = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self._camera = eliding_label(Qt.TextElideMode.ElideRight)
         self._camera.setAccessibleName("Camera")
         self._warning = QLabel()
         self._warning.setProperty("role", "warning")
@@ -114,7 +114,7 @@ class Strip(QFrame):
         changed = content.recording is not self.content.recording
         self.content = content
         self._state.setText(texts.CAMERA_STATES[content.camera_state])
-        self._camera.set_text(content.camera)
+        say(self._camera, content.camera)
         self._warning.setText(content.warning)
         self._warning.setToolTip(content.warning_tip)
         self._warning.setVisible(bool(content.warning))
