@@ -351,7 +351,7 @@ class Recorder:
                 failed=self._failed,
                 on_disk=bool(control["on_disk"]),
                 at_risk_s=self._at_risk_s(control),
-                missed=self._missed,
+                missed=self._totals.missed,
                 waiting=0 if failed else self._writer.memory.frames.waiting,
                 slots=0 if failed else len(self._writer.memory.frames.slots),
             )
