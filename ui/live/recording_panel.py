@@ -129,16 +129,13 @@ class RecordingPanel(QFrame):
         top = QHBoxLayout()
         top.addWidget(self._study, 1)
         top.addWidget(self._menu)
-        kept = QHBoxLayout()
-        kept.addWidget(self._pre_record)
-        kept.addStretch(1)
-        kept.addWidget(self._traces_only)
         layout = QVBoxLayout(self)
         layout.setSpacing(6)
         layout.addLayout(top)
         layout.addLayout(self._form)
         layout.addWidget(self._path)
-        layout.addLayout(kept)
+        layout.addWidget(self._pre_record)
+        layout.addWidget(self._traces_only)
         layout.addWidget(self._notes)
 
     def _build_menu(self) -> QMenu:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -16,6 +17,10 @@ from ui.shell.theme import Theme
 from ui.texts import live as texts
 
 
+LEAST_WIDTH: Final = 250
+"""Pixels at scale 1."""
+
+
 class SidePanels(QScrollArea):
     """One section below the other; those that are needed once are folded."""
 
@@ -24,6 +29,7 @@ class SidePanels(QScrollArea):
 
     def __init__(self, desk: RecorderDesk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._scale = 1.0
         self._desk = desk
         self.options: Final = OptionsPanel()
         self.scene: Final = ScenePanel()
@@ -51,13 +57,14 @@ class SidePanels(QScrollArea):
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
+        self._scale = scale
         self._layout.setSpacing(round(6 * scale))
-        self.setMinimumWidth(round(250 * scale))
         for part in (self.options, self.scene):
             part.set_theme(theme, scale)
         for card in (self._desk.panel, self._desk.markers):
             card.set_theme(theme, scale)
         self.events.setFixedHeight(round(150 * scale))
+        self._fit_width()
 
     def show_options(self, address: str | None) -> None:
         """Show the options of the camera at `address`, or none if None."""
@@ -81,6 +88,17 @@ class SidePanels(QScrollArea):
         """Show nothing of the session before."""
         self.events.show_events(())
         self.scene.clear()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Never be narrower than what is inside."""
+        super().resizeEvent(event)
+        self._fit_width()
+
+    def _fit_width(self) -> None:
+        column, bar = self.widget(), self.verticalScrollBar()
+        if column is not None and bar is not None:
+            needed = column.minimumSizeHint().width() + bar.sizeHint().width()
+            self.setMinimumWidth(max(needed, round(LEAST_WIDTH * self._scale)))
 
     def _add(self, name: str, widget: QWidget, *, is_open: bool) -> None:
         section = QCollapsible(name)
