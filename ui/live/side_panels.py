@@ -16,7 +16,6 @@ from ui.live.session_controller import CameraState
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
-
 LEAST_WIDTH: Final = 250
 """Pixels at scale 1."""
 

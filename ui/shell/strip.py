@@ -8,6 +8,7 @@ from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
+from thermoseg.backlog import Backlog
 from thermoseg.recording.status import RecorderStatus
 from ui.live.recording_control import RecordState
 from ui.shell.eliding import eliding_label, say
@@ -18,6 +19,9 @@ AMBER_MIN: Final = 10.0
 """Minutes of disk below which its number is amber."""
 RED_MIN: Final = 2.0
 """And below which it is red."""
+AMBER_SHARE: Final = 0.3
+RED_SHARE: Final = 0.7
+"""How full a queue is when its light turns."""
 ROUGH_S: Final = 1.0
 """A recording shorter than this says nothing of how fast it fills the disk."""
 
@@ -30,9 +34,8 @@ class StripContent:
     """Model, size and rates of the camera, and the network."""
     camera_state: str = "idle"
     """A key of `texts.CAMERA_STATES`."""
-    warning: str = ""
-    """What is behind or about to go wrong, in a few words."""
-    warning_tip: str = ""
+    backlogs: tuple[Backlog, ...] = ()
+    """What waits for recorder, network and sinks."""
     recording: RecordState = RecordState.OFF
     status: RecorderStatus | None = None
     """Numbers of the very recording that runs; None where none does."""
@@ -53,8 +56,8 @@ class Strip(QFrame):
         self._state = QLabel()
         self._camera = eliding_label(Qt.TextElideMode.ElideRight)
         self._camera.setAccessibleName("Camera")
-        self._warning = QLabel()
-        self._warning.setProperty("role", "warning")
+        self._backlog = QLabel()
+        self._backlog.setAccessibleName(texts.BACKLOG)
         self._record = QToolButton()
         self._record.setDefaultAction(record)
         self._record.setAccessibleName(texts.RECORD)
@@ -83,7 +86,7 @@ class Strip(QFrame):
         layout.addWidget(self._light)
         layout.addWidget(self._state)
         layout.addWidget(self._camera, 1)
-        layout.addWidget(self._warning)
+        layout.addWidget(self._backlog)
         for label in self._numbers:
             layout.addWidget(label)
         layout.addWidget(self._record)
@@ -115,9 +118,7 @@ class Strip(QFrame):
         self.content = content
         self._state.setText(texts.CAMERA_STATES[content.camera_state])
         say(self._camera, content.camera)
-        self._warning.setText(content.warning)
-        self._warning.setToolTip(content.warning_tip)
-        self._warning.setVisible(bool(content.warning))
+        self._show_backlog()
         self._show_light()
         self._show_numbers()
         if changed:
@@ -133,6 +134,24 @@ class Strip(QFrame):
             "failed": theme.danger,
         }.get(self.content.camera_state, theme.muted)
         self._light.setStyleSheet(f"color: {colour};")
+
+    def _show_backlog(self) -> None:
+        """Show the fullest queue as a light, with its name and trend once it matters."""
+        backlogs, theme = self.content.backlogs, self._theme
+        self._backlog.setVisible(bool(backlogs))
+        if not backlogs:
+            return
+        fullest = max(backlogs, key=lambda backlog: backlog.share)
+        matters = fullest.share >= AMBER_SHARE
+        colour = theme.good
+        if matters:
+            colour = theme.danger if fullest.share >= RED_SHARE else theme.warning
+        text = texts.backlog(fullest.name, fullest.share, rising=fullest.rising) if matters else "▮"
+        self._backlog.setText(text)
+        self._backlog.setStyleSheet(f"color: {colour};")
+        self._backlog.setToolTip(
+            "\n".join(texts.backlog(each.name, each.share, rising=each.rising) for each in backlogs)
+        )
 
     def _show_recording(self) -> None:
         """Dress the button as what it does next."""

@@ -20,6 +20,7 @@ def describe_strip(controller: SessionController) -> StripContent:
     return StripContent(
         camera=_describe_camera(view, controller.models.choice) if state.open else "",
         camera_state="playing" if playing else state.value,
+        backlogs=view.backlogs if state.open else (),
         recording=recording.state,
         status=recording.status if shown else None,
     )

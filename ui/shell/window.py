@@ -42,6 +42,7 @@ from ui.shell.saved import show_folder_of, tell_saved
 from ui.shell.strip import Strip
 from ui.shell.strip_content import describe_strip
 from ui.shell.theme import DARK, LIGHT, THEMES, Theme, wear
+from ui.shell.watchman import Watchman
 from ui.texts import shell as texts
 
 SCALES: Final = ((3200, 1800, 1.7), (2400, 1350, 1.3), (1, 1, 1.0))
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
         self.strip: Final = Strip(
             self.actions_of.record, self.actions_of.marker, self.actions_of.menu
         )
+        self._watchman = Watchman(controller, self.notices)
         self._makers = dict(pages)
         self._pages: dict[PageName, Page] = {}
         self._stack = QStackedWidget()
@@ -314,6 +316,7 @@ class MainWindow(QMainWindow):
     def _on_ticked(self) -> None:
         self._ticks += 1
         if self._ticks % STRIP_TICKS == 1:
+            self._watchman.look()
             self.strip.show_content(describe_strip(self.controller))
 
     def _on_changed(self, *_: object) -> None:

@@ -57,6 +57,7 @@ KEEP_RECORDING: Final = "Keep recording"
 SAVE_AND: Final = "Save the recording and {what}"
 STILL_RECORDING: Final = "A recording is running."
 WHAT_ENDS_IT: Final = "“{what}” would end it; what was recorded so far is saved."
+BACKLOG: Final = "What waits for recorder, network and others"
 KEYS_TITLE: Final = "Keys"
 CLOSE: Final = "Close"
 CLOSE_WINDOW: Final = "close the window"
@@ -110,6 +111,16 @@ def saved(path: Path, seconds: float, frames: int, missed: int, dropped: int) ->
     lost += [f"{dropped} dropped"] if dropped else []
     numbers = ", ".join([f"{frames} frames", *lost])
     return f"Saved {path} · {seconds:.1f} s · {numbers}"
+
+
+def sentence(text: str) -> str:
+    """Return a clause of the core as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def backlog(name: str, share: float, *, rising: bool) -> str:
+    """Return how full a queue is, and whether it grows."""
+    return f"{name} {100 * share:.0f} % behind{' ↑' if rising else ''}"
 
 
 def disk_left(minutes: float) -> str:
