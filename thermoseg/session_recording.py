@@ -205,7 +205,7 @@ class SessionRecording:
         return self._finish(recorder, lost=lost, notes=notes)
 
     def finish(self, *, lost: bool = False) -> None:
-        """Finish the recording that runs, and end all threads; `lost` as that of `Recorder.stop`."""
+        """Finish the recording that runs, end all threads; `lost` as that of `Recorder.stop`."""
         recorder = self._halt()
         if recorder is not None:
             self._finish(recorder, lost=lost)
