@@ -265,6 +265,10 @@ def test_what_could_not_be_read_is_counted(
         ["record", "simulated:", "--out", "a.h5", "--duration", "soon"],
         ["record", "simulated:", "--out", "a.h5", "--duration", "0"],
         ["record", "simulated:", "--out", "a.h5", "--duration", "nan"],
+        ["record", "--out", "a.h5", "--duration", "1"],
+        ["record", "simulated:", "--duration", "1"],
+        ["record", "simulated:", "--out", "a.h5", "--study", "b", "--duration", "1"],
+        ["record", "--study", "b", "--field", "age"],
     ],
     ids=" ".join,
 )

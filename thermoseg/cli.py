@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from thermoseg.inference.face_segmenter import Mode
     from thermoseg.inference.segmenter import Segmenter
     from thermoseg.recording.reader import Gap, Recording
+    from thermoseg.recording_plan import RecordingPlan
 
 
 NO_MODEL: Final = "none"
@@ -115,6 +116,8 @@ def _folders_of(arguments: argparse.Namespace) -> list[Path]:
     out: Path | None = getattr(arguments, "out", None)
     if arguments.run in (_run_recover, _run_verify):
         return []  # they are at it already
+    if arguments.run is _run_record and arguments.study is not None:
+        return [Path(), *arguments.study.glob("sourcedata/sub-*/ses-*")]
     if arguments.run is _run_record and out is not None:
         return [Path(), out.parent]
     if arguments.run is _run_demo and out is not None:
@@ -187,20 +190,48 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="record a camera without a window",
         description="Record a camera into a session file while segmenting it.  Ctrl-C ends the "
         "recording early and leaves a whole file.",
-        epilog="example: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60",
-    )
-    parser.add_argument("address", metavar="ADDRESS", help="camera, as `thermoseg cameras` lists")
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="FILE", help="new session file, .h5"
+        epilog="examples: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60; "
+        "thermoseg record --study rest-study --participant 07 --session 01 --task rest",
     )
     parser.add_argument(
-        "--duration", required=True, type=_positive_seconds, metavar="S", help="seconds"
+        "address",
+        nargs="?",
+        metavar="ADDRESS",
+        help="camera, as `thermoseg cameras` lists; default: that of the study",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, metavar="FILE", help="new session file, .h5")
+    where.add_argument(
+        "--study",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with study.toml: it names camera, model and fields, and the file is named "
+        "after the sitting and counted up",
+    )
+    for name in ("participant", "session", "task"):
+        parser.add_argument(f"--{name}", default="", help=f"{name} of the sitting, with --study")
+    parser.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        type=_option,
+        metavar="NAME=VALUE",
+        help="value of a field of the study; may be repeated",
+    )
+    parser.add_argument(
+        "--duration",
+        type=_positive_seconds,
+        metavar="S",
+        help="seconds; default: the conditions of the study",
+    )
+    parser.add_argument(
+        "--traces-only", action="store_true", help="store neither pictures nor masks"
     )
     _add_model_option(parser, extra=f"; “{NO_MODEL}” records without segmenting")
     parser.add_argument(
         "--json", action="store_true", help="end with the counts as one line of JSON"
     )
-    parser.set_defaults(run=_run_record)
+    parser.set_defaults(run=_run_record, refuse=parser.error)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -374,8 +405,20 @@ def _run_segment(arguments: argparse.Namespace) -> int:
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
-    segmenter = None if arguments.model == NO_MODEL else _choose(arguments.model)
-    report = _record(arguments.address, arguments.out, arguments.duration, segmenter)
+    from thermoseg.headless import plan_file, plan_sitting
+
+    if arguments.study is None:
+        if arguments.address is None or arguments.duration is None:
+            arguments.refuse("with --out, ADDRESS and --duration are required")
+        order = plan_file(arguments.out, pictures=not arguments.traces_only)
+    else:
+        named = (arguments.participant, arguments.session, arguments.task)
+        values = dict(arguments.field)
+        order = plan_sitting(arguments.study, *named, values, traces_only=arguments.traces_only)
+    model = arguments.model or order.model
+    segmenter = None if model == NO_MODEL else _choose(model or None)
+    address, duration_s = order.settle(arguments.address, arguments.duration)
+    report = _record(address, order.plan, duration_s, segmenter)
     _print_report(report)
     if arguments.json:
         print(json.dumps(_report_as_dict(report), ensure_ascii=False))
@@ -385,11 +428,13 @@ def _run_record(arguments: argparse.Namespace) -> int:
 def _run_demo(arguments: argparse.Namespace) -> int:
     from thermoseg.config import load_settings
     from thermoseg.recording.reader import Recording
+    from thermoseg.recording_plan import RecordingPlan
     from thermoseg.session_pictures import plot_traces, save_masks
 
     folder = arguments.out / time.strftime("%Y%m%d-%H%M%S")
     address = arguments.camera or load_settings().camera
-    report = _record(address, folder / "session.h5", arguments.duration, _choose(arguments.model))
+    plan = RecordingPlan.to_file(folder / "session.h5")
+    report = _record(address, plan, arguments.duration, _choose(arguments.model))
     _print_report(report)
     with Recording(report.path) as recording:
         plot_traces(recording, folder / "traces.png")
@@ -559,14 +604,15 @@ def _choose(model: str | None, mode: "Mode" = "live") -> "Segmenter":
 
 
 def _record(
-    address: str, path: Path, duration_s: float, segmenter: "Segmenter | None"
+    address: str, plan: "RecordingPlan", duration_s: float, segmenter: "Segmenter | None"
 ) -> "RecordingReport":
     from thermoseg.headless import record
     from thermoseg.thread_switching import switch_threads_often
 
     switch_threads_often()
     with progress_bar() as progress:
-        task = progress.add_task(f"recording {path.name}", total=round(duration_s, 1))
+        name = plan.planned_path().name
+        task = progress.add_task(f"recording {name}", total=round(duration_s, 1))
 
         def report_event(event: "SessionEvent") -> None:
             line = printable(f"{event.time_s:8.1f} s  {event.text}")
@@ -574,7 +620,7 @@ def _record(
 
         return record(
             address,
-            path,
+            plan,
             duration_s,
             segmenter,
             lambda seconds, _counts: progress.update(task, completed=round(seconds, 1)),
@@ -649,8 +695,10 @@ def _print_session(path: Path) -> None:
                 "gaps": _count_by_cause(recording.gaps),
                 "events": len(recording.events),
                 "markers": len(recording.markers),
+                "pictures": "yes" if recording.has_pictures else "none, traces only",
                 "study": ", ".join(f"{name} {value}" for name, value in recording.study.items())
                 or "none",
+                "notes": recording.notes or "none",
                 "ended": _ended(recording),
                 "problems": len(recording.problems),
             }

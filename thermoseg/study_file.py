@@ -36,7 +36,8 @@ MAX_PRE_RECORD_S: Final = 30.0
 _LABEL: Final = re.compile(r"[A-Za-z0-9]+")
 _TAKEN_NAMES: Final = (*SITTING_FIELDS, "run", "study", "emissivity", "reflected_c")
 """Study fields that every recording of a study has."""
-_Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^\S(.*\S)?$")]
+_Name = Annotated[str, Field(max_length=60, pattern=r"^[^\s\p{Cc}]([^\p{Cc}]*[^\s\p{Cc}])?$")]
+"""One line without blanks at its ends."""
 
 
 class Condition(BaseModel):
@@ -182,7 +183,7 @@ class Sitting:
 
 
 def check_sitting(study: StudyFile, sitting: Sitting) -> dict[str, str]:
-    """Return what is wrong with each field, one sentence by its name; empty if all is well."""
+    """Return what is wrong with each field, one clause by its name; empty if all is well."""
     complaints = {name: _check_label(name, getattr(sitting, name)) for name in SITTING_FIELDS}
     for name in dict.fromkeys((*study.fields, *sitting.values)):
         value = sitting.values.get(name, "")
@@ -200,7 +201,7 @@ def study_fields(study: StudyFile, sitting: Sitting) -> dict[str, str | float]:
     """
     complaints = check_sitting(study, sitting)
     if complaints:
-        raise ConfigError("; ".join(complaints.values()))
+        raise ConfigError(f"{', '.join(complaints.values())}; correct the sitting")
     fields: dict[str, str | float] = {"study": study.name}
     fields |= {name: getattr(sitting, name) for name in SITTING_FIELDS}
     fields["emissivity"] = study.emissivity
@@ -241,20 +242,20 @@ def planned_path(folder: Path, sitting: Sitting) -> Path:
 
 def _check_label(name: str, value: str) -> str:
     if not value:
-        return f"the {name} is missing; fill it in"
+        return f"the {name} is missing"
     if not _LABEL.fullmatch(value):
-        return f"the {name} “{value[:MAX_LABEL]}” may hold letters A–Z and digits only; change it"
+        return f"the {name} “{value[:MAX_LABEL]}” may hold letters A–Z and digits only"
     if len(value) > MAX_LABEL:
-        return f"the {name} is longer than {MAX_LABEL} characters; shorten it"
+        return f"the {name} is longer than {MAX_LABEL} characters"
     return ""
 
 
 def _check_value(study: StudyFile, name: str, value: str) -> str:
     if name not in study.fields:
         known = ", ".join(study.fields) or "none"
-        return f"“{name}” is no field of this study; it has {known}"
+        return f"“{name}” is no field of this study (it has {known})"
     if name in study.required and not value.strip():
-        return f"“{name}” is missing; fill it in"
+        return f"“{name}” is missing"
     if len(value) > MAX_VALUE:
-        return f"“{name}” is longer than {MAX_VALUE} characters; shorten it or use the notes"
+        return f"“{name}” is longer than {MAX_VALUE} characters"
     return ""

@@ -360,10 +360,10 @@ def test_the_file_gets_its_name_when_it_is_whole(
     seen = []
 
     def create(
-        file: h5py.File, height: int, width: int, regions: Sequence[str]
+        file: h5py.File, height: int, width: int, regions: Sequence[str], notes: bytes
     ) -> dict[str, h5py.Dataset]:
         seen.append(path.exists())
-        return create_datasets(file, height, width, regions)
+        return create_datasets(file, height, width, regions, notes)
 
     monkeypatch.setattr(session_writer, "create_datasets", create)
     session = session_writer.SessionWriter(*job)

@@ -106,7 +106,7 @@ def _row(event: SessionEvent, fields: dict[str, Any]) -> NDArray[Any]:
 
 
 def _identity(row: Any) -> tuple[float, float, bytes]:  # noqa: ANN401  # one row of a table
-    return float(row["begin_s"]), float(row["wall_time"]), bytes(row["label"])
+    return row["begin_s"].item(), row["wall_time"].item(), row["label"].item()
 
 
 def _times(slot: NDArray[Any]) -> dict[str, Any]:

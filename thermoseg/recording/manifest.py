@@ -54,13 +54,13 @@ class Manifest(BaseModel):
     """ISO 8601 with zone."""
     seconds: float
     """Time from the first frame to the last."""
-    camera: dict[str, str | float]
+    camera: dict[str, str | int | float]
     model: dict[str, str] | None
     """None if none segmented."""
     regions: tuple[str, ...]
     pictures: bool
     """Whether pictures were recorded, and not only traces."""
-    study: dict[str, str | float]
+    study: dict[str, str | int | float]
     notes: str
     counts: dict[str, int]
     format_version: str

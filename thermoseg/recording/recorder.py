@@ -116,6 +116,9 @@ class Recorder:
         self._failed = ""
         self._warned: set[str] = set()
         self._totals = FrameTotals()
+        self._kept = 0
+        """Frames offered that came before the recording began."""
+        self._begun_s = 0.0
 
     @property
     def path(self) -> Path:
@@ -147,6 +150,7 @@ class Recorder:
                 f"pictures of {self._info.width}×{self._info.height} pixels cannot be recorded; "
                 f"no side may exceed {MAX_SIDE_PX}"
             )
+        self._begun_s = time.monotonic()
         self._name.claim(self._limits, replace_stale=not self._new_name)
         try:
             self._writer = WriterProcess(
@@ -224,6 +228,7 @@ class Recorder:
             self._wait_for_slot(Kind.FRAME, KEPT_WAIT_S)
         with self._lock:
             self._take(frame, counts, refused, arrived_s)
+            self._kept = self._totals.offered
 
     def offer_result(self, result: "Result") -> None:
         """Record the labels and samples of a frame, unless the writer is behind or gone.
@@ -511,6 +516,10 @@ class Recorder:
 
     def _warning(self, status: RecorderStatus) -> str:
         """Say what is wrong with the disk, in one sentence; empty if nothing is."""
+        # What came before the recording is not on its disk at once, even if that is fast.
+        began = time.monotonic() - self._begun_s < KEPT_WAIT_S
+        if began and self._writer is not None and self._writer.control["safe"] < self._kept:
+            status = replace(status, at_risk_s=0.0)
         warning = warn_of_disk(self._name.place, status, self._limits)
         if warning:
             self._warn("slow" if status.at_risk_s > RISK_S else "disk", "%s", warning)
