@@ -128,7 +128,7 @@ BREATHING: Final = np.dtype(
     ]
 )
 """`rate_per_min` is NaN where none was shown, and `reason` says why."""
-SCENE: Final = np.dtype(
+_SCENE: Final = np.dtype(
     [("time_s", "<f8"), ("frame_index", "<i8"), ("emissivity", "<f8"), ("reflected_c", "<f8")]
 )
 """A scene for which °C are made from this frame on, in place of that of the header."""
@@ -226,7 +226,7 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "markers": MARKER,
     "breathing": BREATHING,
     "perspiration": PERSPIRATION,
-    "scenes": SCENE,
+    "scenes": _SCENE,
 }
 """(n,), not compressed, so that no small file can claim many rows; and one `SAMPLE` table for each
 region, see `tables_of`."""

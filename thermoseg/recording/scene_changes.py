@@ -23,7 +23,7 @@ class SceneChanges:
         Parameters
         ----------
         rows
-            (n,) of `layout.SCENE`.
+            (n,) of the table `scenes`.
         radiometry
             That of the header.
         path

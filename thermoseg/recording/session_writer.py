@@ -25,7 +25,6 @@ from thermoseg.recording.layout import (
     PICTURES,
     SAMPLE,
     SAMPLE_FIELDS,
-    SCENE,
     SessionNames,
     append,
     create_datasets,
@@ -122,7 +121,7 @@ class SessionWriter:
         self._refused += refused
         emissivity, reflected_c = float(slot["emissivity"]), float(slot["reflected_c"])
         if not math.isnan(emissivity):
-            self._add_row("scenes", np.array((time_s, index, emissivity, reflected_c), SCENE))
+            self._add_row("scenes", (time_s, index, emissivity, reflected_c))
         self._append_picture(self._counts, slot["counts"])
         self._add_row("frames/index", index)
         self._add_row("frames/time_s", time_s)
