@@ -186,14 +186,9 @@ class SessionSource:
             frame = self.recording.frame(index)
         except FormatError as error:
             raise FrameRefusedError(str(error)) from error
-        return Frame.from_counts(
-            frame.counts,
-            self._radiometry,
-            frame.index,
-            index / self._rate_hz if self._rate_hz else frame.time_s,
-            frame.wall_time,
-            frame.flags,
-        )
+        if self._radiometry is not self.recording.info.radiometry:
+            frame = frame.converted(self._radiometry)
+        return replace(frame, time_s=index / self._rate_hz) if self._rate_hz else frame
 
     def close(self) -> None:
         """Close the file; may be called more than once."""

@@ -115,12 +115,18 @@ def check_rois(rois: Sequence[DrawnRoi]) -> tuple[DrawnRoi, ...]:
     return tuple(rois)
 
 
+def names_removed(before: Sequence[DrawnRoi], after: Sequence[DrawnRoi]) -> list[str]:
+    """Return the names that are not there any more."""
+    kept = {roi.name for roi in after}
+    return [roi.name for roi in before if roi.name not in kept]
+
+
 def tell_changes(before: Sequence[DrawnRoi], after: Sequence[DrawnRoi]) -> list[str]:
     """Tell each ROI that was drawn, moved or removed, with its new outline, a clause each."""
     old = {roi.name: roi for roi in before}
     new = {roi.name: roi for roi in after}
     return [
-        *(f"ROI “{name}” removed" for name in old if name not in new),
+        *(f"ROI “{name}” removed" for name in names_removed(before, after)),
         *(
             f"ROI “{name}” {'moved to' if name in old else 'drawn at'} {roi.outline_text}"
             for name, roi in new.items()

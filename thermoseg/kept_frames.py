@@ -12,6 +12,7 @@ from thermoseg.frames import FrameFlag
 from thermoseg.recording.recorder import Recorder
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
+from thermoseg.scene import Scene
 
 _Value = TypeVar("_Value", np.uint16, np.uint8)
 
@@ -28,6 +29,8 @@ class KeptFrame:
     """Monotonic clock."""
     refused: int
     """Broken frames thrown away between the frame before and this one."""
+    scene: Scene | None
+    """Scene for which its °C were made."""
     picture: NDArray[np.uint16] | bytes | None
     """(height, width) counts, or the same compressed; None if there was no memory for them."""
 
@@ -42,6 +45,7 @@ class KeptFrame:
             frame.flags,
             arrival.arrived_s,
             arrival.refused_before,
+            frame.scene,
             frame.counts,
         )
 

@@ -7,16 +7,17 @@ both wait for another process and for the disk.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import RecordingError
 from thermoseg.events import SessionEvent
-from thermoseg.frames import CameraInfo
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.manifest_thread import ManifestThreads
 from thermoseg.marks import Mark
@@ -26,6 +27,7 @@ from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
+from thermoseg.rois import RoiSample
 from thermoseg.telemetry import Telemetry, describe_telemetry
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,9 @@ class SessionRecording:
         model: Callable[[], ModelIdentity | None],
         tell: Callable[[str], None] = lambda _text: None,
         memory: MemoryGuard | None = None,
+        *,
+        describe: Callable[[CameraInfo], CameraInfo] = lambda info: info,
+        rois: Callable[[], Sequence[DrawnRoi]] = tuple,
     ) -> None:
         """Record nothing yet.
 
@@ -73,11 +78,17 @@ class SessionRecording:
             Told what a user must know of a recording that has started; may call `note`.
         memory
             Asked once a second whether memory runs out, which ends the recording; for tests.
+        describe
+            Gives the camera the radiometry of its frames when a recording starts.
+        rois
+            What is drawn then; each gets a table in the file.
         """
         self._address = address
         self._model = model
         self._tell = tell
         self._memory = memory or MemoryGuard()
+        self._describe = describe
+        self._rois = rois
         self._changed = threading.Condition()
         self._state = RecordingState.OFF
         self._info: CameraInfo | None = None
@@ -234,6 +245,22 @@ class SessionRecording:
         if not self.pre_record.put(result) and recorder is not None:
             recorder.offer_result(result)
 
+    def offer_samples(self, frame: Frame, samples: Sequence[RoiSample]) -> None:
+        """Record the samples of a frame that nobody segmented, if a recording runs."""
+        recorder = self._taking
+        if recorder is not None:
+            recorder.offer_samples(frame, samples)
+
+    def tell_unrecorded(self, before: Sequence[DrawnRoi], rois: Sequence[DrawnRoi]) -> list[str]:
+        """Say which of the ROIs that are new have no table in the file that is recorded."""
+        recorder, known = self._taking, {roi.name for roi in before}
+        return [
+            f"ROI “{roi.name}” is shown but not recorded, as the recording began without it; "
+            "start a new recording to record it"
+            for roi in rois
+            if recorder is not None and roi.name not in known | set(recorder.regions)
+        ]
+
     def note(self, event: SessionEvent) -> None:
         """Record an event, if a recording runs or starts; what the disk cannot take is logged."""
         with self._changed:
@@ -332,7 +359,13 @@ class SessionRecording:
         """Start a recorder and let it take what comes; undone, and None, if no frame will come."""
         try:
             recorder = plan.start(
-                partial(Recorder, info=info, address=self._address, model=self._model())
+                partial(
+                    Recorder,
+                    info=self._describe(info),
+                    address=self._address,
+                    model=self._model(),
+                    rois=self._rois(),
+                )
             )
         except BaseException:
             self._set_state(RecordingState.OFF)

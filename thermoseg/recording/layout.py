@@ -26,7 +26,7 @@ FORMAT_VERSION: Final = 1
 """Major version: a file of another one is refused."""
 FORMAT_MINOR: Final = 2
 """Minor version: 1 added region names, study fields, markers, clocks, breathing, perspiration;
-2 added closing notes and recordings without pictures."""
+2 added notes, recordings without pictures, drawn ROIs and changes of the scene."""
 
 LIBVER: Final = ("v110", "v110")
 """SWMR needs the 1.10 format, and MATLAB as well as h5dump read nothing newer."""
@@ -132,6 +132,10 @@ BREATHING: Final = np.dtype(
     ]
 )
 """`rate_per_min` is NaN where none was shown, and `reason` says why."""
+_SCENE: Final = np.dtype(
+    [("time_s", "<f8"), ("frame_index", "<i8"), ("emissivity", "<f8"), ("reflected_c", "<f8")]
+)
+"""A scene for which °C are made from this frame on, in place of that of the header."""
 PERSPIRATION: Final = np.dtype(
     [
         ("time_s", "<f8"),
@@ -174,6 +178,7 @@ HEADER: Final[dict[str, type[str] | type[int] | type[float]]] = {
     "regions": str,
     "study": str,
     "pictures": int,
+    "drawn_rois": str,
 }
 """Attributes of the file, written before anything else; `pictures` is 0 where only traces are."""
 
@@ -183,6 +188,7 @@ HEADER_DEFAULTS: Final[dict[str, str | int]] = {
     "study": "{}",
     "pictures": 1,
     "notes": "",
+    "drawn_rois": "[]",
 }
 """Attributes that files of an older minor version lack, and what they mean there."""
 
@@ -195,6 +201,7 @@ BLANK: Final[dict[str, Any]] = {
     "live": 0,
     "study": "{}",
     "pictures": 1,
+    "drawn_rois": "[]",
     "complete": 0,
     "ended": "",
     "notes": "",
@@ -228,6 +235,7 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "markers": MARKER,
     "breathing": BREATHING,
     "perspiration": PERSPIRATION,
+    "scenes": _SCENE,
 }
 """(n,), not compressed, so that no small file can claim many rows; and one `SAMPLE` table for each
 region, see `tables_of`."""

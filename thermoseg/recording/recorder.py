@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import RecordingError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
@@ -33,6 +34,7 @@ from thermoseg.recording.slots import (
 )
 from thermoseg.recording.status import NOTHING_YET, RecorderStatus, RecordingSummary
 from thermoseg.recording.writer_process import WriterProcess
+from thermoseg.scene import scene_of
 
 if TYPE_CHECKING:
     from thermoseg.result import Result
@@ -71,6 +73,7 @@ class Recorder:
         pictures: bool = True,
         notes: str = "",
         new_name: bool = False,
+        rois: Sequence[DrawnRoi] = (),
     ) -> None:
         """Prepare to record; nothing is touched before `start`.
 
@@ -92,6 +95,8 @@ class Recorder:
             Written at once, and again at the end; see `set_notes`.
         new_name
             Whether to refuse the name of a recording that has left nothing but its marker, too.
+        rois
+            Drawn ROIs, whose samples are recorded as well; their outlines stand in the file.
 
         Raises
         ------
@@ -100,12 +105,12 @@ class Recorder:
         """
         self._name = RecordingName(path.absolute())
         self._info = info
-        self._regions = tuple(regions)
+        self._regions = (*regions, *(roi.name for roi in rois))
         self._pictures = pictures
         self._new_name = new_name
         self._notes = encode_text(notes, NOTES_BYTES)
         self._attributes = describe_session(
-            info, address, model, self._regions, study, pictures=pictures
+            info, address, model, self._regions, study, rois=rois, pictures=pictures
         )
         self._limits = limits or DiskLimits()
         self._lock = threading.Lock()
@@ -116,6 +121,7 @@ class Recorder:
         self._failed = ""
         self._warned: set[str] = set()
         self._totals = FrameTotals()
+        self._totals.scene = scene_of(info.radiometry)
         self._kept = 0
         """Frames offered that came before the recording began."""
         self._begun_s = 0.0
@@ -124,6 +130,11 @@ class Recorder:
     def path(self) -> Path:
         """Absolute path at which the session file will be in the end."""
         return self._name.wanted
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Names of the regions that have a table of samples in the file."""
+        return self._regions
 
     @property
     def remark(self) -> str:
@@ -449,7 +460,10 @@ class Recorder:
                 self._warn("dropped", "the disk is too slow: frames of %s are dropped", self.path)
 
     def _take_result(
-        self, frame: tuple[int, float], labels: NDArray[np.uint8], samples: Sequence["RoiSample"]
+        self,
+        frame: tuple[int, float],
+        labels: NDArray[np.uint8] | None,
+        samples: Sequence["RoiSample"],
     ) -> None:
         if self._stopping or self._has_failed():
             return
@@ -457,12 +471,13 @@ class Recorder:
             self._warn("regions", "%s has no table for some regions: not recorded", self.path)
 
         def fill(slot: NDArray[Any]) -> None:
-            if self._pictures:
+            slot["labelled"] = labels is not None
+            if self._pictures and labels is not None:
                 slot["labels"] = labels
             slot["frame_index"], slot["time_s"] = frame
             fill_samples(slot, samples, self._regions)
 
-        fits = labels.shape == (self._info.height, self._info.width)
+        fits = labels is None or labels.shape == (self._info.height, self._info.width)
         if not (fits and self._started().put(Kind.RESULT, fill)):
             self._warn("results", "some labels of %s are not recorded", self.path)
 

@@ -123,6 +123,9 @@ class SessionWriter:
         self._dropped += dropped
         self._missed += missed
         self._refused += refused
+        emissivity, reflected_c = float(slot["emissivity"]), float(slot["reflected_c"])
+        if not math.isnan(emissivity):
+            self._add_row("scenes", (time_s, index, emissivity, reflected_c))
         if self._pictures:
             self._append_picture(self._counts, slot["counts"])
         self._add_row("frames/index", index)
@@ -139,7 +142,7 @@ class SessionWriter:
     def add_result(self, slot: NDArray[Any]) -> None:
         """Append the labels and samples in `slot`, of `RingGeometry.result_dtype`."""
         index, time_s = int(slot["frame_index"]), float(slot["time_s"])
-        if self._pictures:
+        if self._pictures and slot["labelled"]:
             self._append_picture(self._labels, slot["labels"])
             self._add_row("labels/frame_index", index)
             self._add_row("labels/time_s", time_s)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from thermoseg.recording.layout import (
     TEXT_BYTES,
     encode_text,
 )
+from thermoseg.scene import Scene
 
 if TYPE_CHECKING:
     from thermoseg.rois import RoiSample
@@ -41,6 +43,10 @@ class FrameFacts(Protocol):
     def flags(self) -> FrameFlag:
         """Faults of the frame."""
 
+    @property
+    def scene(self) -> Scene | None:
+        """Scene for which its °C are made; None if that is not known."""
+
 
 class FrameTotals:
     """Frames offered, dropped, missed and refused, as the frames that are written carry them."""
@@ -52,6 +58,8 @@ class FrameTotals:
         self.refused = 0
         self.first_s = 0.0
         self.last_s = 0.0
+        self.scene: Scene | None = None
+        """Scene of the last frame, as the file tells it."""
         self._gap = FrameFlag.NONE
         """`GAP_BEFORE` while a frame that carried it was dropped."""
         self._last_index: int | None = None
@@ -98,6 +106,14 @@ class FrameTotals:
         slot["monotonic_s"] = arrived_s
         slot["dropped"], slot["missed"] = self.dropped, self.missed
         slot["refused"] = self.refused
+        slot["emissivity"], slot["reflected_c"] = self._scene_change(frame)
+
+    def _scene_change(self, frame: FrameFacts) -> tuple[float, float]:
+        """Return emissivity and reflected temperature if they are new with this frame, else NaN."""
+        if frame.scene is None or frame.scene == self.scene:
+            return nan, nan
+        self.scene = frame.scene
+        return frame.scene.emissivity, frame.scene.reflected_c
 
 
 def fill_samples(
