@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import pytest
 
 from tests.conftest import WaitFor
@@ -126,6 +127,19 @@ def test_it_works_in_a_thread_of_its_own(export: Exporter, session: Path, out: P
     thread.start()
     thread.join(60)
     assert [path.exists() for path in done[0].paths] == [True] * len(done[0].paths)
+
+
+def test_strange_names_and_texts_of_strangers_are_exported_all_the_same(
+    export: Exporter, tmp_path: Path, out: Path
+) -> None:
+    session = write_session(tmp_path / os.fsdecode(b"n\xff ? %41 \xc3\xa9.h5"))
+    with h5py.File(session, "r+") as file:
+        file.attrs["program"] = "prögram 温\n"
+        file.attrs["created"] = "yesterday"
+        file.attrs["session_id"] = "\x1b[2J"
+    exported = export(session, out, Watch())
+
+    assert [path.stat().st_size > 0 for path in exported.paths] == [True] * len(exported.paths)
 
 
 @pytest.mark.parametrize("kind", ["csv", "mp4", "tiff", "cut"])

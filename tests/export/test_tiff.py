@@ -30,7 +30,7 @@ def test_each_page_tells_its_number_and_times(session: Path, out: Path) -> None:
     (path,) = export_tiff(session, out).paths
 
     with tifffile.TiffFile(path) as file:
-        told = [json.loads(page.tags["ImageDescription"].value) for page in file.pages]
+        told = [json.loads(page.aspage().description) for page in file.pages]
     assert [page["time_s"] for page in told] == list(TIMES_S)
     assert told[5] == {
         "frame": 5,
@@ -78,7 +78,7 @@ def test_damaged_frames_have_no_page_and_are_told_in_one_sentence(session: Path,
 
     assert exported.notes == (f"“{session}”: 2 frames are damaged and left out (first: 2)",)
     with tifffile.TiffFile(exported.paths[0]) as file:
-        told = [json.loads(page.tags["ImageDescription"].value) for page in file.pages]
+        told = [json.loads(page.aspage().description) for page in file.pages]
     assert [page["frame"] for page in told] == [0, 1, 3, 5, 6, 7]
 
 

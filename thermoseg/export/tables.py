@@ -76,7 +76,8 @@ def export_tables(
                         watch.step(min(done, total), total)
                         table.writerow(row)
                         done += 1
-            temporaries[-1].write_text(_description(recording), encoding="utf-8")
+            with open_table(temporaries[-1]) as file:
+                file.write(_description(recording))
             watch.step(total, total)
         return Exported(tuple(paths), say_problems(recording))
 
