@@ -33,6 +33,7 @@ from thermoseg.errors import (
 from thermoseg.file_kinds import ALL_SUFFIXES, SUFFIXES, FileKind
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import COUNTS, LinearRadiometry, PlanckRadiometry, Radiometry
+from thermoseg.scene import CorrectedRadiometry, in_scene, scene_of
 
 log = logging.getLogger(__name__)
 
@@ -191,14 +192,9 @@ class SessionSource:
             frame = self._recording.frame(index)
         except FormatError as error:
             raise FrameRefusedError(str(error)) from error
-        return Frame.from_counts(
-            frame.counts,
-            self._radiometry,
-            frame.index,
-            index / self._rate_hz if self._rate_hz else frame.time_s,
-            frame.wall_time,
-            frame.flags,
-        )
+        if self._radiometry is not self._recording.info.radiometry:
+            frame = frame.converted(self._radiometry)
+        return replace(frame, time_s=index / self._rate_hz) if self._rate_hz else frame
 
     def close(self) -> None:
         """Close the file; may be called more than once."""
@@ -390,10 +386,16 @@ class PlaybackCamera:
                 f"{self._path.name}, frame {self._next}: only part of the frames carry "
                 "temperatures; play those of one kind together"
             )
-        announced = info.radiometry.to_celsius(frame.counts)
+        # A scene that a user set while it was recorded changes the °C alone: the counts can stay.
+        scale = info.radiometry
+        if scene_of(scale) is not None:
+            scale = in_scene(scale, frame.scene)
+        announced = scale.to_celsius(frame.counts)
         if np.array_equal(announced, frame.celsius, equal_nan=True):
             return frame
-        if not isinstance(info.radiometry, LinearRadiometry | PlanckRadiometry):
+        if not isinstance(
+            info.radiometry, LinearRadiometry | PlanckRadiometry | CorrectedRadiometry
+        ):
             return frame
         counts = np.rint(info.radiometry.to_counts(frame.celsius))
         if not ((counts >= 0) & (counts < COUNTS)).all():

@@ -66,7 +66,12 @@ def plan_jobs(
 
 
 def segment_file(
-    job: Job, out: Path, segmenter: Segmenter, table: RegionTable, tell: Callable[[str], None]
+    job: Job,
+    out: Path,
+    segmenter: Segmenter,
+    table: RegionTable,
+    tell: Callable[[str], None],
+    note: Callable[[str], None] = lambda _sentence: None,
 ) -> Iterator[tuple[int, int | None]]:
     """Segment every frame of one file, writing as it goes.
 
@@ -74,6 +79,8 @@ def segment_file(
     ----------
     tell
         Told of each frame that is damaged and left out, a sentence.
+    note
+        Told of each frame from which on another face is measured, a sentence; nothing is lost.
 
     Yields
     ------
@@ -100,6 +107,11 @@ def segment_file(
             segmentation = segmenter.segment(frame)
             _write_pictures(frame, segmentation.labels, out, name)
             table.append(job.path, number, meter.measure(frame, segmentation))
+            if meter.faces.change:
+                note(
+                    f"{job.path}, frame {number}: another face is measured from here on "
+                    f"({meter.faces.change})"
+                )
             yield number + 1, 1 if single else info.frame_count
 
 

@@ -245,5 +245,5 @@ def test_every_table_of_the_layout_has_been_thought_of() -> None:
         *("frames/index", "frames/time_s", "frames/wall_time", "frames/flags"),
         *("frames/monotonic_s", "frames/device_s", "frames/lsl_s"),
         *("labels/frame_index", "labels/time_s", "reasons", "gaps", "events"),
-        *("markers", "breathing", "perspiration"),
+        *("markers", "breathing", "perspiration", "scenes"),
     }

@@ -14,10 +14,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import FormatError
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.radiometry import Radiometry
 from thermoseg.recording.checksum import is_sound
 from thermoseg.recording.layout import (
     CLOCKS,
@@ -30,6 +32,7 @@ from thermoseg.recording.layout import (
     tables_of,
 )
 from thermoseg.recording.opening import naming, open_session
+from thermoseg.recording.scene_changes import SceneChanges
 from thermoseg.recording.soundness import (
     MAX_RATE_HZ,
     are_regions,
@@ -39,6 +42,7 @@ from thermoseg.recording.soundness import (
     say_rows,
 )
 from thermoseg.recording.tables import HDF5_ERRORS, StoredRows, filters_of
+from thermoseg.scene import Scene
 
 log = logging.getLogger(__name__)
 
@@ -193,6 +197,11 @@ class Recording:
         return self._regions
 
     @property
+    def drawn_rois(self) -> tuple[DrawnRoi, ...]:
+        """The regions that were drawn, as they were when the recording began."""
+        return self._drawn_rois
+
+    @property
     def study(self) -> Mapping[str, str | float]:
         """Study and participant fields, by name; empty if none were given."""
         return self._study
@@ -252,12 +261,16 @@ class Recording:
         counts = self._picture("frames/counts", row, f"frame {row}")
         return Frame.from_counts(
             counts,
-            self._info.radiometry,
+            self.radiometry_at(float(self.times_s[place])),
             int(self.indices[place]),
             float(self.times_s[place]),
             float(self.wall_times[place]),
             FrameFlag(int(self.flags[place]) & _KNOWN_FLAGS),
         )
+
+    def radiometry_at(self, time_s: float) -> Radiometry:
+        """Return what made °C of the frame of this time when it was recorded."""
+        return self._scene_changes.radiometry_at(time_s)
 
     def labels(self, position: int) -> NDArray[np.uint8] | None:
         """Read the labels of one frame, (height, width); None if it was not segmented.
@@ -381,6 +394,15 @@ class Recording:
             raise ValueError(f"no clock is called “{name}”; known are {', '.join(CLOCKS)}")
         stored = self._stored(name, tables_of(self._regions)[name])
         return self._beside_frames(stored, nan)
+
+    @property
+    def scenes(self) -> tuple[tuple[float, Scene], ...]:
+        """Changes of emissivity and reflected temperature: time of the first frame, and values."""
+        return self._scene_changes.changes
+
+    @cached_property
+    def _scene_changes(self) -> SceneChanges:
+        return SceneChanges(self.table("scenes"), self._info.radiometry, self.path)
 
     @cached_property
     def markers(self) -> tuple[SessionMarker, ...]:
@@ -521,6 +543,7 @@ class Recording:
         )
         self._regions = attributes.regions()
         self._study = attributes.study(lost)
+        self._drawn_rois = attributes.drawn_rois(lost)
         self._complete = self._session.finished
         attributes.described("complete", int, lost)
         self._ended = text("ended")
