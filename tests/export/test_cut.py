@@ -191,6 +191,24 @@ def test_what_somebody_added_is_kept_if_it_is_an_attribute_and_told_if_it_is_a_t
         assert "focus" not in file["frames"]
 
 
+def test_a_scene_that_was_set_before_the_stretch_still_holds_in_it(
+    session: Path, out: Path
+) -> None:
+    rows = [(0.6, 11, 0.9, 20.0), (0.85, 13, 0.95, 21.0), (3.1, 35, 0.98, 22.0)]
+    with h5py.File(session, "r+") as file:
+        names = [
+            ("time_s", "f8"),
+            ("frame_index", "i8"),
+            ("emissivity", "f8"),
+            ("reflected_c", "f8"),
+        ]
+        scenes = np.array(rows, names)
+        del file["scenes"]
+        file.create_dataset("scenes", data=scenes, chunks=(256,), maxshape=(None,), fletcher32=True)
+    with h5py.File(cut(session, out, 1.0, 3.1)) as file:
+        assert file["scenes"]["emissivity"].tolist() == [0.9, 0.95]
+
+
 @pytest.mark.parametrize(
     ("stretch", "sentence"),
     [

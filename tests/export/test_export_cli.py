@@ -92,7 +92,7 @@ def test_a_cut_by_seconds_or_by_frames(session: Path, out: Path) -> None:
     [
         (("cut", "--from", 1, "--frames", 1, 2), "goes by seconds or by frames"),
         (("mp4", "--palette", "Rust"), "no palette is called “Rust”"),
-        (("csv", "--region", "elbow"), "no region is called “elbow”"),
+        (("csv", "--region", "elbow"), "has no region “elbow”"),
         (("csv", "--frame", 99), "has no frame 99"),
     ],
 )

@@ -1,14 +1,17 @@
 """°C of single pixels, compared with counts that stand in the test's session."""
 
 import csv
+import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from tests.export.hand_made import HEIGHT, WIDTH, damage, write_session
 from thermoseg.errors import ExportError, FormatError
 from thermoseg.export.pixels import export_frame, export_region
+from thermoseg.recording.layout import EVENT, append
 
 
 def test_a_frame_is_a_matrix_of_the_picture(session: Path, out: Path) -> None:
@@ -72,7 +75,7 @@ def test_a_frame_that_is_damaged_is_named_if_it_is_the_only_one_asked_for(
 @pytest.mark.parametrize(
     ("region", "frame", "sentence"),
     [
-        ("forehead", None, "no region is called “forehead”; .* chin, mouth, eyes, eyebrows, nose"),
+        ("forehead", None, "has no region “forehead”; .* chin, mouth, eyes, eyebrows, nose"),
         ("mouth", None, "mouth is not seen there; choose another region or frame"),
         ("nose", 0, "frame 0 was not segmented; choose one"),
         ("nose", 8, "has no frame 8; choose one from 0 to 7"),
@@ -101,3 +104,42 @@ def test_counts_without_a_scale_are_called_counts(tmp_path: Path, out: Path) -> 
     lines = path.read_text().splitlines()
     assert lines[0] == "frame,time_s,row,column,counts"
     assert lines[1] == "1,0.600000,10,12,31000.0000"
+
+
+def draw(session: Path, *events: str) -> None:
+    """Put a drawn ROI of 2 × 3 pixels into the session, and events that tell of its fate."""
+    rois = [{"name": "cheek", "outline_px": [[3, 2], [6, 2], [6, 4], [3, 4]]}]
+    with h5py.File(session, "r+") as file:
+        file.attrs["drawn_rois"] = json.dumps(rois)
+        append(file["events"], np.array([(1.0, np.nan, text.encode()) for text in events], EVENT))
+
+
+def test_a_drawn_region_is_exported_of_every_frame(session: Path, out: Path) -> None:
+    draw(session)
+    exported = export_region(session, out, "cheek")
+
+    with exported.paths[0].open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 * 2 * 3
+    assert {(row["row"], row["column"]) for row in rows} == {
+        (str(row), str(column)) for row in (2, 3) for column in (3, 4, 5)
+    }
+    warm = [row["celsius"] for row in rows if (row["row"], row["column"]) == ("2", "3")]
+    assert warm == [f"{26.85 + n:.4f}" for n in range(8)]
+    assert exported.notes == ()
+
+
+def test_a_drawn_region_of_one_frame_needs_no_masks(session: Path, out: Path) -> None:
+    draw(session)
+    (path,) = export_region(session, out, "cheek", frame=0).paths
+
+    assert len(path.read_text().splitlines()) == 1 + 2 * 3
+
+
+def test_a_drawn_region_that_was_moved_is_told(session: Path, out: Path) -> None:
+    draw(session, "ROI “cheek” moved to 1,1 2,1 2,2")
+    exported = export_region(session, out, "cheek")
+
+    assert exported.notes == (
+        f"“{session}”: cheek was changed at 1.00 s; its pixels are those of the outline before",
+    )

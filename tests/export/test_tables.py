@@ -95,6 +95,7 @@ def test_the_description_names_session_camera_model_and_study(session: Path, out
     assert described["study"] == {"participant": "sub-07", "age": 33}
     assert described["counts"] == {"captured": 8, "recorded": 8, "dropped": 0, "missed": 19}
     assert described["temperatures"] == "°C"
+    assert described["drawn_rois"] == described["scenes"] == []
 
 
 def test_every_column_name_is_one_word_and_no_row_is_cut(session: Path, out: Path) -> None:

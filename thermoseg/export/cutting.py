@@ -145,6 +145,8 @@ class Cutting:
         recording, kept = self._recording, np.ones(len(self._positions), bool)
         labels: list[tuple[int, float]] = []
         unread: list[int] = []
+        if not recording.has_pictures:
+            return kept
         for done, position in enumerate(self._positions.tolist()):
             progress(done, len(kept))
             try:

@@ -197,6 +197,11 @@ class Recording:
         return self._regions
 
     @property
+    def has_pictures(self) -> bool:
+        """Whether pictures and labels were recorded, and not only numbers, times and traces."""
+        return self._has_pictures
+
+    @property
     def drawn_rois(self) -> tuple[DrawnRoi, ...]:
         """The regions that were drawn, as they were when the recording began."""
         return self._drawn_rois
@@ -547,6 +552,7 @@ class Recording:
         self._complete = self._session.finished
         attributes.described("complete", int, lost)
         self._ended = text("ended")
+        self._has_pictures = self._session.picture_count("frames/counts") > 0
         height, width = self._session.file["frames/counts"].shape[1:]
         if (attributes.integer("height"), attributes.integer("width")) != (height, width):
             raise FormatError(
