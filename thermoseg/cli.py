@@ -380,7 +380,7 @@ def _run_segment(arguments: argparse.Namespace) -> int:
             losses.append(loss)
             complain_above(progress, loss)
 
-        note = partial(_complain_above, progress)
+        note = partial(complain_above, progress)
         files_task = progress.add_task("files", total=len(jobs))
         for job in jobs:
             task = progress.add_task(job.path.name, total=None)

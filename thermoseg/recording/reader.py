@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.radiometry import Radiometry
+from thermoseg.recording.checksum import is_sound
 from thermoseg.recording.event_lines import read_event_lines, read_mark_lines
 from thermoseg.recording.layout import (
     CLOCKS,
@@ -39,7 +41,7 @@ from thermoseg.recording.soundness import (
     possible_wall_times,
     say_rows,
 )
-from thermoseg.recording.tables import StoredRows, filters_of
+from thermoseg.recording.tables import HDF5_ERRORS, StoredRows, filters_of
 from thermoseg.scene import Scene
 
 log = logging.getLogger(__name__)
@@ -105,8 +107,6 @@ class PackedPicture:
     skipped: int
     """Bit mask of those that were not applied."""
     data: bytes
-    values: NDArray[Any]
-    """(height, width), the same unpacked."""
 
 
 class Recording:
@@ -128,6 +128,7 @@ class Recording:
         self._session = open_session(path)
         self._problems: list[str] = []
         self._rows_of_tables: dict[str, NDArray[np.bool_]] = {}
+        self._filters: dict[str, tuple[int, ...]] = {}
         try:
             with naming(path):
                 self._read_header()
@@ -307,7 +308,7 @@ class Recording:
         return labels
 
     def packed_frame(self, position: int) -> PackedPicture:
-        """Read the counts of one frame as they are packed, after unpacking them as a check.
+        """Read the counts of one frame as they are packed, after a check of their checksum.
 
         Raises
         ------
@@ -317,18 +318,15 @@ class Recording:
             If it is damaged.
         """
         row = int(self._rows[self._place(position)])
-        return self._packed(
-            "frames/counts", row, self._picture("frames/counts", row, f"frame {row}")
-        )
+        return self._packed("frames/counts", row, f"frame {row}")
 
     def packed_labels(self, position: int) -> PackedPicture | None:
         """Read the labels of one frame as they are packed, after checking them as `labels` does."""
-        labels = self.labels(position)
-        if labels is None:
+        if self.labels(position) is None:
             return None
         place = self._place(position)
-        key = int(self.indices[place]), float(self.times_s[place])
-        return self._packed("labels/labels", self._label_rows[key], labels)
+        found = self._label_rows[int(self.indices[place]), float(self.times_s[place])]
+        return self._packed("labels/labels", found, f"labels {found}")
 
     def is_labelled(self, position: int) -> bool:
         """Tell whether the file has labels of one frame, without reading them."""
@@ -514,19 +512,31 @@ class Recording:
     def _picture(self, name: str, row: int, what: str) -> NDArray[Any]:
         picture = self._session.picture(name, row)
         if picture is None:
-            raise FormatError(
-                f"{self.path}: {what} is damaged (checksum, packing or absent); the other frames "
-                "can be read, recover the session to drop this one"
-            )
+            raise self._damaged(what)
         return picture
 
-    def _packed(self, name: str, row: int, values: NDArray[Any]) -> PackedPicture:
-        dataset = self._session.dataset(name)
+    def _packed(self, name: str, row: int, what: str) -> PackedPicture:
+        """Read a picture as it is packed; `FormatError` if it is damaged."""
+        dataset, filters = self._session.dataset(name), self._filters.get(name)
         if dataset is None:
-            raise RuntimeError(f"{name} was read and is not there")
-        with naming(self.path):
+            raise self._damaged(what)
+        if filters is None:
+            filters = self._filters[name] = filters_of(dataset)
+        try:
             skipped, data = dataset.id.read_direct_chunk((row, 0, 0))
-        return PackedPicture(filters_of(dataset), int(skipped), data, values)
+        except HDF5_ERRORS as error:
+            raise self._damaged(what) from error
+        if skipped or filters[-1:] != (h5py.h5z.FILTER_FLETCHER32,):
+            self._picture(name, row, what)
+        elif not is_sound(data):
+            raise self._damaged(what)
+        return PackedPicture(filters, int(skipped), data)
+
+    def _damaged(self, what: str) -> FormatError:
+        return FormatError(
+            f"{self.path}: {what} is damaged (checksum, packing or absent); the other frames "
+            "can be read, recover the session to drop this one"
+        )
 
     def _sound_rows(self, name: str, rows: int) -> int:
         """Leave out rows at the end whose pictures a crash or a cut has kept out of the file."""
