@@ -15,7 +15,7 @@ from drivers.matrix_files import open_bin, open_npy, open_tiff
 from drivers.picture_files import PictureSource, VideoSource
 from drivers.puretherm_files import PureThermalSource
 from thermoseg.errors import CameraError, FormatError, FrameRefusedError
-from thermoseg.file_kinds import ALL_SUFFIXES, SUFFIXES, FileKind
+from thermoseg.file_kinds import SUFFIXES, FileKind, is_frames_name
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import PlanckRadiometry, Radiometry
 
@@ -208,11 +208,7 @@ class FolderSource:
         """
         self._options = options
         self._paths = sorted(
-            (
-                file
-                for file in path.iterdir()
-                if file.suffix.lower() in ALL_SUFFIXES and file.is_file()
-            ),
+            (file for file in path.iterdir() if is_frames_name(file) and file.is_file()),
             key=_natural,
         )
         if not self._paths:

@@ -57,6 +57,14 @@ class ExportCancelledError(ExportError):
     """Whoever exports has asked to end; not a fault, and nothing is left under the names."""
 
 
+class AnalysisError(ThermoSegError):
+    """A session cannot be analysed again, or an analysis of it cannot be read."""
+
+
+class AnalysisCancelledError(AnalysisError):
+    """Whoever analyses has asked to end; not a fault, and no file is left."""
+
+
 class ConfigError(ThermoSegError):
     """A setting has an unknown name or a value it may not have; the message gives its path."""
 

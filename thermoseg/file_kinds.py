@@ -4,7 +4,9 @@ Content decides what a file is (`drivers/file_sources.py`); the name decides wha
 folder or shown in a dialog, where looking into every file would take long.
 """
 
+import re
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -40,3 +42,10 @@ SUFFIXES: Final = MappingProxyType(
 
 ALL_SUFFIXES: Final = frozenset[str]().union(*SUFFIXES.values())
 """What is taken from a folder; a file that is named itself is tried whatever its suffix."""
+
+_ANALYSIS: Final = re.compile(r".+\.analysis-\d+\.h5")
+
+
+def is_frames_name(path: Path) -> bool:
+    """Tell whether a file of this name is taken from a folder: analyses beside sessions are not."""
+    return path.suffix.lower() in ALL_SUFFIXES and not _ANALYSIS.fullmatch(path.name)

@@ -18,16 +18,17 @@ class LiveModel:
     def __init__(
         self,
         segmenter: Segmenter,
-        follower: FaceFollower,
-        drawn: DrawnMeter,
-        tell: Callable[[str], None],
+        follower: FaceFollower | None = None,
+        drawn: DrawnMeter | None = None,
+        tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """Begin without a region that is held.
 
         Parameters
         ----------
         follower, drawn
-            Who is measured, and what somebody has drawn: the same for the next model.
+            Who is measured, and what somebody has drawn: the same for the next model.  Without
+            them it is the largest face of the first frame that has one, and nothing.
         tell
             Told that another face is measured, or that none is where one was chosen.
         """
@@ -38,8 +39,8 @@ class LiveModel:
         self.results: Latest[Result] = Latest()
         """The newest result, put there by the session; peek only."""
         self._segmenter = segmenter
-        self._follower = follower
-        self._drawn = drawn
+        self._follower = follower = follower or FaceFollower()
+        self._drawn = drawn or DrawnMeter()
         self._tell = tell
         self._meter = RoiMeter(follower)
 

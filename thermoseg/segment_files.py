@@ -1,6 +1,7 @@
 """Segmenting files: masks, overlays and one table of region temperatures."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -11,15 +12,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.camera_feed import Arrival
 from thermoseg.errors import ConfigError, FormatError, FrameRefusedError
-from thermoseg.file_kinds import ALL_SUFFIXES
+from thermoseg.file_kinds import is_frames_name
 from thermoseg.files import open_frames
 from thermoseg.frames import Frame
 from thermoseg.image_file import write_image
 from thermoseg.inference.segmenter import Segmenter
+from thermoseg.live_model import LiveModel
 from thermoseg.overlay import draw_overlay
 from thermoseg.region_table import RegionTable
-from thermoseg.rois import RoiMeter
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
@@ -91,7 +93,8 @@ def segment_file(
     ThermoSegError
         If the file cannot be read, or not to its end; what was written before stays.
     """
-    meter = RoiMeter()
+    at = str(job.path)
+    model = LiveModel(segmenter, tell=lambda sentence: note(f"{at}: {sentence}"))
     with open_frames(job.path, job.options) as (info, frames):
         first = next(frames, None)
         if first is None:
@@ -104,14 +107,10 @@ def segment_file(
                 tell(str(frame))
                 continue
             name = job.stem if single else f"{job.stem}_{number:06d}"
-            segmentation = segmenter.segment(frame)
-            _write_pictures(frame, segmentation.labels, out, name)
-            table.append(job.path, number, meter.measure(frame, segmentation))
-            if meter.faces.change:
-                note(
-                    f"{job.path}, frame {number}: another face is measured from here on "
-                    f"({meter.faces.change})"
-                )
+            at = f"{job.path}, frame {number}"
+            result = model.segment(Arrival(frame, time.monotonic(), 0))
+            _write_pictures(frame, result.segmentation.labels, out, name)
+            table.append(job.path, number, result.samples)
             yield number + 1, 1 if single else info.frame_count
 
 
@@ -143,7 +142,7 @@ def _expand(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in sorted(path.iterdir()):
-        if file.suffix.lower() in ALL_SUFFIXES and file.is_file():
+        if is_frames_name(file) and file.is_file():
             yield file
 
 

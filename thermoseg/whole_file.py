@@ -13,6 +13,8 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -98,6 +100,50 @@ def creating(path: Path, *, durable: bool = True) -> Iterator[Path]:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     with _published(path, _take_free_name, PARTIAL_SUFFIX, None, durable=durable) as temporary:
         yield temporary
+
+
+@dataclass(slots=True)
+class NumberedFile:
+    """A file in the making, which gets the first free name of a row."""
+
+    temporary: Path
+    """Empty file to be filled."""
+    path: Path | None = None
+    """The name that it got; None until then."""
+
+
+@contextmanager
+def creating_numbered(name: Callable[[int], Path], *, start: int = 1) -> Iterator[NumberedFile]:
+    """Give a temporary file to fill, which gets the first of several names that nobody has.
+
+    As `creating`, but a name that is taken by then leads to the next.
+
+    Parameters
+    ----------
+    name
+        Returns the name with a number; all are in one folder.
+    start
+        The number that is tried first.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing, full or may not be written.
+    """
+    file = NumberedFile(name(start))
+
+    def publish(temporary: Path, _path: Path) -> None:
+        for number in count(start):
+            try:
+                _take_free_name(temporary, name(number))
+            except FileExistsError:
+                continue
+            file.path = name(number)
+            return
+
+    with _published(name(start), publish, PARTIAL_SUFFIX, None, durable=True) as temporary:
+        file.temporary = temporary
+        yield file
 
 
 def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:

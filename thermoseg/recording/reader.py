@@ -26,7 +26,6 @@ from thermoseg.recording.layout import (
     COUNTS,
     GAP_CAUSES,
     PICTURES,
-    SAMPLE,
     SessionNames,
     samples_of,
     tables_of,
@@ -41,13 +40,16 @@ from thermoseg.recording.soundness import (
     possible_wall_times,
     say_rows,
 )
-from thermoseg.recording.tables import HDF5_ERRORS, StoredRows, filters_of
+from thermoseg.recording.tables import (
+    HDF5_ERRORS,
+    UNKNOWN_REASON,
+    StoredRows,
+    filters_of,
+    trace_of,
+)
 from thermoseg.scene import Scene
 
 log = logging.getLogger(__name__)
-
-UNKNOWN_REASON: Final = "reason not recorded"
-"""Reason given for an invalid sample whose own reason a crash has cut off."""
 
 _LABELS_LOOKED_AT: Final = 8
 """Pictures of labels whose values are checked when a session is opened, spread over all of it."""
@@ -352,17 +354,7 @@ class Recording:
             raise ValueError(
                 f"no region is called “{region}”; known are {', '.join(self._regions)}"
             )
-        stored = self.table(samples_of(region))
-        reasons = np.array([*self.reasons, UNKNOWN_REASON])
-        codes = np.minimum(stored["reason"], len(self.reasons))
-        names = [name for name in SAMPLE.names or () if name not in ("valid", "reason")]
-        kinds = [(name, SAMPLE[name]) for name in names]
-        samples = np.empty(len(stored), [*kinds, ("valid", "?"), ("reason", reasons.dtype)])
-        for name in names:
-            samples[name] = stored[name]
-        samples["valid"] = stored["valid"] != 0
-        samples["reason"] = reasons[codes]
-        return samples
+        return trace_of(self.table(samples_of(region)), self.reasons)
 
     def table(self, name: str) -> NDArray[Any]:
         """Read one of the tables of `thermoseg.recording.layout`, such as `breathing`.

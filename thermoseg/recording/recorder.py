@@ -254,6 +254,17 @@ class Recorder:
         with self._lock:
             self._take_result(frame, segmentation.labels, result.samples)
 
+    def offer_samples(self, frame: Frame, samples: Sequence["RoiSample"]) -> None:
+        """Record the samples of a frame that nobody segmented; otherwise as `offer_result`.
+
+        Raises
+        ------
+        RecordingError
+            If recording was not started.
+        """
+        with self._lock:
+            self._take_result((frame.index, frame.time_s), None, samples)
+
     def offer_kept_result(
         self, frame: tuple[int, float], labels: NDArray[np.uint8], samples: Sequence["RoiSample"]
     ) -> None:

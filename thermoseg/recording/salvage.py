@@ -45,7 +45,6 @@ from thermoseg.recording.layout import (
     unwritten,
 )
 from thermoseg.recording.opening import OpenSession
-from thermoseg.recording.reader import UNKNOWN_REASON
 from thermoseg.recording.soundness import (
     MAX_RATE_HZ,
     are_regions,
@@ -54,7 +53,7 @@ from thermoseg.recording.soundness import (
     possible_wall_times,
 )
 from thermoseg.recording.strangers import copy_strangers, wider_type
-from thermoseg.recording.tables import StoredRows
+from thermoseg.recording.tables import UNKNOWN_REASON, StoredRows
 
 log = logging.getLogger(__name__)
 

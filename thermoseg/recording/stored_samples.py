@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.recording.layout import SAMPLE_FIELDS, samples_of
+from thermoseg.recording.tables import UNKNOWN_REASON
 from thermoseg.rois import RoiSample
 
 
@@ -65,5 +66,5 @@ class StoredSamples:
     def _sample(self, region: str, row: np.void) -> RoiSample:
         values = {field.name: row[field.name].item() for field in SAMPLE_FIELDS}
         code = int(row["reason"])
-        reason = self._reasons[code] if code < len(self._reasons) else "reason not recorded"
+        reason = self._reasons[code] if code < len(self._reasons) else UNKNOWN_REASON
         return RoiSample(region, **values | {"valid": bool(values["valid"])}, reason=reason)

@@ -5,7 +5,7 @@ HDF5 follows soft and external links, external storage and virtual datasets with
 holds beyond the names known here is never opened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from thermoseg.recording.layout import (
     MAX_SIDE_PX,
     PICTURES,
     REQUIRED,
+    SAMPLE,
     TABLE_ROWS,
     key_field,
     tables_of,
@@ -38,6 +39,8 @@ HDF5_ERRORS: Final = (
 )
 """Exceptions that h5py raises for damaged files, by experiment."""
 
+UNKNOWN_REASON: Final = "reason not recorded"
+"""Reason given for an invalid sample whose own reason a crash has cut off."""
 MAX_TEXT_BYTES: Final = 4096
 """A text field that is longer comes from a damaged or hostile file."""
 MAY_BE_UNKNOWN: Final = frozenset((*CLOCKS, "frames/wall_time"))
@@ -91,18 +94,38 @@ def check_datasets(
     points outside the file or is missing though there is no session without it; one of
     `HDF5_ERRORS` if it is damaged.
     """
-    faults: dict[str, Exception] = {}
-    for name, dtype in (PICTURES | tables_of(regions)).items():
-        try:
-            _check_dataset(file, name, dtype, path, finished=finished)
-        except (FormatError, *HDF5_ERRORS) as error:
-            faults[name] = error
+    faults = check_types(file, path, PICTURES | tables_of(regions), REQUIRED, finished=finished)
     if not faults.keys() & PICTURES.keys():
         labels = find_dataset(file, "labels/labels", path)
         if labels is not None and file["frames/counts"].shape[1:] != labels.shape[1:]:
             faults["labels/labels"] = _malformed(
                 path, "labels/labels", "differs in size from the frames"
             )
+    return faults
+
+
+def check_types(
+    file: h5py.File,
+    path: Path,
+    types: Mapping[str, np.dtype[Any]],
+    required: Collection[str],
+    *,
+    finished: bool,
+) -> dict[str, Exception]:
+    """Look at the datasets `types`, those that are `required` must be there.
+
+    See `check_datasets` for the rest.
+    """
+    faults: dict[str, Exception] = {}
+    for name, dtype in types.items():
+        try:
+            dataset = find_dataset(file, name, path)
+            if dataset is not None:
+                _check_dataset(dataset, name, dtype, path, finished=finished)
+            elif name in required:
+                raise _malformed(path, name, "is missing")
+        except (FormatError, *HDF5_ERRORS) as error:
+            faults[name] = error
     return faults
 
 
@@ -223,6 +246,31 @@ def read_stored(
     return StoredRows(values[:end], sound, lost, count - lost - int(sound.sum()))
 
 
+def trace_of(rows: NDArray[Any], reasons: Sequence[str]) -> NDArray[Any]:
+    """Put the rows of a table of samples into words: `valid` as a truth, `reason` as text.
+
+    Parameters
+    ----------
+    rows
+        (n,) of type `layout.SAMPLE`.
+    reasons
+        What the numbers in `reason` mean.
+
+    Returns
+    -------
+    (n,) structured, with the fields of `layout.SAMPLE`.
+    """
+    texts = np.array([*reasons, UNKNOWN_REASON])
+    names = [name for name in SAMPLE.names or () if name not in ("valid", "reason")]
+    kinds = [(name, SAMPLE[name]) for name in names]
+    trace = np.empty(len(rows), [*kinds, ("valid", "?"), ("reason", texts.dtype)])
+    for name in names:
+        trace[name] = rows[name]
+    trace["valid"] = rows["valid"] != 0
+    trace["reason"] = texts[np.minimum(rows["reason"], len(reasons))]
+    return trace
+
+
 def _absent(dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "u":
         return np.zeros((), dtype)
@@ -230,13 +278,8 @@ def _absent(dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _check_dataset(
-    file: h5py.File, name: str, dtype: np.dtype[Any], path: Path, *, finished: bool
+    dataset: h5py.Dataset, name: str, dtype: np.dtype[Any], path: Path, *, finished: bool
 ) -> None:
-    dataset = find_dataset(file, name, path)
-    if dataset is None:
-        if name in REQUIRED:
-            raise _malformed(path, name, "is missing")
-        return
     if not _fits(dataset.dtype, dtype):
         raise _malformed(path, name, f"has type {dataset.dtype}, not {dtype}")
     _check_storage(dataset, name, path)
