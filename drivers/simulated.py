@@ -24,6 +24,7 @@ from thermoseg.cameras import CameraListing, CameraOptions
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
+    CameraPreparingError,
     CameraTimeoutError,
     FrameRefusedError,
     StreamEndedError,
@@ -177,7 +178,9 @@ class SimulatedCamera:
         Raises
         ------
         CameraTimeoutError
-            If it is not due in time, the loop is still being drawn, or a fault makes it stall.
+            If it is not due in time, or a fault makes the camera stall.
+        CameraPreparingError
+            If the loop is still being drawn.
         FrameRefusedError
             If a fault cuts it off.
         CameraLostError
@@ -268,11 +271,11 @@ class SimulatedCamera:
 
         Raises
         ------
-        CameraTimeoutError
+        CameraPreparingError
             While there is something left to draw.
         """
         if not self._draw_until(loop, deadline_s):
-            raise CameraTimeoutError("the simulated camera still draws its pictures; read again")
+            raise CameraPreparingError("the simulated camera still draws its pictures; read again")
         self._start_clock()
         self._drawing = False
 

@@ -1,6 +1,7 @@
 """A camera goes on through silence, broken frames and pulled cables; no thread is needed to see."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from thermoseg.cameras import Camera
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
+    CameraPreparingError,
     CameraTimeoutError,
     FormatError,
     FrameRefusedError,
@@ -378,3 +380,19 @@ def test_actions_are_done_between_two_frames_and_told() -> None:
     assert camera.shut == 1
     assert follower.told == ["Flat-field correction", "Explode failed: the fuse is missing"]
     assert follower.indices == [0, 1]
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+def test_a_camera_that_says_it_is_preparing_is_not_silent() -> None:
+    def prepare() -> Iterator[Step]:
+        began_s = time.monotonic()
+        while time.monotonic() < began_s + 3 * camera_feed.SILENCE_LIMIT_S:
+            yield CameraPreparingError("it draws its pictures; read again")
+        yield from (0, 1, ended())
+
+    camera = ScriptedCamera(prepare())
+    followed = follow(camera)
+
+    assert camera.opened == 1
+    assert followed.indices == [0, 1]
+    assert followed.told == []

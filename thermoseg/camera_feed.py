@@ -17,6 +17,7 @@ from thermoseg.cameras import ActingCamera, Camera, PhotographingCamera, Telling
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
+    CameraPreparingError,
     CameraTimeoutError,
     FormatError,
     FrameRefusedError,
@@ -228,8 +229,10 @@ class CameraFeed:
         self._check_silence(info, began_s)
         try:
             frame = self._camera.read(READ_TIMEOUT_S)
-        except CameraTimeoutError:
+        except CameraTimeoutError as error:
             self._tally.timeouts += 1
+            if isinstance(error, CameraPreparingError):
+                self._heard_s = time.monotonic()
             return None
         except FrameRefusedError as error:
             self._refuse(str(error))

@@ -67,6 +67,8 @@ class Camera(Protocol):
         ------
         CameraTimeoutError
             If none came; reading again is right.
+        CameraPreparingError
+            If it prepares its first frame for longer than silence is borne, and is sound.
         FrameRefusedError
             If one came but is broken; it is counted, never delivered.
         StreamEndedError

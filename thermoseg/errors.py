@@ -17,6 +17,10 @@ class CameraTimeoutError(CameraError):
     """No frame came in time; the next read may well succeed."""
 
 
+class CameraPreparingError(CameraTimeoutError):
+    """It is still getting ready for its first frame, and so not silent; read again."""
+
+
 class CameraLostError(CameraError):
     """The camera is gone; only opening it again can help."""
 

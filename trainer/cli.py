@@ -27,6 +27,7 @@ from trainer.run_folder import (
     LAST,
     begin_run,
     forget_run,
+    note_process,
     present_paths,
     read_about,
 )
@@ -185,6 +186,8 @@ def _begin(
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         training = Training(config, folder, report)
         undo.pop_all()
+    if options.resume is not None and report.speaks:
+        note_process(folder)
     if options.resume is not None and has_checkpoint(folder):
         training.resume()
     elif options.resume is not None:

@@ -20,6 +20,7 @@ from thermoseg.terminal import printable
 from thermoseg.whole_file import replacing, write_whole
 from trainer.config import TrainingConfig
 from trainer.contact_sheet import overlay_labels, save_sheet
+from trainer.run_process import PROCESS, this_process
 from trainer.sources import Picture
 
 ABOUT: Final = "run.json"
@@ -80,6 +81,7 @@ def begin_run(folder: Path, config: TrainingConfig, arguments: Sequence[str]) ->
         "command": shlex.join(["thermoseg-train", *arguments]),
         "revision": _revision(),
         "phantom_version": _phantom_version(config),
+        PROCESS: this_process().model_dump(),
         "config": config.model_dump(mode="json"),
     }
     try:
@@ -91,6 +93,18 @@ def begin_run(folder: Path, config: TrainingConfig, arguments: Sequence[str]) ->
         raise TrainingError(
             f"{printable(folder)}: cannot be written ({said}); choose another --out"
         ) from error
+
+
+def note_process(folder: Path) -> None:
+    """Save that this process trains the run from now on, as when it is resumed.
+
+    Raises
+    ------
+    TrainingError
+        If the folder holds no run, or cannot be written.
+    """
+    about = read_about(folder) | {PROCESS: this_process().model_dump()}
+    write_text(folder / ABOUT, json.dumps(about, indent=1))
 
 
 def present_paths(folder: Path) -> set[Path]:

@@ -13,6 +13,7 @@ from thermoseg.cameras import make_camera
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
+    CameraPreparingError,
     CameraTimeoutError,
     ConfigError,
     StreamEndedError,
@@ -350,7 +351,7 @@ def test_what_opening_has_no_time_to_draw_is_drawn_by_reads_that_end_in_time(
     camera = opened(f"{SMALL}&rate_hz=2&loop_s=4&fault=unplug@1s")  # eight pictures, two seconds
     assert clock.now == start + 1.0
 
-    with pytest.raises(CameraTimeoutError, match="still draws"):
+    with pytest.raises(CameraPreparingError, match="still draws"):
         camera.read(timeout_s=0.5)
     first, second = (camera.read(timeout_s=0.6) for _ in range(2))
 

@@ -1,4 +1,5 @@
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -57,6 +58,7 @@ def test_a_run_that_an_older_version_began_is_finished_and_evaluated(tmp_path: P
     about = json.loads((run / "run.json").read_text())
     about["config"]["tiaug"] |= {"height": 256, "width": 320}
     about["config"]["run"]["iterations"] = 3
+    del about["process"]
     for key in ("read_every", "compile"):
         del about["config"]["run"][key]
     (run / "run.json").write_text(json.dumps(about))
@@ -64,6 +66,7 @@ def test_a_run_that_an_older_version_began_is_finished_and_evaluated(tmp_path: P
     torch.save({**state, "config": json.dumps(about["config"])}, run / "last.ckpt")
 
     assert main(["train", "--resume", str(run)]) == 0
+    assert json.loads((run / "run.json").read_text())["process"]["pid"] == os.getpid()
     assert load_checkpoint(run)["iteration"] == 3
     assert main(["evaluate", str(run / "previous.ckpt")]) == 0
 
