@@ -1,5 +1,6 @@
 """A study's folder: what `study.toml` may hold, who may sit for it, and where the files go."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,14 @@ def test_a_study_adds_its_conditions_up() -> None:
     conditions = (Condition(name="rest", duration_s=60), Condition(name="task", duration_s=90.5))
     assert StudyFile(name="x", conditions=conditions).sitting_s == 150.5
     assert StudyFile(name="x").sitting_s == 0
+
+
+def test_the_study_of_the_documentation_can_be_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "study.md").read_text(encoding="utf-8")
+    found = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    (tmp_path / "study.toml").write_text(found[1], encoding="utf-8")
+    study = read_study(tmp_path)
+    assert study.sitting_s == 420
+    assert [roi.name for roi in study.rois] == ["forehead"]
+    assert set(StudyFile.model_fields) == set(study.model_fields_set)

@@ -32,17 +32,17 @@ LIBVER: Final = ("v110", "v110")
 """SWMR needs the 1.10 format, and MATLAB as well as h5dump read nothing newer."""
 
 SUFFIX: Final = ".h5"
-MARKER_SUFFIX: Final = ".RECORDING"
+_MARKER_SUFFIX: Final = ".RECORDING"
 """Appended to the file's name while it is being written; left behind by a crash."""
-EVENTS_SUFFIX: Final = ".events.jsonl"
+_EVENTS_SUFFIX: Final = ".events.jsonl"
 """Replaces `.h5`: the events of an unfinished recording, one JSON object per line."""
-MANIFEST_SUFFIX: Final = ".json"
+_MANIFEST_SUFFIX: Final = ".json"
 """Replaces `.h5`: what a finished recording holds, for other programs."""
 
 REGIONS: Final = ROI_NAMES
 """Regions that are recorded unless told otherwise, one table of samples each; right is the
 subject's right.  Their names stand in the file."""
-REGIONS_1_0: Final = (
+_REGIONS_1_0: Final = (
     *("chin", "mouth", "eyes", "eyebrows", "nose"),
     *("nostrils", "nostril_right", "nostril_left", "perinasal"),
 )
@@ -184,7 +184,7 @@ HEADER: Final[dict[str, type[str] | type[int] | type[float]]] = {
 
 HEADER_DEFAULTS: Final[dict[str, str | int]] = {
     "format_minor": 0,
-    "regions": json.dumps(REGIONS_1_0),
+    "regions": json.dumps(_REGIONS_1_0),
     "study": "{}",
     "pictures": 1,
     "notes": "",
@@ -260,17 +260,17 @@ class SessionNames:
     @property
     def marker(self) -> Path:
         """Exists while the session is being written, and after a crash."""
-        return self.session.with_name(self.session.name + MARKER_SUFFIX)
+        return self.session.with_name(self.session.name + _MARKER_SUFFIX)
 
     @property
     def events(self) -> Path:
         """Events of an unfinished recording."""
-        return self.session.with_suffix(EVENTS_SUFFIX)
+        return self.session.with_suffix(_EVENTS_SUFFIX)
 
     @property
     def manifest(self) -> Path:
         """Contents and checksum of a finished recording."""
-        return self.session.with_suffix(MANIFEST_SUFFIX)
+        return self.session.with_suffix(_MANIFEST_SUFFIX)
 
 
 def encode_text(text: str, size: int) -> bytes:

@@ -560,6 +560,7 @@ class Recording:
         self._complete = self._session.finished
         attributes.described("complete", int, lost)
         self._ended = text("ended")
+        attributes.described("pictures", int, lost)
         self._has_pictures = self._session.has_pictures
         height, width = self._session.file["frames/counts"].shape[1:]
         if (attributes.integer("height"), attributes.integer("width")) != (height, width):

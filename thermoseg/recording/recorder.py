@@ -124,6 +124,8 @@ class Recorder:
         self._totals.scene = scene_of(info.radiometry)
         self._kept = 0
         """Frames offered that came before the recording began."""
+        self._stuck = False
+        """Whether the writer took nothing for as long as a kept frame waits."""
         self._begun_s = 0.0
 
     @property
@@ -236,7 +238,7 @@ class Recorder:
             Monotonic clock.
         """
         if counts is not None:
-            self._wait_for_slot(Kind.FRAME, KEPT_WAIT_S)
+            self._wait_with_patience(Kind.FRAME)
         with self._lock:
             self._take(frame, counts, refused, arrived_s)
             self._kept = self._totals.offered
@@ -277,7 +279,7 @@ class Recorder:
         labels
             (height, width).
         """
-        self._wait_for_slot(Kind.RESULT, KEPT_WAIT_S)
+        self._wait_with_patience(Kind.RESULT)
         with self._lock:
             self._take_result(frame, labels, samples)
 
@@ -499,18 +501,23 @@ class Recorder:
             reason = self._failed or ("recording has stopped" if ended else "disk too slow")
             raise RecordingError(f"{what} was not recorded ({reason}); write it down")
 
-    def _wait_for_slot(self, kind: Kind, limit_s: float) -> None:
-        """Let a file be read no faster than it can be written; a camera would lose frames."""
+    def _wait_with_patience(self, kind: Kind) -> None:
+        """Wait for a slot for something kept; once only if the writer takes nothing any more."""
+        self._stuck = not self._wait_for_slot(kind, 0.0 if self._stuck else KEPT_WAIT_S)
+
+    def _wait_for_slot(self, kind: Kind, limit_s: float) -> bool:
+        """Let a file be read no faster than it can be written; return whether a slot is free."""
         writer = self._writer
         if writer is None:
-            return
+            return False
         ring = writer.memory.ring_of(kind)
         deadline = time.monotonic() + limit_s
-        while ring.claim() is None and time.monotonic() < deadline:
+        while ring.claim() is None:
             with self._lock:
-                if self._stopping or self._has_failed():
-                    return
+                if self._stopping or self._has_failed() or time.monotonic() >= deadline:
+                    return False
             time.sleep(0.001)
+        return True
 
     def _has_failed(self) -> bool:
         """Look whether the writer has given up or died, without waiting."""
