@@ -3,15 +3,18 @@
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.drawn_meter import DrawnMeter
+from thermoseg.drawn_rois import DrawnHistory
 from thermoseg.errors import ConfigError, FormatError, FrameRefusedError
 from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.files import open_frames
@@ -21,6 +24,9 @@ from thermoseg.inference.segmenter import Segmenter
 from thermoseg.overlay import draw_overlay
 from thermoseg.recording.layout import SAMPLE_FIELDS
 from thermoseg.rois import RoiMeter, RoiSample
+
+if TYPE_CHECKING:
+    from thermoseg.recording.reader import Recording
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
@@ -133,7 +139,7 @@ def segment_file(
     ThermoSegError
         If the file cannot be read, or not to its end; what was written before stays.
     """
-    meter = RoiMeter()
+    meter, drawn, history = RoiMeter(), DrawnMeter(), _read_drawn(job.path)
     with open_frames(job.path, job.options) as (info, frames):
         first = next(frames, None)
         if first is None:
@@ -148,7 +154,9 @@ def segment_file(
             name = job.stem if single else f"{job.stem}_{number:06d}"
             segmentation = segmenter.segment(frame)
             _write_pictures(frame, segmentation.labels, out, name)
-            table.append(job.path, number, meter.measure(frame, segmentation))
+            drawn.set(history.at(frame.time_s))
+            samples = meter.measure(frame, segmentation) + drawn.measure(frame)
+            table.append(job.path, number, samples)
             if meter.faces.change:
                 note(
                     f"{job.path}, frame {number}: another face is measured from here on "
@@ -165,14 +173,29 @@ def say_losses(path: Path) -> tuple[str, ...]:
     FormatError
         If the session cannot be read.
     """
+    with _session(path) as recording:
+        problems = () if recording is None else recording.problems
+    return tuple(f"{path}: {problem}" for problem in problems)
+
+
+def _read_drawn(path: Path) -> DrawnHistory:
+    """Return what was drawn in a session, and nothing for other files."""
+    with _session(path) as recording:
+        return DrawnHistory((), ()) if recording is None else recording.drawn_history
+
+
+@contextmanager
+def _session(path: Path) -> "Iterator[Recording | None]":
+    """Open a session; None if the file is none."""
     # Only here: HDF5 and its filters take a while to load.
     from thermoseg.recording.opening import is_session
     from thermoseg.recording.reader import Recording
 
     if not is_session(path):
-        return ()
+        yield None
+        return
     with Recording(path) as recording:
-        return tuple(f"{path}: {problem}" for problem in recording.problems)
+        yield recording
 
 
 def prepare_folder(out: Path) -> None:
