@@ -3,16 +3,19 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_meter import DrawnMeter
+from thermoseg.drawn_rois import DrawnHistory
 from thermoseg.errors import ConfigError, FormatError, FrameRefusedError
 from thermoseg.file_kinds import is_frames_name
 from thermoseg.files import open_frames
@@ -22,6 +25,9 @@ from thermoseg.inference.segmenter import Segmenter
 from thermoseg.live_model import LiveModel
 from thermoseg.overlay import draw_overlay
 from thermoseg.region_table import RegionTable
+
+if TYPE_CHECKING:
+    from thermoseg.recording.reader import Recording
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
@@ -93,8 +99,8 @@ def segment_file(
     ThermoSegError
         If the file cannot be read, or not to its end; what was written before stays.
     """
-    at = str(job.path)
-    model = LiveModel(segmenter, tell=lambda sentence: note(f"{at}: {sentence}"))
+    at, drawn, history = str(job.path), DrawnMeter(), _read_drawn(job.path)
+    model = LiveModel(segmenter, drawn=drawn, tell=lambda sentence: note(f"{at}: {sentence}"))
     with open_frames(job.path, job.options) as (info, frames):
         first = next(frames, None)
         if first is None:
@@ -108,6 +114,7 @@ def segment_file(
                 continue
             name = job.stem if single else f"{job.stem}_{number:06d}"
             at = f"{job.path}, frame {number}"
+            drawn.set(history.at(frame.time_s))
             result = model.segment(Arrival(frame, time.monotonic(), 0))
             _write_pictures(frame, result.segmentation.labels, out, name)
             table.append(job.path, number, result.samples)
@@ -122,14 +129,29 @@ def say_losses(path: Path) -> tuple[str, ...]:
     FormatError
         If the session cannot be read.
     """
+    with _session(path) as recording:
+        problems = () if recording is None else recording.problems
+    return tuple(f"{path}: {problem}" for problem in problems)
+
+
+def _read_drawn(path: Path) -> DrawnHistory:
+    """Return what was drawn in a session, and nothing for other files."""
+    with _session(path) as recording:
+        return DrawnHistory((), ()) if recording is None else recording.drawn_history
+
+
+@contextmanager
+def _session(path: Path) -> "Iterator[Recording | None]":
+    """Open a session; None if the file is none."""
     # Only here: HDF5 and its filters take a while to load.
     from thermoseg.recording.opening import is_session
     from thermoseg.recording.reader import Recording
 
     if not is_session(path):
-        return ()
+        yield None
+        return
     with Recording(path) as recording:
-        return tuple(f"{path}: {problem}" for problem in recording.problems)
+        yield recording
 
 
 def prepare_folder(out: Path) -> None:
