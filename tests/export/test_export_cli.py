@@ -1,5 +1,6 @@
 """`thermoseg export` as it is typed."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import tifffile
 from tests.export.hand_made import damage, write_session
 from thermoseg import cli
 from thermoseg.export.formats import FORMATS
+from thermoseg.export.job import Watch
 from thermoseg.recording.verification import State, verify
 
 
@@ -109,6 +111,23 @@ def test_a_wrong_wish_is_one_sentence(
     complaints = capsys.readouterr().err.splitlines()
     assert len(complaints) == 1
     assert sentence in complaints[0]
+
+
+def test_ctrl_c_leaves_no_half_file(
+    session: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = Watch.step
+
+    def interrupt(watch: Watch, done: int, total: int) -> None:
+        if done == 2:
+            signal.raise_signal(signal.SIGINT)
+        step(watch, done, total)
+
+    monkeypatch.setattr(Watch, "step", interrupt)
+    assert run("tiff", session, session.with_name("later.h5"), "--out", out) == 130
+
+    assert list(out.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("options", [("--from", "soon"), ("--from", "nan"), ("--frames", "1")])
