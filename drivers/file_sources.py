@@ -184,14 +184,16 @@ class SessionSource:
             frame = self.recording.frame(index)
         except FormatError as error:
             raise FrameRefusedError(str(error)) from error
-        return Frame.from_counts(
-            frame.counts,
-            self._radiometry,
-            frame.index,
-            index / self._rate_hz if self._rate_hz else frame.time_s,
-            frame.wall_time,
-            frame.flags,
-        )
+        if self._radiometry != self.recording.info.radiometry:
+            frame = Frame.from_counts(
+                frame.counts,
+                self._radiometry,
+                frame.index,
+                frame.time_s,
+                frame.wall_time,
+                frame.flags,
+            )
+        return replace(frame, time_s=index / self._rate_hz) if self._rate_hz else frame
 
     def close(self) -> None:
         """Close the file; may be called more than once."""
