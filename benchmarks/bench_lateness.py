@@ -106,7 +106,6 @@ class TheWindow:
 
     def __init__(self, address: str, model: str, path: Path) -> None:
         from PyQt6.QtCore import QSettings
-
         from ui.main_window import MainWindow
         from ui.session_controller import SessionController, SessionOpener
 

@@ -45,7 +45,10 @@ class UniformFrames:
         if not 0 <= index < self._count:
             raise IndexError(index)
         try:
-            return as_announced(self._source.frame(index), self.info, self._name, index)
+            frame = self._source.frame(index)
+            if self.session is not None:  # whose frames are of one size and calibration
+                return frame
+            return as_announced(frame, self.info, self._name, index)
         except FormatError as error:
             raise FrameRefusedError(str(error)) from error
         except IndexError as error:

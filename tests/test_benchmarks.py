@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import bench_training
+from benchmarks import bench_replay, bench_training
 from benchmarks.plain_training import augment_stepwise, rmi_by_definition
+from thermoseg.labels import ROI_NAMES
 from thermoseg.phantom.head import Phantom, Sitter
+from thermoseg.recording.reader import Recording
 from trainer.config import load_config
 from trainer.losses import rmi_loss
 from trainer.tiaug import TiAug, TiAugConfig
@@ -98,3 +100,16 @@ def test_ratios_say_how_much_faster_than_the_reference() -> None:
     ratios = list(table.columns[2].cells)
 
     assert ratios == ["20.00 ×", "1.00 ×", "1.50 ×", "0.50 ×", "1.00 ×"]
+
+
+def test_the_session_that_is_replayed_is_sound_and_whole(tmp_path: Path) -> None:
+    path = bench_replay.make_session(tmp_path / "short.h5", frames=300)
+
+    with Recording(path) as recording:
+        assert recording.problems == ()
+        assert len(recording) == 300
+        assert recording.frame(299).counts[9, 0] == 30_009
+        labels = recording.labels(299)
+        assert labels is not None
+        assert set(np.unique(labels)) == {0, 5}
+        assert [len(recording.samples(region)) for region in ROI_NAMES] == [300] * len(ROI_NAMES)

@@ -42,6 +42,10 @@ class StoredSamples:
         """
         self._reasons = tuple(tables.reasons)
         self._tables = {name: tables.table(samples_of(name)) for name in tables.regions}
+        # A field of a compound is strided, and would be copied at each search.
+        self._times_s = {
+            name: np.ascontiguousarray(rows["time_s"]) for name, rows in self._tables.items()
+        }
 
     def of_frame(self, frame_index: int, time_s: float) -> tuple[RoiSample, ...]:
         """Return the sample of each region that was measured in a frame, in the file's order.
@@ -56,8 +60,9 @@ class StoredSamples:
         found = []
         for region, rows in self._tables.items():
             # Times never go back in a table, but a camera that was opened again may number anew.
-            row = int(np.searchsorted(rows["time_s"], time_s))
-            if row < len(rows) and rows["time_s"][row] == time_s:
+            times_s = self._times_s[region]
+            row = int(np.searchsorted(times_s, time_s))
+            if row < len(rows) and times_s[row] == time_s:
                 sample = rows[row]
                 if int(sample["frame_index"]) == frame_index:
                     found.append(self._sample(region, sample))
