@@ -12,7 +12,7 @@ from thermoseg.result import Result
 STEPS = st.lists(
     st.sampled_from(["frame", "frame", "result", "late result", "pack", "stale pack", "pop"])
     | st.tuples(st.floats(0, 1), st.integers(0, 20_000)),
-    max_size=60,
+    max_size=40,
 )
 
 
@@ -26,7 +26,7 @@ def bytes_of(kept: Kept) -> int:
     return len(picture) if isinstance(picture, bytes) else picture.nbytes
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(steps=STEPS)
 def test_order_and_bytes_are_right_whatever_happens(
     steps: list[str | tuple[float, int]],
