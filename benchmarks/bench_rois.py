@@ -14,7 +14,9 @@ from benchmarks.timing import processor_ms
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labelled_faces import LabelledFaces
 from thermoseg.labels import FACE_REGIONS
+from thermoseg.measured_face import FaceFollower
 from thermoseg.phantom.head import Phantom, Sitter
 from thermoseg.rois import RoiMeter
 
@@ -54,7 +56,11 @@ def measure_size(height: int, width: int) -> dict[str, float]:
         measure(nothing)
 
     whole = processor_ms(lambda: measure(face))
+    follower, moment = FaceFollower(), count(1)
     return {
+        "telling who is measured": processor_ms(
+            lambda: follower.follow(LabelledFaces(labels), next(moment) / 30)
+        ),
         "finding all nine": processor_ms(lambda: find_rois(labels)),
         WHOLE: whole,
         "the same while the mask is lost": processor_ms(measure_twice) - whole,

@@ -15,6 +15,8 @@ from thermoseg.inference.segmenter import Segmenter
 from thermoseg.labels import FACE_REGIONS, Region
 from thermoseg.models import describe_model, find_model
 from thermoseg.phantom.head import Phantom, Sitter
+from thermoseg.phantom.people import Climate, Person
+from thermoseg.phantom.pictures import add_person
 from thermoseg.phantom.render import Pose
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.rois import RoiMeter
@@ -98,6 +100,34 @@ def test_its_masks_show_the_breath_of_the_phantom(live: Segmenter) -> None:
     breath = np.sin(2 * np.pi * breaths_per_minute / 60 * time_s)
     assert np.isfinite(trace).all()
     assert np.corrcoef(trace, breath)[0, 1] >= 0.9
+
+
+def test_a_larger_head_that_passes_in_front_does_not_take_the_trace_over(live: Segmenter) -> None:
+    """Two people of the phantom, as the network shows them: touching, covered, apart again."""
+    climate, size = Climate(), (384, 512)
+    sitter, passer_by = (Person.draw(np.random.default_rng(seed)) for seed in (7, 9))
+    seated = Pose(x=-0.25, face_height=0.4)
+    meter, covered = RoiMeter(), 0
+    for number in range(32):
+        time_s = number / 8
+        celsius, labels = np.full(size, 22, np.float32), np.zeros(size, np.uint8)
+        walking = Pose(x=0.7 - 0.45 * time_s, y=0.02, face_height=0.5)
+        for seed, person, pose in ((1, sitter, seated), (2, passer_by, walking)):
+            add_person(np.random.default_rng(seed), celsius, labels, person, pose, climate)
+        celsius += np.float32(0.04) * np.random.default_rng(number).standard_normal(
+            size, np.float32
+        )
+        frame = Frame(np.zeros(size, np.uint16), celsius, number, 2e6 + time_s, 0.0)
+        samples = meter.measure(frame, live.segment(frame))
+        faces = meter.faces
+        covered += faces.covered
+        assert not faces.change
+        assert not (faces.covered and any(sample.valid for sample in samples))
+        if faces.box is not None:
+            assert faces.box.centre[0] == pytest.approx(160, abs=20), time_s
+
+    assert covered
+    assert faces.box is not None
 
 
 def test_an_empty_room_holds_no_face(live: Segmenter) -> None:

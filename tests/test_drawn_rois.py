@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -72,6 +72,7 @@ def test_an_outline_that_crosses_itself_leaves_out_what_it_goes_round_twice() ->
     assert pixels(twice) == {(row, column) for row in range(4) for column in range(4, 8)}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(-80, 400), st.integers(-80, 400)), min_size=3, max_size=MAX_CORNERS

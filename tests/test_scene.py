@@ -107,6 +107,7 @@ def test_a_correction_is_undone_by_the_scene_before(
         assert corrected.to_counts(celsius) == pytest.approx(float(counts), abs=0.1)
 
 
+@settings(deadline=None)
 @given(emissivities, temperatures)
 def test_what_mirrors_its_own_temperature_looks_the_same_for_any_emissivity(
     emissivity: float, celsius: float

@@ -254,11 +254,13 @@ class SessionRecording:
     def tell_unrecorded(self, before: Sequence[DrawnRoi], rois: Sequence[DrawnRoi]) -> list[str]:
         """Say which of the ROIs that are new have no table in the file that is recorded."""
         recorder, known = self._taking, {roi.name for roi in before}
+        if recorder is None:
+            return []
         return [
             f"ROI “{roi.name}” is shown but not recorded, as the recording began without it; "
             "start a new recording to record it"
             for roi in rois
-            if recorder is not None and roi.name not in known | set(recorder.regions)
+            if roi.name not in known | set(recorder.regions)
         ]
 
     def note(self, event: SessionEvent) -> None:
@@ -385,6 +387,8 @@ class SessionRecording:
             return None
         if recorder.remark:
             self._tell(recorder.remark)
+        for text in self.tell_unrecorded((), self._rois()):  # drawn while the file was made
+            self._tell(text)
         return recorder
 
     def _undo(self, recorder: Recorder) -> None:
