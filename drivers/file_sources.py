@@ -18,6 +18,7 @@ from thermoseg.errors import CameraError, FormatError, FrameRefusedError
 from thermoseg.file_kinds import SUFFIXES, FileKind, is_frames_name
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import PlanckRadiometry, Radiometry
+from thermoseg.scene import scene_of, with_scene
 
 log = logging.getLogger(__name__)
 
@@ -184,15 +185,8 @@ class SessionSource:
             frame = self.recording.frame(index)
         except FormatError as error:
             raise FrameRefusedError(str(error)) from error
-        if self._radiometry != self.recording.info.radiometry:
-            frame = Frame.from_counts(
-                frame.counts,
-                self._radiometry,
-                frame.index,
-                frame.time_s,
-                frame.wall_time,
-                frame.flags,
-            )
+        if self._radiometry is not self.recording.info.radiometry:
+            frame = frame.converted(self._radiometry)
         return replace(frame, time_s=index / self._rate_hz) if self._rate_hz else frame
 
     def close(self) -> None:
@@ -270,10 +264,13 @@ class FolderSource:
 def _with_scene(radiometry: Radiometry, name: str, options: FileOptions) -> Radiometry:
     if not options.scene:
         return radiometry
-    if not isinstance(radiometry, PlanckRadiometry):
+    if isinstance(radiometry, PlanckRadiometry):
+        return replace(radiometry, scene=replace(radiometry.scene, **options.scene))
+    known = scene_of(radiometry)
+    if known is None or not options.scene.keys() <= {"emissivity", "reflected_c"}:
         options.refuse_scene(name)
         return radiometry
-    return replace(radiometry, scene=replace(radiometry.scene, **options.scene))
+    return with_scene(radiometry, replace(known, **options.scene))
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

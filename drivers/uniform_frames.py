@@ -11,6 +11,7 @@ from thermoseg.errors import FormatError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import COUNTS, LinearRadiometry, PlanckRadiometry
 from thermoseg.rois import RoiSample
+from thermoseg.scene import CorrectedRadiometry, in_scene, scene_of
 
 if TYPE_CHECKING:
     from thermoseg.recording.reader import Recording
@@ -120,10 +121,14 @@ def as_announced(frame: Frame, info: CameraInfo, name: str, position: int) -> Fr
             f"{name}, frame {position}: only part of the frames carry "
             "temperatures; play those of one kind together"
         )
-    announced = info.radiometry.to_celsius(frame.counts)
+    # A scene that a user set while it was recorded changes the °C alone: the counts can stay.
+    scale = info.radiometry
+    if scene_of(scale) is not None:
+        scale = in_scene(scale, frame.scene)
+    announced = scale.to_celsius(frame.counts)
     if np.array_equal(announced, frame.celsius, equal_nan=True):
         return frame
-    if not isinstance(info.radiometry, LinearRadiometry | PlanckRadiometry):
+    if not isinstance(info.radiometry, LinearRadiometry | PlanckRadiometry | CorrectedRadiometry):
         return frame
     counts = np.rint(info.radiometry.to_counts(frame.celsius))
     if not ((counts >= 0) & (counts < COUNTS)).all():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import WaitFor
+from tests.drawn_face import DrawnFace
 from tests.session_parts import (
     HEIGHT,
     RADIOMETRY,
@@ -15,11 +16,14 @@ from tests.session_parts import (
     FaceSegmenter,
     ListSink,
     ScriptedCamera,
+    make_frame,
 )
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.recording.reader import Recording
 from thermoseg.session import Session
+
+TWO_SHAPE = (100, 200)
 
 
 class HeldSegmenter(FaceSegmenter):
@@ -168,3 +172,93 @@ def test_a_recording_keeps_its_first_model_and_notes_the_next(
         assert list(recording.indices) == sink.indices
         labelled = [n for n in range(len(recording)) if recording.labels(n) is not None]
         assert len(labelled) == session.look().counts.segmented
+
+
+class TwoFaces(FaceSegmenter):
+    """Sees a small face at the left and a larger one at the right, which may be away."""
+
+    def __init__(self, name: str = "two") -> None:
+        super().__init__(name=name)
+        self.small = DrawnFace(unit_px=14, centre=(40, 50), shape=TWO_SHAPE).labels()
+        self.large = DrawnFace(unit_px=22, centre=(150, 50), shape=TWO_SHAPE).labels()
+        self.large_there = True
+
+    def segment(self, frame: Frame) -> Segmentation:
+        labels = self.small | self.large if self.large_there else self.small
+        self.seen.append(frame.index)
+        return Segmentation(labels, np.ones(labels.shape, np.float32), frame.index)
+
+
+class WideCamera(ScriptedCamera):
+    """Its pictures are large enough for two faces."""
+
+    def __init__(self) -> None:
+        super().__init__(range(10_000), sizes=[TWO_SHAPE])
+
+    def read(self, timeout_s: float) -> Frame:
+        frame = super().read(timeout_s)
+        return make_frame(frame.index, frame.time_s, TWO_SHAPE)
+
+
+def measured_x(session: Session) -> float:
+    result = session.look().result
+    return np.nan if result is None or result.face is None else result.face.centre[0]
+
+
+def test_a_click_measures_another_face_which_is_an_event_and_a_gap(
+    wait_for: WaitFor, tmp_path: Path
+) -> None:
+    session = Session(WideCamera(), TwoFaces())
+    session.start_recording(tmp_path / "two.h5")
+    with session:
+        wait_for(lambda: measured_x(session) == pytest.approx(150, abs=5))
+        session.choose_face(40, 50)
+        wait_for(lambda: measured_x(session) == pytest.approx(40, abs=5))
+        result = session.look().result
+        assert result is not None
+        assert [face.centre[0] for face in result.other_faces] == [pytest.approx(150, abs=5)]
+        session.choose_face(95, 95)
+        wait_for(lambda: len(session.look().events) == 2)
+        texts = [event.text for event in session.look().events]
+
+    assert texts[0] == "another face is measured: chosen"
+    assert texts[1].startswith("there is no face at 95, 95; click on one")
+    with Recording(tmp_path / "two.h5") as recording:
+        reasons = recording.samples("chin")["reason"].tolist()
+        assert [event.text for event in recording.events][-2:] == texts
+    assert reasons.count("another face") == 1
+    assert set(reasons) == {"", "another face"}
+
+
+def test_another_model_goes_on_with_the_face_that_was_chosen(wait_for: WaitFor) -> None:
+    with Session(WideCamera(), TwoFaces("a")) as session:
+        wait_for(lambda: measured_x(session) == pytest.approx(150, abs=5))
+        session.choose_face(40, 50)
+        wait_for(lambda: measured_x(session) == pytest.approx(40, abs=5))
+        session.set_segmenter(TwoFaces("b"))
+        wait_for(lambda: not np.isnan(measured_x(session)))
+
+        assert measured_x(session) == pytest.approx(40, abs=5)
+
+
+def test_the_face_that_stays_is_measured_when_the_other_is_gone(wait_for: WaitFor) -> None:
+    segmenter = TwoFaces()
+    with Session(WideCamera(), segmenter) as session:
+        wait_for(lambda: measured_x(session) == pytest.approx(150, abs=5))
+        segmenter.large_there = False
+        wait_for(lambda: measured_x(session) == pytest.approx(40, abs=5))
+        segmenter.large_there = True
+        seen = len(segmenter.seen)
+        wait_for(lambda: len(segmenter.seen) > seen + 5)
+        assert measured_x(session) == pytest.approx(40, abs=5)
+        [event] = session.look().events
+
+    assert event.text == "another face is measured: the one before is gone"
+
+
+def test_without_a_model_no_face_can_be_chosen(wait_for: WaitFor) -> None:
+    with Session(ScriptedCamera(range(10_000)), None) as session:
+        session.choose_face(4, 4)
+        [event] = session.look().events
+
+    assert event.text == "no face can be chosen while no model segments; choose a model first"

@@ -14,9 +14,8 @@ from thermoseg.radiometry import (
     RelativeCounts,
     humidity_of_header,
     humidity_ratio,
-    radiometry_from_dict,
-    radiometry_to_dict,
 )
+from thermoseg.radiometry_text import radiometry_from_dict, radiometry_to_dict
 
 TOLERANCE_C = 1e-4
 

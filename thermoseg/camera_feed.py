@@ -1,7 +1,7 @@
 """One camera as a stream that goes on: opened, read, watched, lost, opened again.
 
-Used by the capture thread of a session.  Other threads may ask for an action (`perform`) and read
-what is published: `actions`, `lost`, `telemetry`, `visible_jpeg`, `now_s`.
+Used by the capture thread of a session.  Other threads may ask for an action (`perform`) or a scene
+(`scene.ask`), and read what is published: `actions`, `lost`, `telemetry`, `visible_jpeg`, `now_s`.
 """
 
 import logging
@@ -22,6 +22,7 @@ from thermoseg.errors import (
     FrameRefusedError,
 )
 from thermoseg.frames import CameraInfo, Frame
+from thermoseg.scene_setting import SceneSetting
 from thermoseg.tally import Tally
 from thermoseg.telemetry import Telemetry
 from thermoseg.timeline import TimeLine
@@ -95,6 +96,8 @@ class CameraFeed:
         self._stopping = stopping
         self._address = address
         self._line = TimeLine()
+        self.scene = SceneSetting(note)
+        """Emissivity and reflected temperature in place of the camera's, if they are set."""
         self._info: CameraInfo | None = None
         self._heard_s: float | None = None
         """When the last frame came, or the first one was asked for, monotonic clock."""
@@ -116,6 +119,7 @@ class CameraFeed:
         """
         info = self._camera.open()
         self._info = info
+        self.scene.open(info)
         self._begin(info)
         return info
 
@@ -296,7 +300,7 @@ class CameraFeed:
         if line.remark:
             log.warning("%s: %s", self._name, line.remark)
             self._note(f"{self._name}: {line.remark}")
-        return Arrival(placed, arrived_s, line.refused_before)
+        return Arrival(self.scene.apply(placed), arrived_s, line.refused_before)
 
     def _reopen(self, reason: CameraLostError) -> None:
         """Try to open the same camera again until it is there or the session is stopped."""

@@ -358,11 +358,12 @@ def _run_segment(arguments: argparse.Namespace) -> int:
             losses.append(loss)
             complain_above(progress, loss)
 
+        note = partial(complain_above, progress)
         files_task = progress.add_task("files", total=len(jobs))
         for job in jobs:
             task = progress.add_task(job.path.name, total=None)
             try:
-                for done, total in segment_file(job, arguments.out, segmenter, table, tell):
+                for done, total in segment_file(job, arguments.out, segmenter, table, tell, note):
                     progress.update(task, completed=done, total=total)
                     frames += 1
                 for loss in say_losses(job.path):
@@ -694,6 +695,9 @@ def _print_session(path: Path) -> None:
                 "gaps": _count_by_cause(recording.gaps),
                 "events": len(recording.events),
                 "markers": len(recording.markers),
+                "drawn ROIs": ", ".join(roi.name for roi in recording.drawn_rois) or "none",
+                "scene changes": "; ".join(f"{s:.2f} s: {scene}" for s, scene in recording.scenes)
+                or "none",
                 "study": ", ".join(f"{name} {value}" for name, value in recording.study.items())
                 or "none",
                 "ended": _ended(recording),

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.labelled_faces import LabelledFaces
 from thermoseg.labels import (
     FACE_REGIONS,
     NOSTRIL_LEFT,
@@ -22,7 +23,6 @@ from thermoseg.labels import (
     PERINASAL,
     Region,
 )
-from thermoseg.largest_face import cut_largest_face
 
 Mask: TypeAlias = NDArray[np.bool_]
 Labels: TypeAlias = NDArray[np.uint8]
@@ -163,13 +163,23 @@ def find_rois(labels: Labels) -> FaceRois | None:
     -------
     The masks, or None if no pixel belongs to a face.
     """
-    found = cut_largest_face(labels)
-    if found is None:
-        return None
+    faces = LabelledFaces(labels)
+    return find_rois_of(_shape(labels), *faces.cut(faces.parts[0].number)) if faces.parts else None
+
+
+def find_rois_of(shape: tuple[int, int], box: Box, face: Labels) -> FaceRois:
+    """Find every region of one face.
+
+    Parameters
+    ----------
+    shape
+        (height, width) of the picture.
+    box, face
+        Rows and columns that hold the face, and the labels of that face alone there.
+    """
     # Eyes and brows have two pieces each; of nose and mouth only the largest counts, as a stray one
     # would move the centroids that fix the axis, and the percentiles of the nose.  All masks are
     # cropped to what they cover, or every statistic would run over the whole frame.
-    box, face = found
     corner = (box[0].start, box[1].start)
     parts: dict[Region, RoiMask | None] = {
         region: RoiMask.tight(face == region, *corner) for region in FACE_REGIONS
@@ -189,7 +199,7 @@ def find_rois(labels: Labels) -> FaceRois | None:
             too_small = frozenset((NOSTRIL_RIGHT, NOSTRIL_LEFT))
         masks[PERINASAL] = nose_base.perinasal(face[nose_base.within(box)])
     present = {name: mask for name, mask in masks.items() if mask is not None}
-    return FaceRois(_shape(labels), box, present, axis, nose_width_px, too_small)
+    return FaceRois(shape, box, present, axis, nose_width_px, too_small)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

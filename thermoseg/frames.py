@@ -1,6 +1,6 @@
 """What crosses every thread: one thermal image, and what is known of the camera it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Self
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.radiometry import Radiometry, RelativeCounts
+from thermoseg.scene import Scene, scene_of
 
 
 class FrameFlag(IntFlag):
@@ -43,6 +44,8 @@ class Frame:
     wall_time: float
     """Seconds since 1970-01-01 UTC at capture."""
     flags: FrameFlag = FrameFlag.NONE
+    scene: Scene | None = None
+    """Scene for which `celsius` was made; None if that is not known."""
 
     @classmethod
     def from_counts(
@@ -70,7 +73,16 @@ class Frame:
         own.flags.writeable = celsius.flags.writeable = False
         if not radiometry.radiometric:
             flags |= FrameFlag.UNCALIBRATED
-        return cls(own, celsius, index, time_s, wall_time, flags)
+        return cls(own, celsius, index, time_s, wall_time, flags, scene_of(radiometry))
+
+    def converted(self, radiometry: Radiometry) -> Self:
+        """Return the frame with the °C that `radiometry`, for another scene, makes of its counts.
+
+        The counts are shared, not copied.
+        """
+        celsius = radiometry.to_celsius(self.counts)
+        celsius.flags.writeable = False
+        return replace(self, celsius=celsius, scene=scene_of(radiometry))
 
     @property
     def radiometric(self) -> bool:

@@ -5,16 +5,13 @@ of constants in double precision: exact, and the same speed for the simplest and
 formula.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from thermoseg.errors import FormatError
+from pydantic import ConfigDict
 
 KELVIN: Final = 273.15
 """0 °C in kelvin."""
@@ -58,7 +55,7 @@ class LinearRadiometry:
     missing: int | None = None
     """The count that stands for a pixel without a temperature (NaN), if there is one."""
     scene: "ObjectParameters | None" = None
-    """Corrections that the camera has applied already, if it tells; they cannot be undone."""
+    """Corrections that the camera has applied already, if it tells."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _DATA_FROM_FILES
 
@@ -365,54 +362,6 @@ class LinearGrid:
                 f"{self.radiometry.scale_k:g} K"
             )
         return np.where(np.isnan(nearest), self.MISSING, nearest).astype(np.uint16)
-
-
-_KINDS: Final[dict[str, type[Any]]] = {
-    "linear": LinearRadiometry,
-    "planck": PlanckRadiometry,
-    "relative": RelativeCounts,
-}
-
-
-def radiometry_to_dict(radiometry: Radiometry) -> dict[str, Any]:
-    """Describe `radiometry` in plain values that JSON can hold.
-
-    Raises
-    ------
-    TypeError
-        If it is of a kind that no file knows.
-    """
-    for name, kind in _KINDS.items():
-        if isinstance(radiometry, kind):
-            return {"kind": name, **TypeAdapter(kind).dump_python(radiometry)}
-    raise TypeError(f"no file can describe a {type(radiometry).__name__}")
-
-
-def radiometry_from_dict(described: Mapping[str, Any]) -> Radiometry:
-    """Rebuild what `radiometry_to_dict` described.
-
-    Raises
-    ------
-    FormatError
-        If a value is missing, unknown or impossible.
-    """
-    values = dict(described)
-    kind = values.pop("kind", None)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise FormatError(
-            f"radiometry “{kind}” is unknown (known: {', '.join(_KINDS)}); "
-            "open the file with the program version that wrote it"
-        )
-    try:
-        radiometry: Radiometry = TypeAdapter(_KINDS[kind]).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or kind
-        raise FormatError(
-            f"the {kind} radiometry is damaged at “{place}” ({first['msg']}); "
-            "use an undamaged copy of the file"
-        ) from error
-    return radiometry
 
 
 @lru_cache(maxsize=TABLES_KEPT)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from thermoseg.face_geometry import FaceRois
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labelled_faces import FaceBox
 from thermoseg.rois import RoiSample
 
 
@@ -15,8 +16,12 @@ class Result:
     frame: Frame
     segmentation: Segmentation
     samples: tuple[RoiSample, ...]
-    """One for each region."""
+    """One for each region of the face, then one for each that was drawn."""
     latency_s: float
     """Time from the frame's arrival to this result."""
     rois: FaceRois | None = None
     """The masks that were measured, for drawing; held ones included.  None without a face."""
+    face: FaceBox | None = None
+    """Around the face that is measured: left, top, right, bottom, px; None if it is not seen."""
+    other_faces: tuple[FaceBox, ...] = ()
+    """Around the other faces in the picture, which can be chosen."""

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.face_geometry import MIN_PIXELS, Box, FaceRois, RoiMask, find_rois
+from thermoseg.face_geometry import MIN_PIXELS, Box, FaceRois, RoiMask, find_rois_of
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.inference.segmenter import Segmentation
+from thermoseg.labelled_faces import LabelledFaces
 from thermoseg.labels import FACE_NAMES, NOSTRIL_LEFT, NOSTRIL_RIGHT, NOSTRILS, ROI_NAMES, Region
+from thermoseg.measured_face import NO_FACES, FaceFollower
 
 Celsius: TypeAlias = NDArray[np.float32]
 
@@ -27,6 +29,10 @@ TOO_SMALL: Final = "too small"
 """Fewer than `MIN_PIXELS`, or a nose too narrow to tell its nostrils apart."""
 LOST: Final = "lost"
 """The region is not in the picture, and what was held is older than `HOLD_S`."""
+ANOTHER_FACE: Final = "another face"
+"""From this frame on another face is measured; one sample that keeps the two traces apart."""
+COVERED: Final = "faces overlap"
+"""Another face lies over the one that is measured, and its pixels cannot be told apart."""
 IMPLAUSIBLE: Final = "implausible temperature"
 """Skin cannot have this temperature: something is in front of it."""
 MOTION: Final = "motion"
@@ -71,7 +77,7 @@ class RoiSample:
     """What one region showed in one frame.  Absent: 0 pixels, NaN, not valid, with the reason."""
 
     region: str
-    """One of `ROI_NAMES`."""
+    """One of `ROI_NAMES`, or the name of a drawn ROI."""
     time_s: float
     """`Frame.time_s`."""
     pixels: int
@@ -101,12 +107,22 @@ ABSENT: Final = RegionStatistics(0, np.nan, np.nan, np.nan, np.nan)
 
 
 class RoiMeter:
-    """Measures the largest face of each frame; remembers what it needs to judge the next.
+    """Measures one face of each frame; remembers what it needs to judge the next.
 
     For one stream of frames, used by one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, follower: FaceFollower | None = None) -> None:
+        """Begin without a face.
+
+        Parameters
+        ----------
+        follower
+            Decides who is measured; one of its own if None, for which nobody can choose a face.
+        """
+        self._follower = follower or FaceFollower()
+        self.faces = NO_FACES
+        """The faces of the last frame, and which one is measured."""
         self._seen: dict[str, _Seen] = {}
         self._nose_before: tuple[float, float, float] | None = None
         self._levels: dict[str, deque[tuple[float, float]]] = {}
@@ -125,8 +141,10 @@ class RoiMeter:
             raise ValueError(
                 f"the frame is {frame.celsius.shape} but its labels are {segmentation.labels.shape}"
             )
-        problem = _frame_problem(frame)
-        found = find_rois(segmentation.labels)
+        problem = frame_problem(frame)
+        found = self._find(segmentation.labels, frame.time_s)
+        if self.faces.change or self.faces.covered:
+            problem = problem or (ANOTHER_FACE if self.faces.change else COVERED)
         self.rois, held = (found, frozenset[str]()) if problem else self._hold(frame, found)
         moves = not problem and self._moves(frame)
         statistics = _measure_masks(frame.celsius, self.rois)
@@ -138,8 +156,18 @@ class RoiMeter:
             valid = not reason
             if valid and name in held:
                 reason = HELD
-            samples.append(_sample(name, frame, statistics[name], valid, reason))
+            samples.append(sample_of(name, frame, statistics[name], valid, reason))
         return tuple(samples)
+
+    def _find(self, labels: NDArray[np.uint8], time_s: float) -> FaceRois | None:
+        """Find the regions of the face that is measured, and forget those of another one."""
+        labelled = LabelledFaces(labels)
+        self.faces = self._follower.follow(labelled, time_s)
+        if self.faces.change:
+            self._seen, self._levels, self._nose_before = {}, {}, None
+        if self.faces.part is None:
+            return None
+        return find_rois_of((labels.shape[0], labels.shape[1]), *labelled.cut(self.faces.part))
 
     def _hold(self, frame: Frame, found: FaceRois | None) -> tuple[FaceRois | None, frozenset[str]]:
         """Add to what was found the masks that were lost less than `HOLD_S` ago.
@@ -236,7 +264,8 @@ class _Seen:
     mask: RoiMask
 
 
-def _statistics(values: NDArray[np.float32]) -> RegionStatistics:
+def statistics_of(values: NDArray[np.float32]) -> RegionStatistics:
+    """Return the statistics of the finite ones of `values`, (n,), °C."""
     finite = np.isfinite(values)
     if not finite.all():
         values = values[finite]
@@ -255,12 +284,12 @@ def _measure_masks(celsius: Celsius, rois: FaceRois | None) -> dict[str, RegionS
     if rois is None:
         return dict.fromkeys(ROI_NAMES, ABSENT)
     return {
-        name: _statistics(rois.masks[name].values(celsius)) if name in rois.masks else ABSENT
+        name: statistics_of(rois.masks[name].values(celsius)) if name in rois.masks else ABSENT
         for name in ROI_NAMES
     }
 
 
-def _frame_problem(frame: Frame) -> str:
+def frame_problem(frame: Frame) -> str:
     """Return why nothing of a frame can be trusted; empty if it can."""
     if not frame.radiometric:
         return NO_TEMPERATURES
@@ -304,9 +333,10 @@ def _is_skin(name: str, found: RegionStatistics, relative_k: float) -> bool:
     )
 
 
-def _sample(
+def sample_of(
     name: str, frame: Frame, found: RegionStatistics, valid: bool, reason: str
 ) -> RoiSample:
+    """Return the sample of a region; without °C only its pixels are told."""
     if not frame.radiometric:
         found = RegionStatistics(found.pixels, np.nan, np.nan, np.nan, np.nan)
     return RoiSample(

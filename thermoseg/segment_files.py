@@ -1,7 +1,6 @@
 """Segmenting files: masks, overlays and one table of region temperatures."""
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -12,16 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.camera_feed import Arrival
 from thermoseg.errors import ConfigError, FormatError, FrameRefusedError
 from thermoseg.file_kinds import is_frames_name
 from thermoseg.files import open_frames
 from thermoseg.frames import Frame
 from thermoseg.image_file import write_image
 from thermoseg.inference.segmenter import Segmenter
-from thermoseg.live_model import LiveModel
 from thermoseg.overlay import draw_overlay
 from thermoseg.region_table import RegionTable
+from thermoseg.rois import RoiMeter
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
@@ -68,7 +66,12 @@ def plan_jobs(
 
 
 def segment_file(
-    job: Job, out: Path, segmenter: Segmenter, table: RegionTable, tell: Callable[[str], None]
+    job: Job,
+    out: Path,
+    segmenter: Segmenter,
+    table: RegionTable,
+    tell: Callable[[str], None],
+    note: Callable[[str], None] = lambda _sentence: None,
 ) -> Iterator[tuple[int, int | None]]:
     """Segment every frame of one file, writing as it goes.
 
@@ -76,6 +79,8 @@ def segment_file(
     ----------
     tell
         Told of each frame that is damaged and left out, a sentence.
+    note
+        Told of each frame from which on another face is measured, a sentence; nothing is lost.
 
     Yields
     ------
@@ -86,7 +91,7 @@ def segment_file(
     ThermoSegError
         If the file cannot be read, or not to its end; what was written before stays.
     """
-    model = LiveModel(segmenter)
+    meter = RoiMeter()
     with open_frames(job.path, job.options) as (info, frames):
         first = next(frames, None)
         if first is None:
@@ -99,9 +104,14 @@ def segment_file(
                 tell(str(frame))
                 continue
             name = job.stem if single else f"{job.stem}_{number:06d}"
-            result = model.segment(Arrival(frame, time.monotonic(), 0))
-            _write_pictures(frame, result.segmentation.labels, out, name)
-            table.append(job.path, number, result.samples)
+            segmentation = segmenter.segment(frame)
+            _write_pictures(frame, segmentation.labels, out, name)
+            table.append(job.path, number, meter.measure(frame, segmentation))
+            if meter.faces.change:
+                note(
+                    f"{job.path}, frame {number}: another face is measured from here on "
+                    f"({meter.faces.change})"
+                )
             yield number + 1, 1 if single else info.frame_count
 
 

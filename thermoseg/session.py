@@ -2,7 +2,7 @@
 
 capture thread   `CameraFeed` → recording, sinks, the newest frame: every frame
 segment thread   newest frame → `Segmenter` → `RoiMeter` → `Result`: traces, recording, sinks,
-                 the newest result
+                 the newest result; without a model → `DrawnMeter`: traces, recording
 sink threads     one for each sink, behind a short queue that counts what it had to drop
 
 Nobody pushes at a window: it takes a `look` when it likes.
@@ -18,12 +18,15 @@ from typing import Final, Self
 
 from thermoseg.camera_feed import READ_TIMEOUT_S, Arrival, CameraFeed
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
+from thermoseg.drawn_meter import DrawnMeter
+from thermoseg.drawn_rois import DrawnRoi, names_removed, tell_changes
 from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError
 from thermoseg.events import EventLog, SessionEvent
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmenter
 from thermoseg.latest import Latest
 from thermoseg.live_model import LiveModel
+from thermoseg.measured_face import FaceFollower
 from thermoseg.recording.status import RecordingSummary
 from thermoseg.result import Result
 from thermoseg.session_recording import SessionRecording
@@ -47,9 +50,9 @@ SEGMENT_THREAD: Final = "thermoseg segment"
 class Session:
     """Runs one camera, and a segmenter if there is one, until stopped or the source ends.
 
-    `look`, `note_event`, `perform` and what starts and stops a recording may be called from any
-    thread, everything else from any one thread.  A session runs once.  As a context manager it
-    starts and stops itself.
+    `look`, `note_event`, `perform`, what sets scene, face and ROIs, and what starts and stops a
+    recording may be called from any thread, everything else from any one thread.  A session runs
+    once.  As a context manager it starts and stops itself.
     """
 
     def __init__(
@@ -80,11 +83,18 @@ class Session:
         self._tally = Tally()
         self._events = EventLog()
         self._feed = CameraFeed(camera, self._tally, self.note_event, self._stopping, address)
-        self._recording = SessionRecording(address, self._identify_model, self.note_event)
+        self._follower, self._drawn = FaceFollower(), DrawnMeter()
+        self._recording = SessionRecording(
+            address,
+            self._identify_model,
+            self.note_event,
+            describe=self._feed.scene.describe,
+            rois=lambda: self._drawn.rois,
+        )
         self._sinks = FanOut(sinks, self.note_event)
         self._frames: Latest[Frame] = Latest()
         self._arrivals: Latest[Arrival] = Latest()
-        self._model = None if segmenter is None else LiveModel(segmenter)
+        self._model = None if segmenter is None else self._make_live(segmenter)
         self._threads: list[threading.Thread] = []
         self._info: CameraInfo | None = None
         self._failing = threading.Lock()
@@ -245,9 +255,44 @@ class Session:
         The model before finishes its frame.  Regions that are held for a while are forgotten; a
         recording that runs keeps the name of its first model and gets the event.
         """
-        self._model = model = None if segmenter is None else LiveModel(segmenter)
+        self._model = model = None if segmenter is None else self._make_live(segmenter)
         name = "none" if model is None else f"{model.identity.name} on {model.identity.backend}"
         self.note_event(f"model: {name}")
+
+    def choose_face(self, x_px: float, y_px: float) -> None:
+        """Measure the face at this point of the picture; that it is, or is none, is an event."""
+        if self._model is None:
+            self.note_event("no face can be chosen while no model segments; choose a model first")
+        else:
+            self._follower.choose(x_px, y_px)
+
+    def set_rois(self, rois: Sequence[DrawnRoi]) -> None:
+        """Measure these drawn ROIs instead of those before; changes are noted as events.
+
+        To be called when a drag has ended, not with each of its steps.
+
+        Raises
+        ------
+        ConfigError
+            If two have one name, or there are too many.
+        """
+        before = self._drawn.set(rois)
+        self.traces.forget(names_removed(before, rois))
+        for text in (*tell_changes(before, rois), *self._recording.tell_unrecorded(before, rois)):
+            self.note_event(text)
+
+    def set_scene(self, emissivity: float | None = None, reflected_c: float | None = None) -> None:
+        """Make °C for this emissivity and reflected temperature (°C) from the next frame on.
+
+        What is None stays as it is.  The step is an event.  Before the camera is open, it is kept
+        for its first frame.
+
+        Raises
+        ------
+        ConfigError
+            If a value cannot be, or the camera's °C cannot be made anew.
+        """
+        self._feed.scene.ask(emissivity, reflected_c)
 
     def add_sink(self, sink: Sink) -> None:
         """Offer every frame and result from now on to `sink` as well."""
@@ -288,6 +333,9 @@ class Session:
         """
         return self._recording.stop(lost=bool(self._feed.lost))
 
+    def _make_live(self, segmenter: Segmenter) -> LiveModel:
+        return LiveModel(segmenter, self._follower, self._drawn, self.note_event)
+
     def _identify_model(self) -> ModelIdentity | None:
         model = self._model
         return None if model is None else model.identity
@@ -326,7 +374,7 @@ class Session:
         self._recording.offer(arrival)
         self._sinks.put(arrival.frame)
         self._frames.put(arrival.frame)
-        if self._model is not None:
+        if self._model is not None or self._drawn.rois:
             self._arrivals.put(arrival)
 
     def _segment(self) -> None:
@@ -338,6 +386,9 @@ class Session:
                     return
             elif model is not None:  # a frame that the last model left waiting is nobody's
                 self._publish(model, model.segment(arrival))
+            elif samples := self._drawn.measure(arrival.frame):
+                self.traces.append(samples)
+                self._recording.offer_samples(arrival.frame, samples)
 
     def _publish(self, model: LiveModel, result: Result) -> None:
         self.traces.append(result.samples)

@@ -7,19 +7,21 @@ both wait for another process and for the disk.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import RecordingError
 from thermoseg.events import SessionEvent
-from thermoseg.frames import CameraInfo
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.result import Result
+from thermoseg.rois import RoiSample
 from thermoseg.telemetry import Telemetry, describe_telemetry
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,9 @@ class SessionRecording:
         address: str,
         model: Callable[[], ModelIdentity | None],
         tell: Callable[[str], None] = lambda _text: None,
+        *,
+        describe: Callable[[CameraInfo], CameraInfo] = lambda info: info,
+        rois: Callable[[], Sequence[DrawnRoi]] = tuple,
     ) -> None:
         """Record nothing yet.
 
@@ -64,10 +69,16 @@ class SessionRecording:
             Which network segments when a recording starts; both are written into it.
         tell
             Told what a user must know of a recording that has started; may call `note`.
+        describe
+            Gives the camera the radiometry of its frames when a recording starts.
+        rois
+            What is drawn then; each gets a table in the file.
         """
         self._address = address
         self._model = model
         self._tell = tell
+        self._describe = describe
+        self._rois = rois
         self._changed = threading.Condition()
         self._state = RecordingState.OFF
         self._info: CameraInfo | None = None
@@ -199,6 +210,22 @@ class SessionRecording:
         if recorder is not None:
             recorder.offer_result(result)
 
+    def offer_samples(self, frame: Frame, samples: Sequence[RoiSample]) -> None:
+        """Record the samples of a frame that nobody segmented, if a recording runs."""
+        recorder = self._taking
+        if recorder is not None:
+            recorder.offer_samples(frame, samples)
+
+    def tell_unrecorded(self, before: Sequence[DrawnRoi], rois: Sequence[DrawnRoi]) -> list[str]:
+        """Say which of the ROIs that are new have no table in the file that is recorded."""
+        recorder, known = self._taking, {roi.name for roi in before}
+        return [
+            f"ROI “{roi.name}” is shown but not recorded, as the recording began without it; "
+            "start a new recording to record it"
+            for roi in rois
+            if recorder is not None and roi.name not in known | set(recorder.regions)
+        ]
+
     def note(self, event: SessionEvent) -> None:
         """Record an event, if a recording runs or starts; what the disk cannot take is logged."""
         with self._changed:
@@ -253,7 +280,9 @@ class SessionRecording:
     def _begin(self, path: Path, info: CameraInfo) -> Recorder | None:
         """Start a recorder and let it take what comes; undone, and None, if no frame will come."""
         try:
-            recorder = Recorder(path, info, self._address, self._model())
+            recorder = Recorder(
+                path, self._describe(info), self._address, self._model(), rois=self._rois()
+            )
             recorder.start()
         except BaseException:
             self._set_state(RecordingState.OFF)

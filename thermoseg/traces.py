@@ -62,6 +62,13 @@ class Traces:
         with self._lock:
             return self._newest.get(region)
 
+    def forget(self, regions: Iterable[str]) -> None:
+        """Forget the samples of some regions."""
+        with self._lock:
+            for region in regions:
+                self._rings.pop(region, None)
+                self._newest.pop(region, None)
+
     @property
     def regions(self) -> tuple[str, ...]:
         """Regions seen so far."""

@@ -32,6 +32,7 @@ from thermoseg.errors import (
 )
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.recording.recorder import Recorder
+from thermoseg.scene import in_scene
 
 WARM = np.linspace(7_500, 7_700, 48).astype(np.uint16).reshape(6, 8)
 """26.85 to 34.85 °C at 0.04 K per count."""
@@ -382,11 +383,31 @@ def test_a_camera_reports_a_file_of_another_size(tmp_path: Path) -> None:
     assert [frame.celsius.shape for frame in frames_of(tmp_path)] == [(6, 8), (3, 4)]
 
 
+def test_a_sequence_that_changes_its_emissivity_keeps_counts_and_temperatures(
+    tmp_path: Path, flir: type[FlirWriter]
+) -> None:
+    path = tmp_path / "scene.seq"
+    path.write_bytes(flir().fff() + flir(emissivity=0.9).fff())
+    second = frames_of(path)[1]
+    camera = PlaybackCamera(str(path), options())
+    info = camera.open()
+    camera.read(timeout_s=0.1)
+    played_second = camera.read(timeout_s=0.1)
+    camera.close()
+
+    np.testing.assert_array_equal(played_second.counts, second.counts)
+    np.testing.assert_array_equal(played_second.celsius, second.celsius)
+    assert played_second.scene is not None
+    assert played_second.scene.emissivity == pytest.approx(0.9)
+    scale = in_scene(info.radiometry, played_second.scene)
+    np.testing.assert_array_equal(scale.to_celsius(played_second.counts), played_second.celsius)
+
+
 def test_a_sequence_that_changes_its_calibration_keeps_its_temperatures(
     tmp_path: Path, flir: type[FlirWriter]
 ) -> None:
     path = tmp_path / "range.seq"
-    path.write_bytes(flir().fff() + flir(emissivity=0.9).fff())
+    path.write_bytes(flir().fff() + flir(r1=20000.0).fff())
     second = frames_of(path)[1]
     camera = PlaybackCamera(str(path), options())
     info = camera.open()

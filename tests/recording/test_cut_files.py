@@ -11,7 +11,7 @@ import pytest
 from drivers.file_sources import open_source
 from drivers.frame_source import FileOptions
 from tests.recording import made_frames as made
-from thermoseg import cli
+from thermoseg import cli, exit_codes
 from thermoseg.errors import FormatError
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
@@ -165,5 +165,5 @@ def test_segmenting_tells_what_was_cut_off(
 
     code = cli.main(["segment", str(session), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err.splitlines()
-    assert code == cli.DAMAGED
+    assert code == exit_codes.DAMAGED
     assert said == [f"thermoseg: {session}: {problem}" for problem in problems]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.recording.made_frames import SOUND_FRAMES
-from thermoseg import cli
+from thermoseg import cli, exit_codes
 from thermoseg.errors import FormatError
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recovery import recover
@@ -98,8 +98,8 @@ def test_a_terminal_obeys_nothing_that_stands_in_a_file(
     change(session, "study", '{"who": "\\ud800"}')
     hostile = Path(shutil.copy(session, tmp_path / "a\x1b]0;owned\x07\udcff.h5"))
 
-    assert cli.main(["info", str(hostile)]) == cli.OK
-    assert cli.main(["verify", str(hostile)]) == cli.OK
+    assert cli.main(["info", str(hostile)]) == exit_codes.OK
+    assert cli.main(["verify", str(hostile)]) == exit_codes.OK
     said = "".join(capsys.readouterr())
     assert r"cam\x1b[2J" in said
     assert r"who \ud800" in said
@@ -137,10 +137,10 @@ def test_what_is_no_file_is_not_waited_for(
     folder.mkdir()
     loop.symlink_to(loop)
     for command in ("info", "verify", "recover"):
-        assert cli.main([command, str(pipe)]) == cli.FAILED
-    assert cli.main(["verify", str(folder)]) == cli.FAILED
+        assert cli.main([command, str(pipe)]) == exit_codes.FAILED
+    assert cli.main(["verify", str(folder)]) == exit_codes.FAILED
     out = tmp_path / "out"
-    assert cli.main(["segment", str(pipe), str(loop), "--out", str(out)]) == cli.FAILED
+    assert cli.main(["segment", str(pipe), str(loop), "--out", str(out)]) == exit_codes.FAILED
     said = capsys.readouterr().err
     assert said.count("is no file but a folder, a pipe or a device") == 3
     assert said.count("is a pipe or a device") == 2

@@ -74,9 +74,10 @@ class Cutting:
         self._begin_s, self._end_s = begin_s, end_s
         inside = self._inside(recording.times_s)
         self._positions = np.flatnonzero(inside)
-        self._held: list[h5py.Dataset] = []
+        self._datasets: dict[str, h5py.Dataset] = {}
         """Every dataset of the copy: HDF5 writes out what is left of a dataset when nobody holds it
         any more, and a failure then is only printed."""
+        self._filters: dict[str, tuple[int, ...]] = {}
         self._notes: list[str] = []
 
     def make(self, progress: Callable[[int, int], object]) -> list[str]:
@@ -90,20 +91,20 @@ class Cutting:
         recording, copy = self._recording, self._copy
         self._copy_header()
         height, width = recording.info.height, recording.info.width
-        datasets = create_datasets(copy, height, width, recording.regions)
-        self._held = list(datasets.values())
+        self._datasets = create_datasets(copy, height, width, recording.regions)
+        self._filters = {name: filters_of(self._datasets[name]) for name in PICTURES}
         kept = self._copy_pictures(progress)
         self._copy_frame_tables(kept)
         self._copy_samples()
-        append(copy["events"], self._events())
+        append(self._datasets["events"], self._events())
         gaps = self._gaps(kept)
-        append(copy["gaps"], gaps)
+        append(self._datasets["gaps"], gaps)
         own = {"gaps", "events", "reasons", "markers"}
         own |= {samples_of(region) for region in recording.regions}
-        append(copy["markers"], self._markers())
+        append(self._datasets["markers"], self._markers())
         for name in tables_of(recording.regions):
             if name not in own and not name.startswith(("frames/", "labels/")):
-                append(copy[name], self._rows(name))
+                append(self._datasets[name], self._rows(name))
         self._tell_strangers()
         ended = encode_text(f"cut from {recording.path.name}", TEXT_BYTES).decode()
         set_closing_attributes(copy, ended, count_frames(int(kept.sum()), gaps))
@@ -118,11 +119,14 @@ class Cutting:
     def _copy_header(self) -> None:
         attributes, lost = self._source.attributes, list[str]()
         for name, kind in HEADER.items():
-            self._copy.attrs[name] = (
+            value = (
                 attributes.described(name, kind, lost)
                 if name in BLANK
                 else attributes.value(name, kind)
             )
+            # HDF5 gives half characters and takes none.
+            whole = value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+            self._copy.attrs[name] = whole
         origin = {
             "file": self._recording.path.name,
             "session_id": self._recording.session_id,
@@ -132,50 +136,59 @@ class Cutting:
         self._copy.attrs["session_id"] = str(uuid.uuid4())
         self._copy.attrs["program"] = program_name()
         self._copy.attrs["format_minor"] = max(FORMAT_MINOR, attributes.integer("format_minor"))
-        self._copy.attrs[ORIGIN] = json.dumps(origin, ensure_ascii=False)
+        self._copy.attrs[ORIGIN] = json.dumps(origin)
         known = {*HEADER, *COUNTS, "complete", "ended", RECOVERY, ORIGIN}
         copy_strange_attributes(self._source, self._copy, known, self._notes)
 
     def _copy_pictures(self, progress: Callable[[int, int], object]) -> NDArray[np.bool_]:
         """Copy frames and labels; return which frames could be read, (n,)."""
-        kept = np.ones(len(self._positions), bool)
+        recording, kept = self._recording, np.ones(len(self._positions), bool)
         labels: list[tuple[int, float]] = []
         unread: list[int] = []
+        if not recording.has_pictures:
+            return kept
         for done, position in enumerate(self._positions.tolist()):
             progress(done, len(kept))
             try:
-                frame = self._recording.packed_frame(position)
+                frame = recording.packed_frame(position)
             except FormatError:
                 kept[done] = False
                 continue
-            self._append("frames/counts", frame)
+            if not self._append("frames/counts", frame):
+                self._pack("frames/counts", recording.frame(position).counts)
             try:
-                picture = self._recording.packed_labels(position)
+                picture = recording.packed_labels(position)
             except FormatError:
                 unread.append(position)
                 continue
             if picture is not None:
-                self._append("labels/labels", picture)
-                recording = self._recording
+                if not self._append("labels/labels", picture):
+                    self._pack("labels/labels", recording.labels(position))
                 labels.append(
                     (int(recording.indices[position]), float(recording.times_s[position]))
                 )
         progress(len(kept), len(kept))
-        append(self._copy["labels/frame_index"], [index for index, _ in labels])
-        append(self._copy["labels/time_s"], [time_s for _, time_s in labels])
-        path, damaged = self._recording.path, self._positions[~kept].tolist()
+        append(self._datasets["labels/frame_index"], [index for index, _ in labels])
+        append(self._datasets["labels/time_s"], [time_s for _, time_s in labels])
+        path, damaged = recording.path, self._positions[~kept].tolist()
         self._notes += _clauses(say_damaged(path, damaged))
         self._notes += _clauses(say_damaged(path, unread, "picture of labels"))
         return kept
 
-    def _append(self, name: str, picture: PackedPicture) -> None:
-        dataset = self._copy[name]
-        row = len(dataset)
+    def _append(self, name: str, picture: PackedPicture) -> bool:
+        """Append a picture as it is packed; False if the copy would not be able to unpack it."""
+        if picture.filters != self._filters[name]:
+            return False
+        dataset = self._datasets[name]
+        row = dataset.shape[0]
         dataset.resize(row + 1, axis=0)
-        if picture.filters == filters_of(dataset):
-            dataset.id.write_direct_chunk((row, 0, 0), picture.data, picture.skipped)
-        else:
-            dataset[row] = picture.values
+        dataset.id.write_direct_chunk((row, 0, 0), picture.data, picture.skipped)
+        return True
+
+    def _pack(self, name: str, picture: NDArray[Any] | None) -> None:
+        dataset = self._datasets[name]
+        dataset.resize(dataset.shape[0] + 1, axis=0)
+        dataset[-1] = picture
 
     def _copy_frame_tables(self, kept: NDArray[np.bool_]) -> None:
         recording, rows = self._recording, self._positions[kept]
@@ -187,7 +200,7 @@ class Cutting:
         }
         columns |= {name: recording.clock(name) for name in CLOCKS}
         for name, values in columns.items():
-            append(self._copy[name], values[rows])
+            append(self._datasets[name], values[rows])
 
     def _copy_samples(self) -> None:
         reasons: dict[str, int] = {"": 0}
@@ -201,8 +214,8 @@ class Cutting:
             for reason in np.unique(samples["reason"]).tolist():
                 reasons.setdefault(reason, len(reasons))
             rows["reason"] = [reasons[reason] for reason in samples["reason"].tolist()]
-            append(self._copy[samples_of(region)], rows)
-        append(self._copy["reasons"], [encode_text(text, REASON_BYTES) for text in reasons])
+            append(self._datasets[samples_of(region)], rows)
+        append(self._datasets["reasons"], [encode_text(text, REASON_BYTES) for text in reasons])
 
     def _events(self) -> NDArray[Any]:
         events = [event for event in self._recording.events if self._has(event.time_s)]

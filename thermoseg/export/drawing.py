@@ -20,7 +20,7 @@ MOST_WIDTH_PX: Final = 1920
 """Pictures are not enlarged beyond."""
 TINT: Final = 0.3
 """Opacity of a region; its outline tells it where its tint does not."""
-SCALE_WIDTH_PX: Final = 92
+SCALE_WIDTH_PX: Final = 100
 """Width of the temperature scale at the right."""
 CAPTION_HEIGHT_PX: Final = 28
 SPAN_FRAMES: Final = 24
@@ -67,6 +67,7 @@ class FrameArtist:
         """
         self._colours = colours_of(look.palette)
         self._tints = colour_table(TINT)
+        self._mixed = _mix(self._colours, self._tints)
         self._look = look
         self._factor = max(1, min(ceil(LEAST_HEIGHT_PX / height), MOST_WIDTH_PX // width))
         self._width, self._height = width * self._factor, height * self._factor
@@ -103,12 +104,11 @@ class FrameArtist:
         (height, width, 3) of `size`, red, green, blue, 0-255.
         """
         low, high = self._look.span
-        steps = np.nan_to_num((celsius - low) * (COLOURS / (high - low)), nan=0.0)
-        small = self._colours[np.clip(steps, 0, COLOURS - 1).astype(np.uint8)]
+        shown = np.nan_to_num((celsius - low) * np.float32(COLOURS / (high - low)), nan=0.0)
+        steps = np.clip(shown, 0, COLOURS - 1, out=shown).astype(np.uint16)
         if labels is not None:
-            tints = self._tints[labels]
-            alpha = tints[..., 3:].astype(np.float32) / 255
-            small = (small * (1 - alpha) + tints[..., :3] * alpha).astype(np.uint8)
+            steps += labels.astype(np.uint16) * COLOURS
+        small = np.take(self._mixed, steps, axis=0)
         picture = self._blank.copy()
         view = picture[: self._height, : self._width]
         view[...] = self._enlarged(small)
@@ -125,11 +125,15 @@ class FrameArtist:
 
     def _outline(self, view: Picture, labels: Picture) -> None:
         """Draw each region's outline in its colour, cased in black: seen on every palette."""
-        canvas = np.ascontiguousarray(view)
+        # Only the face is looked at: the frame around it takes most of the time.
+        left, top, width, height = cv2.boundingRect(labels)
+        face, canvas = labels[top : top + height, left : left + width], view.copy()
         outlines = []
         for region in FACE_REGIONS:
-            inside = (labels == region).astype(np.uint8)
-            found, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+            inside = (face == region).astype(np.uint8)
+            found, _ = cv2.findContours(
+                inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE, offset=(left, top)
+            )
             outlines.append((found, tuple(int(c) for c in self._tints[region][:3])))
         for found, _ in outlines:
             cv2.drawContours(canvas, found, -1, _CASING, 4, cv2.LINE_AA)
@@ -164,6 +168,13 @@ class FrameArtist:
 
     def _write(self, picture: Picture, text: str, left: int, baseline: int) -> None:
         cv2.putText(picture, text, (left, baseline), _WHITE, self._font, _TEXT_PX, 400)
+
+
+def _mix(colours: NDArray[np.uint8], tints: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay every tint over every colour: (65536, 3), row label × 256 + step of the palette."""
+    alpha = tints[:, np.newaxis, 3:] / 255
+    mixed = colours * (1 - alpha) + tints[:, np.newaxis, :3] * alpha
+    return np.rint(mixed).astype(np.uint8).reshape(-1, 3)
 
 
 def choose_span(recording: Recording) -> tuple[float, float]:

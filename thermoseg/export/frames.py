@@ -59,7 +59,7 @@ class ReadableFrames:
 
 def require_frames(recording: Recording) -> None:
     """Raise `ExportError` for a recording without a picture."""
-    if not len(recording):
+    if not len(recording) or not recording.has_pictures:
         raise ExportError(
             f"“{recording.path}” holds no pictures; export its samples as CSV, or name a session "
             "that has some"

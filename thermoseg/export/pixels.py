@@ -1,12 +1,13 @@
 """Temperatures of single pixels as CSV: a whole frame, or a region over time."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from thermoseg.drawn_meter import cover
 from thermoseg.errors import ExportError, FormatError
 from thermoseg.export.frames import ReadableFrames, require_frames, say_damaged
 from thermoseg.export.job import UNWATCHED, Exported, Watch, new_files
@@ -59,18 +60,19 @@ def export_region(
     stem: str = "",
     watch: Watch = UNWATCHED,
 ) -> Exported:
-    """Write every pixel of a region, of one frame or of all that were segmented.
+    """Write every pixel of a region, of one frame or of all in which it is known.
 
     `STEM_nose_pixels.csv` has the columns `frame`, `time_s`, `row`, `column` (from 0, at the top
-    left) and `celsius`, or `counts` where the session has no °C.  The pixels are those of the
-    stored masks, without what was held from an earlier frame while a region was lost.
+    left) and `celsius`, or `counts` where the session has no °C.  Regions of a face are those of
+    the stored masks, of the largest face, without what was held from an earlier frame while a
+    region was lost.  A drawn ROI lies where it did when the recording began, in every frame.
 
     Parameters
     ----------
     region
-        One of `thermoseg.labels.ROI_NAMES`.
+        One of `thermoseg.labels.ROI_NAMES`, or the name of a drawn ROI.
     frame
-        Position in the session from 0; every segmented frame if None.
+        Position in the session from 0; every frame, or every segmented one, if None.
 
     Raises
     ------
@@ -82,13 +84,11 @@ def export_region(
     ExportCancelledError
         If asked to end.
     """
-    if region not in ROI_NAMES:
-        raise ExportError(
-            f"no region is called “{region}”; its pixels can be had of {', '.join(ROI_NAMES)}"
-        )
     with Recording(session) as recording:
-        positions = _segmented(recording, frame)
-        pixels = _RegionPixels(recording, region, ReadableFrames(recording, watch, positions))
+        find = _finder(recording, region)
+        positions = _positions(recording, frame, drawn=region not in ROI_NAMES)
+        frames = ReadableFrames(recording, watch, positions)
+        pixels = _RegionPixels(recording, region, find, frames)
         of_one = "" if frame is None else f"_frame-{frame:06d}"
         path = folder / f"{stem or session.stem}{of_one}_{region}_pixels.csv"
         with new_files([path]) as (temporary,):
@@ -97,16 +97,23 @@ def export_region(
                 value = "celsius" if recording.info.radiometric else "counts"
                 table.writerow(("frame", "time_s", "row", "column", value))
                 table.writerows(pixels)
-            notes = pixels.notes()
+            notes = pixels.notes() + _say_moved(recording, region)
     return Exported((path,), notes)
+
+
+Finder = Callable[[int], RoiMask | None]
+"""Finds the pixels of a region in the frame at a position; None if it is not seen."""
 
 
 class _RegionPixels:
     """The pixels of one region, a row each."""
 
-    def __init__(self, recording: Recording, region: str, frames: ReadableFrames) -> None:
+    def __init__(
+        self, recording: Recording, region: str, find: Finder, frames: ReadableFrames
+    ) -> None:
         self._recording = recording
         self._region = region
+        self._find = find
         self._frames = frames
         self._seen = 0
         self._damaged: list[int] = []
@@ -136,17 +143,65 @@ class _RegionPixels:
 
     def _mask(self, position: int) -> RoiMask | None:
         try:
-            labels = self._recording.labels(position)
+            return self._find(position)
         except FormatError:
             self._damaged.append(position)
             return None
+
+
+def _finder(recording: Recording, region: str) -> Finder:
+    """Return what finds the pixels of a region in a frame.
+
+    Raises
+    ------
+    ExportError
+        If there is no such region.
+    """
+
+    def in_face(position: int) -> RoiMask | None:
+        labels = recording.labels(position)
         found = None if labels is None else find_rois(labels)
-        return None if found is None else found.masks.get(self._region)
+        return None if found is None else found.masks.get(region)
+
+    if region in ROI_NAMES:
+        return in_face
+    drawn = {roi.name: roi for roi in recording.drawn_rois}
+    if region not in drawn:
+        raise ExportError(
+            f"“{recording.path}” has no region “{region}”; its pixels can be had of "
+            f"{', '.join((*ROI_NAMES, *drawn))}"
+        )
+    mask = cover(drawn[region], (recording.info.height, recording.info.width))
+    return lambda _position: mask
 
 
-def _segmented(recording: Recording, frame: int | None) -> list[int]:
-    """Return the positions of frames with labels, or the one that is asked for."""
+def _say_moved(recording: Recording, region: str) -> tuple[str, ...]:
+    """Say that a drawn ROI was moved while it was recorded; nothing if it was not."""
+    told = (f"ROI “{region}” moved", f"ROI “{region}” removed")
+    for event in recording.events:
+        if event.text.startswith(told):
+            return (
+                f"“{recording.path}”: {region} was changed at {event.time_s:.2f} s; its pixels are "
+                "those of the outline before",
+            )
+    return ()
+
+
+def _positions(recording: Recording, frame: int | None, *, drawn: bool) -> list[int]:
+    """Return the positions of the frames that are wanted and know the region.
+
+    Parameters
+    ----------
+    frame
+        The one that is asked for, None for all.
+    drawn
+        Whether the region was drawn, so that it is known in every frame.
+    """
     require_frames(recording)
+    if drawn:
+        if frame is not None:
+            _require_frame(recording, frame)
+        return list(range(len(recording))) if frame is None else [frame]
     if frame is not None:
         _require_frame(recording, frame)
         if not recording.is_labelled(frame):

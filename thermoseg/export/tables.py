@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from thermoseg.export.frames import say_problems, utc_text
 from thermoseg.export.job import UNWATCHED, Exported, Watch, new_files
 from thermoseg.frames import FrameFlag
-from thermoseg.radiometry import radiometry_to_dict
+from thermoseg.radiometry_text import radiometry_to_dict
 from thermoseg.recording.reader import Recording
 from thermoseg.region_table import MEASURED, cell, open_table
 
@@ -76,7 +76,8 @@ def export_tables(
                         watch.step(min(done, total), total)
                         table.writerow(row)
                         done += 1
-            temporaries[-1].write_text(_description(recording), encoding="utf-8")
+            with open_table(temporaries[-1]) as file:
+                file.write(_description(recording))
             watch.step(total, total)
         return Exported(tuple(paths), say_problems(recording))
 
@@ -202,6 +203,8 @@ def _description(recording: Recording) -> str:
         "model": asdict(model) if model else None,
         "study": dict(recording.study),
         "regions": list(recording.regions),
+        "drawn_rois": [roi.model_dump() for roi in recording.drawn_rois],
+        "scenes": [{"time_s": time_s} | asdict(scene) for time_s, scene in recording.scenes],
         "counts": asdict(recording.counts),
         "problems": list(recording.problems),
     }

@@ -67,7 +67,7 @@ def export_tiff(
                         contiguous=False,
                         metadata=None,
                         description=_describe(position, frame, "counts" if as_counts else "C"),
-                        software=recording.program,
+                        software=recording.program.encode("ascii", "replace"),
                     )
             notes = frames.notes()
     if as_counts and not raw:

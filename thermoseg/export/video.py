@@ -191,14 +191,19 @@ def _writing(
     """Give a video that becomes whole when the block ends well."""
     try:
         with av.open(str(temporary), "w", format="mp4") as container:
-            container.metadata["title"] = recording.path.stem
-            container.metadata["comment"] = f"session {recording.session_id}"
-            container.metadata["creation_time"] = recording.created
+            container.metadata["title"] = _encodable(recording.path.stem)
+            container.metadata["comment"] = _encodable(f"session {recording.session_id}")
+            container.metadata["creation_time"] = _encodable(recording.created)
             video = _Video(container, size, recording.info.rate_hz)
             yield video
             video.finish()
     except FFmpegError as error:
         raise cannot_write(path, error.strerror or str(error)) from error
+
+
+def _encodable(text: str) -> str:
+    """Replace what UTF-8 does not have: names of files may hold half characters."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _clock(time_s: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.phantom.shape import FloatArray
-from thermoseg.radiometry import LinearRadiometry
+from thermoseg.radiometry import LinearRadiometry, ObjectParameters
 
 _SPARE: Final = 64
 """Largest shift of the stock of noise, pixels."""
@@ -39,7 +39,10 @@ class Sensor:
     shutter_s: float = 1.0
     shutter_step_k: float = 0.15
     """Standard deviation of the level change after a shutter event."""
-    radiometry: LinearRadiometry = field(default_factory=lambda: LinearRadiometry(0.01))
+    radiometry: LinearRadiometry = field(
+        default_factory=lambda: LinearRadiometry(0.01, scene=ObjectParameters())
+    )
+    """Its °C are those of a black surface."""
     seed: int = 0
 
     @classmethod

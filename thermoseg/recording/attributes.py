@@ -7,9 +7,12 @@ from typing import Any, TypeVar
 
 import h5py
 import numpy as np
+from pydantic import ValidationError
 
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import FormatError
-from thermoseg.radiometry import Radiometry, radiometry_from_dict
+from thermoseg.radiometry import Radiometry
+from thermoseg.radiometry_text import radiometry_from_dict
 from thermoseg.recording.layout import BLANK, HEADER_DEFAULTS, MAX_REGIONS
 from thermoseg.recording.tables import HDF5_ERRORS
 
@@ -93,6 +96,19 @@ class Attributes:
             faults.append("attribute “study” holds no fields; they are not known")
             return {}
         return fields
+
+    def drawn_rois(self, faults: list[str]) -> tuple[DrawnRoi, ...]:
+        """Return the drawn ROIs; none, and a sentence in `faults`, if they are lost."""
+        try:
+            described = self._json("drawn_rois", list)
+            fields = DrawnRoi.model_fields.keys()
+            return tuple(
+                DrawnRoi.model_validate({name: roi.get(name) for name in fields})
+                for roi in described
+            )
+        except (FormatError, ValidationError, AttributeError):
+            faults.append("attribute “drawn_rois” holds no outlines; they are not known")
+            return ()
 
     def radiometry(self) -> Radiometry:
         """Return what turns counts into temperatures.

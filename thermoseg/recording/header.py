@@ -8,10 +8,11 @@ from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import RecordingError
 from thermoseg.frames import CameraInfo
 from thermoseg.inference.segmenter import ModelIdentity
-from thermoseg.radiometry import radiometry_to_dict
+from thermoseg.radiometry_text import radiometry_to_dict
 from thermoseg.recording.layout import FORMAT, FORMAT_MINOR, FORMAT_VERSION, STUDY_BYTES
 
 
@@ -21,6 +22,7 @@ def describe_session(
     model: ModelIdentity | None,
     regions: Sequence[str],
     study: Mapping[str, str | float],
+    rois: Sequence[DrawnRoi] = (),
 ) -> dict[str, str | int | float]:
     """Return the attributes of a session that begins now, see `layout.HEADER`.
 
@@ -50,6 +52,7 @@ def describe_session(
         **{f"model_{name}": value for name, value in identity.items()},
         "regions": json.dumps(list(regions)),
         "study": _study_text(study),
+        "drawn_rois": json.dumps([roi.model_dump() for roi in rois]),
     }
 
 

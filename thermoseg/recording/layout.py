@@ -24,8 +24,9 @@ from thermoseg.recording.datasets import create_pictures, create_table
 FORMAT: Final = "thermoseg session"
 FORMAT_VERSION: Final = 1
 """Major version: a file of another one is refused."""
-FORMAT_MINOR: Final = 1
-"""Minor version: 1 added region names, study fields, markers, clocks, breathing, perspiration."""
+FORMAT_MINOR: Final = 2
+"""Minor version: 1 added region names, study fields, markers, clocks, breathing, perspiration; 2
+drawn ROIs and changes of the scene."""
 
 LIBVER: Final = ("v110", "v110")
 """SWMR needs the 1.10 format, and MATLAB as well as h5dump read nothing newer."""
@@ -127,6 +128,10 @@ BREATHING: Final = np.dtype(
     ]
 )
 """`rate_per_min` is NaN where none was shown, and `reason` says why."""
+_SCENE: Final = np.dtype(
+    [("time_s", "<f8"), ("frame_index", "<i8"), ("emissivity", "<f8"), ("reflected_c", "<f8")]
+)
+"""A scene for which °C are made from this frame on, in place of that of the header."""
 PERSPIRATION: Final = np.dtype(
     [
         ("time_s", "<f8"),
@@ -168,6 +173,7 @@ HEADER: Final[dict[str, type[str] | type[int] | type[float]]] = {
     "format_minor": int,
     "regions": str,
     "study": str,
+    "drawn_rois": str,
 }
 """Attributes of the file, written before anything else."""
 
@@ -175,8 +181,9 @@ HEADER_DEFAULTS: Final[dict[str, str | int]] = {
     "format_minor": 0,
     "regions": json.dumps(REGIONS_1_0),
     "study": "{}",
+    "drawn_rois": "[]",
 }
-"""Attributes that files of version 1.0 lack, and what they mean there."""
+"""Attributes that files of an older version lack, and what they mean there."""
 
 BLANK: Final[dict[str, Any]] = {
     **dict.fromkeys(("session_id", "program", "created", "address"), ""),
@@ -186,6 +193,7 @@ BLANK: Final[dict[str, Any]] = {
     "rate_hz": 0.0,
     "live": 0,
     "study": "{}",
+    "drawn_rois": "[]",
     "complete": 0,
     "ended": "",
 }
@@ -218,6 +226,7 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "markers": MARKER,
     "breathing": BREATHING,
     "perspiration": PERSPIRATION,
+    "scenes": _SCENE,
 }
 """(n,), not compressed, so that no small file can claim many rows; and one `SAMPLE` table for each
 region, see `tables_of`."""

@@ -10,13 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import FormatError
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.radiometry import Radiometry
+from thermoseg.recording.checksum import is_sound
 from thermoseg.recording.layout import (
     CLOCKS,
     COUNTS,
@@ -27,6 +31,7 @@ from thermoseg.recording.layout import (
     tables_of,
 )
 from thermoseg.recording.opening import naming, open_session
+from thermoseg.recording.scene_changes import SceneChanges
 from thermoseg.recording.soundness import (
     MAX_RATE_HZ,
     are_regions,
@@ -35,7 +40,14 @@ from thermoseg.recording.soundness import (
     possible_wall_times,
     say_rows,
 )
-from thermoseg.recording.tables import UNKNOWN_REASON, StoredRows, filters_of, trace_of
+from thermoseg.recording.tables import (
+    HDF5_ERRORS,
+    UNKNOWN_REASON,
+    StoredRows,
+    filters_of,
+    trace_of,
+)
+from thermoseg.scene import Scene
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +109,6 @@ class PackedPicture:
     skipped: int
     """Bit mask of those that were not applied."""
     data: bytes
-    values: NDArray[Any]
-    """(height, width), the same unpacked."""
 
 
 class Recording:
@@ -120,6 +130,7 @@ class Recording:
         self._session = open_session(path)
         self._problems: list[str] = []
         self._rows_of_tables: dict[str, NDArray[np.bool_]] = {}
+        self._filters: dict[str, tuple[int, ...]] = {}
         try:
             with naming(path):
                 self._read_header()
@@ -188,6 +199,16 @@ class Recording:
         return self._regions
 
     @property
+    def has_pictures(self) -> bool:
+        """Whether pictures and labels were recorded, and not only numbers, times and traces."""
+        return self._has_pictures
+
+    @property
+    def drawn_rois(self) -> tuple[DrawnRoi, ...]:
+        """The regions that were drawn, as they were when the recording began."""
+        return self._drawn_rois
+
+    @property
     def study(self) -> Mapping[str, str | float]:
         """Study and participant fields, by name; empty if none were given."""
         return self._study
@@ -247,12 +268,16 @@ class Recording:
         counts = self._picture("frames/counts", row, f"frame {row}")
         return Frame.from_counts(
             counts,
-            self._info.radiometry,
+            self.radiometry_at(float(self.times_s[place])),
             int(self.indices[place]),
             float(self.times_s[place]),
             float(self.wall_times[place]),
             FrameFlag(int(self.flags[place]) & _KNOWN_FLAGS),
         )
+
+    def radiometry_at(self, time_s: float) -> Radiometry:
+        """Return what made °C of the frame of this time when it was recorded."""
+        return self._scene_changes.radiometry_at(time_s)
 
     def labels(self, position: int) -> NDArray[np.uint8] | None:
         """Read the labels of one frame, (height, width); None if it was not segmented.
@@ -278,7 +303,7 @@ class Recording:
         return labels
 
     def packed_frame(self, position: int) -> PackedPicture:
-        """Read the counts of one frame as they are packed, after unpacking them as a check.
+        """Read the counts of one frame as they are packed, after a check of their checksum.
 
         Raises
         ------
@@ -288,18 +313,15 @@ class Recording:
             If it is damaged.
         """
         row = int(self._rows[self._place(position)])
-        return self._packed(
-            "frames/counts", row, self._picture("frames/counts", row, f"frame {row}")
-        )
+        return self._packed("frames/counts", row, f"frame {row}")
 
     def packed_labels(self, position: int) -> PackedPicture | None:
         """Read the labels of one frame as they are packed, after checking them as `labels` does."""
-        labels = self.labels(position)
-        if labels is None:
+        if self.labels(position) is None:
             return None
         place = self._place(position)
-        key = int(self.indices[place]), float(self.times_s[place])
-        return self._packed("labels/labels", self._label_rows[key], labels)
+        found = self._label_rows[int(self.indices[place]), float(self.times_s[place])]
+        return self._packed("labels/labels", found, f"labels {found}")
 
     def is_labelled(self, position: int) -> bool:
         """Tell whether the file has labels of one frame, without reading them."""
@@ -369,6 +391,15 @@ class Recording:
             raise ValueError(f"no clock is called “{name}”; known are {', '.join(CLOCKS)}")
         stored = self._stored(name, tables_of(self._regions)[name])
         return self._beside_frames(stored, nan)
+
+    @property
+    def scenes(self) -> tuple[tuple[float, Scene], ...]:
+        """Changes of emissivity and reflected temperature: time of the first frame, and values."""
+        return self._scene_changes.changes
+
+    @cached_property
+    def _scene_changes(self) -> SceneChanges:
+        return SceneChanges(self.table("scenes"), self._info.radiometry, self.path)
 
     @cached_property
     def markers(self) -> tuple[SessionMarker, ...]:
@@ -459,19 +490,31 @@ class Recording:
     def _picture(self, name: str, row: int, what: str) -> NDArray[Any]:
         picture = self._session.picture(name, row)
         if picture is None:
-            raise FormatError(
-                f"{self.path}: {what} is damaged (checksum, packing or absent); the other frames "
-                "can be read, recover the session to drop this one"
-            )
+            raise self._damaged(what)
         return picture
 
-    def _packed(self, name: str, row: int, values: NDArray[Any]) -> PackedPicture:
-        dataset = self._session.dataset(name)
+    def _packed(self, name: str, row: int, what: str) -> PackedPicture:
+        """Read a picture as it is packed; `FormatError` if it is damaged."""
+        dataset, filters = self._session.dataset(name), self._filters.get(name)
         if dataset is None:
-            raise RuntimeError(f"{name} was read and is not there")
-        with naming(self.path):
+            raise self._damaged(what)
+        if filters is None:
+            filters = self._filters[name] = filters_of(dataset)
+        try:
             skipped, data = dataset.id.read_direct_chunk((row, 0, 0))
-        return PackedPicture(filters_of(dataset), int(skipped), data, values)
+        except HDF5_ERRORS as error:
+            raise self._damaged(what) from error
+        if skipped or filters[-1:] != (h5py.h5z.FILTER_FLETCHER32,):
+            self._picture(name, row, what)
+        elif not is_sound(data):
+            raise self._damaged(what)
+        return PackedPicture(filters, int(skipped), data)
+
+    def _damaged(self, what: str) -> FormatError:
+        return FormatError(
+            f"{self.path}: {what} is damaged (checksum, packing or absent); the other frames "
+            "can be read, recover the session to drop this one"
+        )
 
     def _sound_rows(self, name: str, rows: int) -> int:
         """Leave out rows at the end whose pictures a crash or a cut has kept out of the file."""
@@ -498,9 +541,11 @@ class Recording:
         )
         self._regions = attributes.regions()
         self._study = attributes.study(lost)
+        self._drawn_rois = attributes.drawn_rois(lost)
         self._complete = self._session.finished
         attributes.described("complete", int, lost)
         self._ended = text("ended")
+        self._has_pictures = self._session.picture_count("frames/counts") > 0
         height, width = self._session.file["frames/counts"].shape[1:]
         if (attributes.integer("height"), attributes.integer("width")) != (height, width):
             raise FormatError(

@@ -5,10 +5,15 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import RecordingError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
@@ -26,6 +31,7 @@ from thermoseg.recording.place import DiskLimits, choose_place, move_compared
 from thermoseg.recording.ring import Kind
 from thermoseg.recording.status import NOTHING_YET, RecorderStatus, RecordingSummary
 from thermoseg.recording.writer_process import WriterProcess
+from thermoseg.scene import scene_of
 
 if TYPE_CHECKING:
     from thermoseg.result import Result
@@ -61,6 +67,7 @@ class Recorder:
         *,
         study: Mapping[str, str | float] = MappingProxyType({}),
         regions: Sequence[str] = REGIONS,
+        rois: Sequence[DrawnRoi] = (),
     ) -> None:
         """Prepare to record; nothing is touched before `start`.
 
@@ -76,6 +83,8 @@ class Recorder:
             Study and participant fields, by name.
         regions
             Whose samples are recorded; the names stand in the file.
+        rois
+            Drawn ROIs, whose samples are recorded as well; their outlines stand in the file.
 
         Raises
         ------
@@ -85,8 +94,10 @@ class Recorder:
         self._wanted = path.absolute()
         self._place = self._wanted
         self._info = info
-        self._regions = tuple(regions)
-        self._attributes = describe_session(info, address, model, self._regions, study)
+        self._regions = (*regions, *(roi.name for roi in rois))
+        self._attributes = describe_session(info, address, model, self._regions, study, rois)
+        self._scene = scene_of(info.radiometry)
+        """Scene of the last frame, as the file tells it."""
         self._limits = limits or DiskLimits()
         self._lock = threading.Lock()
         self._stop_lock = threading.Lock()
@@ -109,6 +120,11 @@ class Recorder:
     def path(self) -> Path:
         """Absolute path at which the session file will be in the end."""
         return self._wanted
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Names of the regions that have a table of samples in the file."""
+        return self._regions
 
     @property
     def remark(self) -> str:
@@ -225,6 +241,7 @@ class Recorder:
             target["monotonic_s"] = time.monotonic()
             target["dropped"], target["missed"] = self._dropped, self._missed
             target["refused"] = self._refused
+            target["emissivity"], target["reflected_c"] = self._scene_change(frame)
             ring.give(slot)
             writer.tell(Kind.FRAME, slot)
 
@@ -236,21 +253,43 @@ class Recorder:
         RecordingError
             If recording was not started.
         """
+        segmentation = result.segmentation
+        index = segmentation.frame_index
+        self._offer_samples(index, result.frame.time_s, result.samples, segmentation.labels)
+
+    def offer_samples(self, frame: Frame, samples: "Sequence[RoiSample]") -> None:
+        """Record the samples of a frame that nobody segmented; otherwise as `offer_result`.
+
+        Raises
+        ------
+        RecordingError
+            If recording was not started.
+        """
+        self._offer_samples(frame.index, frame.time_s, samples, None)
+
+    def _offer_samples(
+        self,
+        index: int,
+        time_s: float,
+        samples: "Sequence[RoiSample]",
+        labels: NDArray[np.uint8] | None,
+    ) -> None:
         with self._lock:
             if self._stopping or self._has_failed():
                 return
             writer = self._started()
-            labels, ring = result.segmentation.labels, writer.memory.results
-            slot = ring.claim()
-            if slot is None or labels.shape != (self._info.height, self._info.width):
+            ring = writer.memory.results
+            slot, size = ring.claim(), (self._info.height, self._info.width)
+            if slot is None or (labels is not None and labels.shape != size):
                 self._warn("results", "some labels of %s are not recorded", self.path)
                 return
             target = ring.slots[slot]
-            target["labels"] = labels
-            target["frame_index"] = result.segmentation.frame_index
-            target["time_s"] = result.frame.time_s
-            known = [sample for sample in result.samples if sample.region in self._regions]
-            if len(known) < len(result.samples):
+            target["labelled"] = labels is not None
+            if labels is not None:
+                target["labels"] = labels
+            target["frame_index"], target["time_s"] = index, time_s
+            known = [sample for sample in samples if sample.region in self._regions]
+            if len(known) < len(samples):
                 self._warn("regions", "%s has no table for some regions: not recorded", self.path)
             target["sample_count"] = len(known)
             for row, sample in zip(target["samples"], known, strict=False):
@@ -382,6 +421,14 @@ class Recorder:
             self._refused += refused
         self._last_index = frame.index
         writer.control["offered"], writer.control["missed"] = self._offered, self._missed
+
+    def _scene_change(self, frame: Frame) -> tuple[float, float]:
+        """Return emissivity and reflected temperature if they are new with this frame, else NaN."""
+        scene = frame.scene
+        if scene is None or scene == self._scene:
+            return nan, nan
+        self._scene = scene
+        return scene.emissivity, scene.reflected_c
 
     def _wait_for_slot(self) -> None:
         """Let a file be read no faster than it can be written; a camera would lose frames."""

@@ -95,7 +95,10 @@ class RingGeometry:
 
     @property
     def frame_dtype(self) -> np.dtype[Any]:
-        """One frame; `dropped`, `missed` and `refused` are totals before it."""
+        """One frame; `dropped`, `missed` and `refused` are totals before it.
+
+        `emissivity` and `reflected_c` are NaN unless the scene changes with this frame.
+        """
         return np.dtype(
             [
                 ("counts", "<u2", (self.height, self.width)),
@@ -107,18 +110,21 @@ class RingGeometry:
                 ("dropped", "<i8"),
                 ("missed", "<i8"),
                 ("refused", "<i8"),
+                ("emissivity", "<f8"),
+                ("reflected_c", "<f8"),
             ],
             align=True,
         )
 
     @property
     def result_dtype(self) -> np.dtype[Any]:
-        """The labels and region samples of one frame."""
+        """The region samples of one frame, and its labels if `labelled`."""
         return np.dtype(
             [
                 ("labels", "u1", (self.height, self.width)),
                 ("frame_index", "<i8"),
                 ("time_s", "<f8"),
+                ("labelled", "<i8"),
                 ("sample_count", "<i8"),
                 ("samples", _SAMPLE, (self.regions,)),
             ],

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
-from thermoseg.radiometry import RelativeCounts, radiometry_to_dict
+from thermoseg.radiometry import RelativeCounts
+from thermoseg.radiometry_text import radiometry_to_dict
 from thermoseg.recording.account import (
     RECOVERY,
     Account,
@@ -120,7 +121,7 @@ class Salvage:
     def _copy_header(self) -> None:
         lost: list[str] = []
         for name, kind in HEADER.items():
-            if name in ("radiometry", "study"):
+            if name in ("radiometry", "study", "drawn_rois"):
                 continue
             self._copy.attrs[name] = (
                 self._attributes.described(name, kind, lost)
@@ -130,6 +131,9 @@ class Salvage:
         self._copy.attrs["radiometry"] = self._radiometry_text()
         known = self._attributes.study(lost)
         self._copy.attrs["study"] = self._attributes.text("study") if known else BLANK["study"]
+        drawn = self._attributes.drawn_rois(lost)
+        rois = self._attributes.text("drawn_rois") if drawn else BLANK["drawn_rois"]
+        self._copy.attrs["drawn_rois"] = rois
         if not 0 <= self._copy.attrs["rate_hz"] <= MAX_RATE_HZ:
             self._copy.attrs["rate_hz"] = BLANK["rate_hz"]
             lost.append("the rate could not be; it is not known")

@@ -119,6 +119,9 @@ class SessionWriter:
         self._dropped += dropped
         self._missed += missed
         self._refused += refused
+        emissivity, reflected_c = float(slot["emissivity"]), float(slot["reflected_c"])
+        if not math.isnan(emissivity):
+            self._add_row("scenes", (time_s, index, emissivity, reflected_c))
         self._append_picture(self._counts, slot["counts"])
         self._add_row("frames/index", index)
         self._add_row("frames/time_s", time_s)
@@ -133,9 +136,10 @@ class SessionWriter:
     def add_result(self, slot: NDArray[Any]) -> None:
         """Append the labels and samples in `slot`, of `RingGeometry.result_dtype`."""
         index, time_s = int(slot["frame_index"]), float(slot["time_s"])
-        self._append_picture(self._labels, slot["labels"])
-        self._add_row("labels/frame_index", index)
-        self._add_row("labels/time_s", time_s)
+        if slot["labelled"]:
+            self._append_picture(self._labels, slot["labels"])
+            self._add_row("labels/frame_index", index)
+            self._add_row("labels/time_s", time_s)
         for sample in slot["samples"][: int(slot["sample_count"])]:
             row = np.zeros((), SAMPLE)
             for field in SAMPLE_FIELDS:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.labels import NUM_CLASSES
+from thermoseg.radiometry import KELVIN
 from thermoseg.recording.layout import GAP_CAUSES
 
 MAX_WALL_TIME: Final = 1e10
@@ -31,14 +32,16 @@ _LEAST: Final = {
     "window_s": 0,
     "noise_k": 0,
     "apnoea_s": 0,
+    "emissivity": 1e-6,
+    "reflected_c": -KELVIN,
 }
 """Smallest valid value of a field of a table; NaN means absent and always passes."""
-_MOST: Final[dict[str, float]] = {"valid": 1}
+_MOST: Final[dict[str, float]] = {"valid": 1, "emissivity": 1}
 _UNCHECKED: Final = "wall_time"
 """A row whose wall clock is wrong is still in its place."""
 _KEYS: Final = ("time_s", "begin_s")
 """Fields that may not even be NaN: without them nobody knows where a row belongs."""
-_IN_ORDER: Final = ("samples/", "breathing", "perspiration")
+_IN_ORDER: Final = ("samples/", "breathing", "perspiration", "scenes")
 """Tables whose times never go backwards."""
 
 
