@@ -35,6 +35,7 @@ from thermoseg.analysis import (
 )
 from thermoseg.analysis_settings import AnalysisSettings
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_meter import DrawnMeter
 from thermoseg.errors import (
     AnalysisCancelledError,
     AnalysisError,
@@ -45,9 +46,10 @@ from thermoseg.errors import (
 from thermoseg.file_kinds import is_frames_name
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.choose import choose_segmenter
-from thermoseg.inference.segmenter import Segmentation
+from thermoseg.inference.segmenter import Segmentation, Segmenter
 from thermoseg.labels import ROI_NAMES, Region
 from thermoseg.live_model import LiveModel
+from thermoseg.measured_face import FaceFollower
 from thermoseg.phantom.head import Phantom, Sitter
 from thermoseg.radiometry import (
     LinearRadiometry,
@@ -66,6 +68,10 @@ FRAMES = 9
 
 def info_of(radiometry: Radiometry, height: int = HEIGHT, width: int = WIDTH) -> CameraInfo:
     return CameraInfo("Made", "7", width, height, 30.0, radiometry, live=False)
+
+
+def live_model(segmenter: Segmenter) -> LiveModel:
+    return LiveModel(segmenter, FaceFollower(), DrawnMeter(), lambda _text: None)
 
 
 def record_frames(
@@ -89,7 +95,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a session whose every frame was segmented, and one without masks."""
     folder, info = tmp_path_factory.mktemp("recorded"), info_of(LinearRadiometry(0.01))
     frames = [make_frame(index, index / 30) for index in range(FRAMES)]
-    record_frames(folder / "talk.h5", frames, info, LiveModel(FaceSegmenter()))
+    record_frames(folder / "talk.h5", frames, info, live_model(FaceSegmenter()))
     record_frames(folder / "bare.h5", frames, info)
     return folder
 
@@ -163,7 +169,7 @@ def test_the_bundled_model_gives_what_it_gave_live(
         celsius = phantom.picture(index / 10, 96, 128).celsius
         counts = np.rint((celsius + 273.15) * 100).astype(np.uint16)
         frames.append(Frame.from_counts(counts, info.radiometry, index, index / 10, 0.0))
-    model = LiveModel(choose_segmenter(threads=1))
+    model = live_model(choose_segmenter(threads=1))
     path = record_frames(tmp_path / "talk.h5", frames, info, model)
 
     report = analyze(path, choose_segmenter(threads=1))
@@ -210,7 +216,7 @@ def test_another_emissivity_gives_the_published_temperatures(
     black = PlanckRadiometry(16528.178, 1427.5, 1.0, -1307.0, 0.012258549)
     counts = np.full((HEIGHT, WIDTH), raw, np.uint16)
     frames = [Frame.from_counts(counts, black, index, index / 30, 0.0) for index in range(3)]
-    path = record_frames(tmp_path / "talk.h5", frames, info_of(black), LiveModel(FaceSegmenter()))
+    path = record_frames(tmp_path / "talk.h5", frames, info_of(black), live_model(FaceSegmenter()))
 
     report = analyze(path, FaceSegmenter(), AnalysisSettings(emissivity=0.95))
 

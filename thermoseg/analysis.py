@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 
 from thermoseg.analysis_settings import AnalysisSettings
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_meter import DrawnMeter
+from thermoseg.drawn_rois import DrawnHistory
 from thermoseg.errors import AnalysisCancelledError, AnalysisError, FormatError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmenter
 from thermoseg.live_model import LiveModel
+from thermoseg.measured_face import FaceFollower
 from thermoseg.recorded_frames import FramesByNumber, open_by_number
 from thermoseg.recording.analysis_file import AnalysisFile, AnalysisHeader, AnalysisWriter
 from thermoseg.recording.disk_fault import say_fault
@@ -212,7 +215,15 @@ def analyze(
             with creating_numbered(
                 lambda number: folder / f"{session.stem}.analysis-{number}.h5", start=start
             ) as file:
-                done, losses = _fill(file.temporary, header, frames, segmenter, progress, cancelled)
+                done, losses = _fill(
+                    file.temporary,
+                    header,
+                    frames,
+                    recording.drawn_history,
+                    segmenter,
+                    progress,
+                    cancelled,
+                )
         except OSError as error:
             raise AnalysisError(
                 f"the analysis of {session.name} cannot be written into {folder} "
@@ -337,7 +348,7 @@ def _describe(
         session_name=session.name,
         session_id=recording.session_id,
         session_sha256=_sha256(session, cancelled),
-        model=LiveModel(segmenter).identity,
+        model=ModelIdentity(segmenter.model_name, segmenter.model_sha256, segmenter.backend),
         settings=settings,
         radiometry=frames.info.radiometry,
         height=frames.info.height,
@@ -363,12 +374,17 @@ def _fill(
     temporary: Path,
     header: AnalysisHeader,
     frames: FramesByNumber,
+    history: DrawnHistory,
     segmenter: Segmenter,
     progress: Callable[[int, int], object],
     cancelled: Callable[[], bool],
 ) -> tuple[int, list[str]]:
-    """Analyse every frame that can be read; return how many, and why the others cannot."""
-    model, done, losses = LiveModel(segmenter), 0, list[str]()
+    """Analyse every frame that can be read; return how many, and why the others cannot.
+
+    ROIs that were drawn lie where they lay when it was recorded.
+    """
+    drawn, noted = DrawnMeter(), list[str]()
+    model, done, losses = LiveModel(segmenter, FaceFollower(), drawn, noted.append), 0, list[str]()
     with closing(AnalysisWriter(temporary, header)) as writer:
         for position in range(len(frames)):
             _refuse_cancelled(header.session_name, cancelled)
@@ -377,6 +393,7 @@ def _fill(
             except FrameRefusedError as refusal:
                 losses.append(str(refusal))
             else:
+                drawn.set(history.at(frame.time_s))
                 writer.add(model.segment(Arrival(frame, time.monotonic(), 0)))
                 done += 1
             progress(position + 1, len(frames))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from thermoseg.analysis_settings import AnalysisSettings
 from thermoseg.errors import AnalysisError, FormatError
 from thermoseg.inference.segmenter import ModelIdentity
-from thermoseg.radiometry import Radiometry, radiometry_to_dict
+from thermoseg.radiometry import Radiometry
+from thermoseg.radiometry_text import radiometry_to_dict
 from thermoseg.recording.attributes import Attributes
 from thermoseg.recording.datasets import create_pictures, create_table
 from thermoseg.recording.disk_fault import say_fault
