@@ -50,7 +50,16 @@ class AnalysisReport:
     losses: tuple[str, ...]
     """What of the session could not be read and is not in it, a sentence each."""
     notes: tuple[str, ...]
-    """What else is to be known, a sentence each."""
+    """What else is to be known, a sentence each: no °C, or another face is measured from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """What an `AnalysisReport` says of the frames."""
+
+    frames: int
+    losses: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,7 +224,7 @@ def analyze(
             with creating_numbered(
                 lambda number: folder / f"{session.stem}.analysis-{number}.h5", start=start
             ) as file:
-                done, losses = _fill(
+                filled = _fill(
                     file.temporary,
                     header,
                     frames,
@@ -233,7 +242,9 @@ def analyze(
         notes = _notes(session, frames.info)
     if file.path is None:
         raise RuntimeError("the analysis was written and has no name")
-    return AnalysisReport(file.path, done, (*problems, *losses), notes)
+    return AnalysisReport(
+        file.path, filled.frames, (*problems, *filled.losses), (*notes, *filled.notes)
+    )
 
 
 def list_analyses(session: Path, folder: Path | None = None) -> tuple[Path, ...]:
@@ -378,13 +389,14 @@ def _fill(
     segmenter: Segmenter,
     progress: Callable[[int, int], object],
     cancelled: Callable[[], bool],
-) -> tuple[int, list[str]]:
-    """Analyse every frame that can be read; return how many, and why the others cannot.
+) -> _Filled:
+    """Analyse every frame that can be read, and tell why the others cannot.
 
     ROIs that were drawn lie where they lay when it was recorded.
     """
-    drawn, noted = DrawnMeter(), list[str]()
-    model, done, losses = LiveModel(segmenter, FaceFollower(), drawn, noted.append), 0, list[str]()
+    drawn, told = DrawnMeter(), list[str]()
+    model = LiveModel(segmenter, FaceFollower(), drawn, told.append)
+    done, losses, notes = 0, list[str](), list[str]()
     with closing(AnalysisWriter(temporary, header)) as writer:
         for position in range(len(frames)):
             _refuse_cancelled(header.session_name, cancelled)
@@ -395,12 +407,14 @@ def _fill(
             else:
                 drawn.set(history.at(frame.time_s))
                 writer.add(model.segment(Arrival(frame, time.monotonic(), 0)))
+                notes += [f"{header.session_name}, {frame.time_s:.2f} s: {text}" for text in told]
+                told.clear()
                 done += 1
             progress(position + 1, len(frames))
         if not done:
             raise _no_pictures(header.session_name)
         writer.finish(len(frames))
-    return done, losses
+    return _Filled(done, tuple(losses), tuple(notes))
 
 
 def _refuse_cancelled(name: str, cancelled: Callable[[], bool]) -> None:
