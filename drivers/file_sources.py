@@ -18,6 +18,7 @@ from thermoseg.errors import CameraError, FormatError, FrameRefusedError
 from thermoseg.file_kinds import SUFFIXES, FileKind, is_frames_name
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import PlanckRadiometry, Radiometry
+from thermoseg.scene import scene_of, with_scene
 
 log = logging.getLogger(__name__)
 
@@ -265,10 +266,13 @@ class FolderSource:
 def _with_scene(radiometry: Radiometry, name: str, options: FileOptions) -> Radiometry:
     if not options.scene:
         return radiometry
-    if not isinstance(radiometry, PlanckRadiometry):
+    if isinstance(radiometry, PlanckRadiometry):
+        return replace(radiometry, scene=replace(radiometry.scene, **options.scene))
+    known = scene_of(radiometry)
+    if known is None or not options.scene.keys() <= {"emissivity", "reflected_c"}:
         options.refuse_scene(name)
         return radiometry
-    return replace(radiometry, scene=replace(radiometry.scene, **options.scene))
+    return with_scene(radiometry, replace(known, **options.scene))
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -128,8 +128,7 @@ def as_announced(frame: Frame, info: CameraInfo, name: str, position: int) -> Fr
     announced = scale.to_celsius(frame.counts)
     if np.array_equal(announced, frame.celsius, equal_nan=True):
         return frame
-    known = LinearRadiometry | PlanckRadiometry | CorrectedRadiometry
-    if not isinstance(info.radiometry, known):
+    if not isinstance(info.radiometry, LinearRadiometry | PlanckRadiometry | CorrectedRadiometry):
         return frame
     counts = np.rint(info.radiometry.to_counts(frame.celsius))
     if not ((counts >= 0) & (counts < COUNTS)).all():

@@ -1,6 +1,7 @@
 """A session is analysed again: beside it, whole or not at all, and comparable sample by sample."""
 
 import hashlib
+import math
 import os
 import shutil
 import signal
@@ -35,6 +36,8 @@ from thermoseg.analysis import (
 )
 from thermoseg.analysis_settings import AnalysisSettings
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_meter import DrawnMeter
+from thermoseg.drawn_rois import DrawnRoi, tell_changes
 from thermoseg.errors import (
     AnalysisCancelledError,
     AnalysisError,
@@ -45,12 +48,14 @@ from thermoseg.errors import (
 from thermoseg.file_kinds import is_frames_name
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.choose import choose_segmenter
-from thermoseg.inference.segmenter import Segmentation
+from thermoseg.inference.segmenter import Segmentation, Segmenter
 from thermoseg.labels import ROI_NAMES, Region
 from thermoseg.live_model import LiveModel
+from thermoseg.measured_face import FaceFollower
 from thermoseg.phantom.head import Phantom, Sitter
 from thermoseg.radiometry import (
     LinearRadiometry,
+    ObjectParameters,
     PlanckRadiometry,
     Radiometry,
     RelativeCounts,
@@ -66,6 +71,10 @@ FRAMES = 9
 
 def info_of(radiometry: Radiometry, height: int = HEIGHT, width: int = WIDTH) -> CameraInfo:
     return CameraInfo("Made", "7", width, height, 30.0, radiometry, live=False)
+
+
+def live_model(segmenter: Segmenter) -> LiveModel:
+    return LiveModel(segmenter, FaceFollower(), DrawnMeter(), lambda _text: None)
 
 
 def record_frames(
@@ -89,7 +98,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a session whose every frame was segmented, and one without masks."""
     folder, info = tmp_path_factory.mktemp("recorded"), info_of(LinearRadiometry(0.01))
     frames = [make_frame(index, index / 30) for index in range(FRAMES)]
-    record_frames(folder / "talk.h5", frames, info, LiveModel(FaceSegmenter()))
+    record_frames(folder / "talk.h5", frames, info, live_model(FaceSegmenter()))
     record_frames(folder / "bare.h5", frames, info)
     return folder
 
@@ -163,7 +172,7 @@ def test_the_bundled_model_gives_what_it_gave_live(
         celsius = phantom.picture(index / 10, 96, 128).celsius
         counts = np.rint((celsius + 273.15) * 100).astype(np.uint16)
         frames.append(Frame.from_counts(counts, info.radiometry, index, index / 10, 0.0))
-    model = LiveModel(choose_segmenter(threads=1))
+    model = live_model(choose_segmenter(threads=1))
     path = record_frames(tmp_path / "talk.h5", frames, info, model)
 
     report = analyze(path, choose_segmenter(threads=1))
@@ -210,7 +219,7 @@ def test_another_emissivity_gives_the_published_temperatures(
     black = PlanckRadiometry(16528.178, 1427.5, 1.0, -1307.0, 0.012258549)
     counts = np.full((HEIGHT, WIDTH), raw, np.uint16)
     frames = [Frame.from_counts(counts, black, index, index / 30, 0.0) for index in range(3)]
-    path = record_frames(tmp_path / "talk.h5", frames, info_of(black), LiveModel(FaceSegmenter()))
+    path = record_frames(tmp_path / "talk.h5", frames, info_of(black), live_model(FaceSegmenter()))
 
     report = analyze(path, FaceSegmenter(), AnalysisSettings(emissivity=0.95))
 
@@ -222,6 +231,56 @@ def test_another_emissivity_gives_the_published_temperatures(
     assert abs(new["mean_c"] - old["mean_c"]).min() > 0.05
     with closing(open_analysed(path, report.path)) as again:
         assert again.frame(1).celsius[0, 0] == pytest.approx(celsius, abs=5e-4)
+
+
+def test_temperatures_of_a_camera_that_tells_its_emissivity_are_made_anew(
+    tmp_path: Path, opened: Callable[[Path, Path], Analysis]
+) -> None:
+    camera = LinearRadiometry(0.01, scene=ObjectParameters(emissivity=0.98, reflected_c=22.0))
+    counts = np.full((HEIGHT, WIDTH), 30715, np.uint16)
+    frames = [Frame.from_counts(counts, camera, 0, 0.0, 0.0)]
+    path = record_frames(tmp_path / "talk.h5", frames, info_of(camera))
+
+    def signal_of(celsius: float) -> float:
+        return 1 / math.expm1(1439.0 / (celsius + 273.15))
+
+    report = analyze(path, FaceSegmenter(), AnalysisSettings(emissivity=0.95, reflected_c=25.0))
+
+    seen = 0.98 * signal_of(34.0) + 0.02 * signal_of(22.0)
+    skin = (seen - 0.05 * signal_of(25.0)) / 0.95
+    expected_c = 1439.0 / math.log1p(1 / skin) - 273.15
+    analysis = opened(report.path, path)
+    assert analysis.samples("nose")["mean_c"] == pytest.approx([expected_c], abs=1e-3)
+
+
+def test_drawn_rois_are_measured_where_they_lay(
+    tmp_path: Path, opened: Callable[[Path, Path], Analysis]
+) -> None:
+    path, info = tmp_path / "talk.h5", info_of(LinearRadiometry(0.01))
+    rows = np.mgrid[:HEIGHT, :WIDTH][0]
+    before, after = (DrawnRoi.spot("cheek", x, y, 3) for x, y in ((3.5, 3.5), (20.5, 10.5)))
+    drawn = DrawnMeter()
+    drawn.set([before])
+    model = LiveModel(FaceSegmenter(), FaceFollower(), drawn, lambda _text: None)
+    recorder = Recorder(path, info, "made:", model.identity, DiskLimits(0, 0, 0, 0), rois=[before])
+    recorder.start()
+    for index in range(FRAMES):
+        counts = (30_500 + 10 * rows + index).astype(np.uint16)
+        frame = Frame.from_counts(counts, info.radiometry, index, index / 30, 0.0)
+        if index == 4:
+            drawn.set([after])
+            (text,) = tell_changes([before], [after])
+            recorder.note_event(text, frame.time_s)
+        recorder.offer(frame)
+        recorder.offer_result(model.segment(Arrival(frame, time.monotonic(), 0)))
+    recorder.stop()
+
+    analysis = opened(analyze(path, FaceSegmenter()).path, path)
+
+    with Recording(path) as recording:
+        np.testing.assert_array_equal(analysis.samples("cheek"), recording.samples("cheek"))
+    assert analysis.samples("cheek")["mean_c"][[3, 5]] == pytest.approx([32.18, 32.90])
+    assert analysis.samples("cheek")["reason"].tolist() == [""] * 4 + ["moved"] + [""] * 4
 
 
 def test_finished_temperatures_keep_their_emissivity(session: Path) -> None:

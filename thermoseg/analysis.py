@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 
 from thermoseg.analysis_settings import AnalysisSettings
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_meter import DrawnMeter
+from thermoseg.drawn_rois import DrawnHistory
 from thermoseg.errors import AnalysisCancelledError, AnalysisError, FormatError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmenter
 from thermoseg.live_model import LiveModel
+from thermoseg.measured_face import FaceFollower
 from thermoseg.recorded_frames import FramesByNumber, open_by_number
 from thermoseg.recording.analysis_file import AnalysisFile, AnalysisHeader, AnalysisWriter
 from thermoseg.recording.disk_fault import say_fault
@@ -47,7 +50,16 @@ class AnalysisReport:
     losses: tuple[str, ...]
     """What of the session could not be read and is not in it, a sentence each."""
     notes: tuple[str, ...]
-    """What else is to be known, a sentence each."""
+    """What else is to be known, a sentence each: no °C, or another face is measured from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """What an `AnalysisReport` says of the frames."""
+
+    frames: int
+    losses: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,7 +224,15 @@ def analyze(
             with creating_numbered(
                 lambda number: folder / f"{session.stem}.analysis-{number}.h5", start=start
             ) as file:
-                done, losses = _fill(file.temporary, header, frames, segmenter, progress, cancelled)
+                filled = _fill(
+                    file.temporary,
+                    header,
+                    frames,
+                    recording.drawn_history,
+                    segmenter,
+                    progress,
+                    cancelled,
+                )
         except OSError as error:
             raise AnalysisError(
                 f"the analysis of {session.name} cannot be written into {folder} "
@@ -222,7 +242,9 @@ def analyze(
         notes = _notes(session, frames.info)
     if file.path is None:
         raise RuntimeError("the analysis was written and has no name")
-    return AnalysisReport(file.path, done, (*problems, *losses), notes)
+    return AnalysisReport(
+        file.path, filled.frames, (*problems, *filled.losses), (*notes, *filled.notes)
+    )
 
 
 def list_analyses(session: Path, folder: Path | None = None) -> tuple[Path, ...]:
@@ -337,7 +359,7 @@ def _describe(
         session_name=session.name,
         session_id=recording.session_id,
         session_sha256=_sha256(session, cancelled),
-        model=LiveModel(segmenter).identity,
+        model=ModelIdentity(segmenter.model_name, segmenter.model_sha256, segmenter.backend),
         settings=settings,
         radiometry=frames.info.radiometry,
         height=frames.info.height,
@@ -363,12 +385,18 @@ def _fill(
     temporary: Path,
     header: AnalysisHeader,
     frames: FramesByNumber,
+    history: DrawnHistory,
     segmenter: Segmenter,
     progress: Callable[[int, int], object],
     cancelled: Callable[[], bool],
-) -> tuple[int, list[str]]:
-    """Analyse every frame that can be read; return how many, and why the others cannot."""
-    model, done, losses = LiveModel(segmenter), 0, list[str]()
+) -> _Filled:
+    """Analyse every frame that can be read, and tell why the others cannot.
+
+    ROIs that were drawn lie where they lay when it was recorded.
+    """
+    drawn, told = DrawnMeter(), list[str]()
+    model = LiveModel(segmenter, FaceFollower(), drawn, told.append)
+    done, losses, notes = 0, list[str](), list[str]()
     with closing(AnalysisWriter(temporary, header)) as writer:
         for position in range(len(frames)):
             _refuse_cancelled(header.session_name, cancelled)
@@ -377,13 +405,16 @@ def _fill(
             except FrameRefusedError as refusal:
                 losses.append(str(refusal))
             else:
+                drawn.set(history.at(frame.time_s))
                 writer.add(model.segment(Arrival(frame, time.monotonic(), 0)))
+                notes += [f"{header.session_name}, {frame.time_s:.2f} s: {text}" for text in told]
+                told.clear()
                 done += 1
             progress(position + 1, len(frames))
         if not done:
             raise _no_pictures(header.session_name)
         writer.finish(len(frames))
-    return done, losses
+    return _Filled(done, tuple(losses), tuple(notes))
 
 
 def _refuse_cancelled(name: str, cancelled: Callable[[], bool]) -> None:

@@ -1,7 +1,6 @@
 """Segmenting files: masks, overlays and one table of region temperatures."""
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.camera_feed import Arrival
 from thermoseg.drawn_meter import DrawnMeter
 from thermoseg.drawn_rois import DrawnHistory
 from thermoseg.errors import ConfigError, FormatError, FrameRefusedError
@@ -22,9 +20,9 @@ from thermoseg.files import open_frames
 from thermoseg.frames import Frame
 from thermoseg.image_file import write_image
 from thermoseg.inference.segmenter import Segmenter
-from thermoseg.live_model import LiveModel
 from thermoseg.overlay import draw_overlay
 from thermoseg.region_table import RegionTable
+from thermoseg.rois import RoiMeter
 
 if TYPE_CHECKING:
     from thermoseg.recording.reader import Recording
@@ -99,8 +97,7 @@ def segment_file(
     ThermoSegError
         If the file cannot be read, or not to its end; what was written before stays.
     """
-    at, drawn, history = str(job.path), DrawnMeter(), _read_drawn(job.path)
-    model = LiveModel(segmenter, drawn=drawn, tell=lambda sentence: note(f"{at}: {sentence}"))
+    meter, drawn, history = RoiMeter(), DrawnMeter(), _read_drawn(job.path)
     with open_frames(job.path, job.options) as (info, frames):
         first = next(frames, None)
         if first is None:
@@ -113,11 +110,16 @@ def segment_file(
                 tell(str(frame))
                 continue
             name = job.stem if single else f"{job.stem}_{number:06d}"
-            at = f"{job.path}, frame {number}"
+            segmentation = segmenter.segment(frame)
+            _write_pictures(frame, segmentation.labels, out, name)
             drawn.set(history.at(frame.time_s))
-            result = model.segment(Arrival(frame, time.monotonic(), 0))
-            _write_pictures(frame, result.segmentation.labels, out, name)
-            table.append(job.path, number, result.samples)
+            samples = meter.measure(frame, segmentation) + drawn.measure(frame)
+            table.append(job.path, number, samples)
+            if meter.faces.change:
+                note(
+                    f"{job.path}, frame {number}: another face is measured from here on "
+                    f"({meter.faces.change})"
+                )
             yield number + 1, 1 if single else info.frame_count
 
 

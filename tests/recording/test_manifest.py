@@ -59,7 +59,7 @@ def test_verify_compares_the_session_with_its_manifest(
 ) -> None:
     whole = session_file.read_bytes()
     session_file.write_bytes(whole + b"\0")
-    assert cli.main(["verify", str(session_file)]) == cli.DAMAGED
+    assert cli.main(["verify", str(session_file)]) == exit_codes.DAMAGED
     told = f"it has {len(whole) + 1} bytes and {len(whole)} in its manifest a.json"
     assert told in capsys.readouterr().err
 

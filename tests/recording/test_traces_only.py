@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import WaitFor
 from tests.recording import made_frames as made
-from thermoseg import cli
+from thermoseg import cli, exit_codes
 from thermoseg.errors import FormatError
 from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.reader import Recording
@@ -73,15 +73,15 @@ def test_commands_say_that_there_are_no_pictures(
     recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(recorder.stop().path)
-    assert cli.main(["info", path]) == cli.OK
+    assert cli.main(["info", path]) == exit_codes.OK
     assert "none, traces only" in capsys.readouterr().out
-    assert cli.main(["verify", path]) == cli.OK
+    assert cli.main(["verify", path]) == exit_codes.OK
     assert "sound (5 frames without pictures)" in capsys.readouterr().out
     for command in (
         ["segment", path, "--out", str(tmp_path / "out")],
         ["record", f"file:{path}", "--out", str(tmp_path / "b.h5"), "--duration", "1"],
     ):
-        assert cli.main([*command, "--model", "face-compact"]) == cli.FAILED
+        assert cli.main([*command, "--model", "face-compact"]) == exit_codes.FAILED
         assert "was recorded as traces only and has no pictures" in capsys.readouterr().err
 
 

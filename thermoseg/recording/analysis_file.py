@@ -19,6 +19,7 @@ from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.radiometry import Radiometry
 from thermoseg.radiometry_text import radiometry_to_dict
 from thermoseg.recording.attributes import Attributes
+from thermoseg.recording.datasets import create_pictures, create_table
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.header import program_name
 from thermoseg.recording.layout import (
@@ -32,10 +33,9 @@ from thermoseg.recording.layout import (
     TABLE_ROWS,
     TABLES,
     append,
-    create_pictures,
-    create_table,
     encode_text,
     samples_of,
+    unwritten,
 )
 from thermoseg.recording.opening import read_picture, refuse_unless_file
 from thermoseg.recording.safe_file import SafeFile
@@ -81,8 +81,12 @@ class AnalysisWriter:
         self._rows: dict[str, list[Any]] = {}
         self._reasons: dict[bytes, int] = {b"": 0}
         self._regions: list[str] = []
-        self._pictures = create_pictures(self._file, _LABELS, header.height, header.width)
-        self._tables = {name: create_table(self._file, name, TABLES[name]) for name in _PLAIN}
+        self._pictures = create_pictures(
+            self._file, _LABELS, PICTURES[_LABELS], header.height, header.width
+        )
+        self._tables: dict[str, h5py.Dataset] = {}
+        for name in _PLAIN:
+            self._create_table(name, TABLES[name])
         self._rows["reasons"] = [np.array(b"", REASON)]
         for name, value in _attributes(header).items():
             self._file.attrs[name] = value
@@ -104,7 +108,7 @@ class AnalysisWriter:
             if sample.region not in self._regions:
                 name = samples_of(sample.region)
                 self._regions.append(sample.region)
-                self._tables[name] = create_table(self._file, name, SAMPLE)
+                self._create_table(name, SAMPLE)
             row = np.zeros((), SAMPLE)
             for field in SAMPLE_FIELDS:
                 row[field.name] = getattr(sample, field.name)
@@ -140,6 +144,9 @@ class AnalysisWriter:
         if not self._bytes.closed:
             self._file.close()
             self._bytes.close()
+
+    def _create_table(self, name: str, dtype: np.dtype[Any]) -> None:
+        self._tables[name] = create_table(self._file, name, TABLE_ROWS, unwritten(dtype))
 
     def _add_row(self, name: str, row: object) -> None:
         rows = self._rows.setdefault(name, [])

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import h5py
-import hdf5plugin
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermoseg.labels import ROI_NAMES
+from thermoseg.recording.datasets import create_pictures, create_table
 
 FORMAT: Final = "thermoseg session"
 FORMAT_VERSION: Final = 1
@@ -306,41 +306,17 @@ def create_datasets(
     -------
     The datasets by name.  Whoever holds them until the file is flushed learns of a failed write.
     """
-    datasets = {name: create_pictures(file, name, height, width) for name in PICTURES}
+    datasets = {
+        name: create_pictures(file, name, dtype, height, width) for name, dtype in PICTURES.items()
+    }
     for name, dtype in tables_of(regions).items():
-        datasets[name] = create_table(file, name, dtype)
+        datasets[name] = create_table(file, name, TABLE_ROWS, unwritten(dtype))
     file.attrs["complete"] = np.int64(0)
     file.attrs["ended"] = np.array(b"", f"S{TEXT_BYTES}")
     file.attrs["notes"] = np.array(notes, f"S{NOTES_BYTES}")
     for name in COUNTS:
         file.attrs[name] = np.int64(-1)
     return datasets
-
-
-def create_pictures(file: h5py.File, name: str, height: int, width: int) -> h5py.Dataset:
-    """Create the empty dataset `name` of `PICTURES`."""
-    return file.create_dataset(
-        name,
-        (0, height, width),
-        PICTURES[name],
-        maxshape=(None, height, width),
-        chunks=(1, height, width),
-        fletcher32=True,
-        **hdf5plugin.Blosc2(cname="zstd", clevel=1, filters=hdf5plugin.Blosc2.BITSHUFFLE),
-    )
-
-
-def create_table(file: h5py.File, name: str, dtype: np.dtype[Any]) -> h5py.Dataset:
-    """Create the empty table `name`."""
-    return file.create_dataset(
-        name,
-        (0,),
-        dtype,
-        maxshape=(None,),
-        chunks=(TABLE_ROWS,),
-        fletcher32=True,
-        fillvalue=unwritten(dtype),
-    )
 
 
 def set_closing_attributes(
