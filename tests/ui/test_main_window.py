@@ -348,7 +348,7 @@ def test_the_user_can_hold_the_colours(
     qtbot.waitUntil(lambda: running._live._frame is hot)
 
     assert running._live._span_c[1] == 40.0
-    assert running._bar._mode.currentText() == "Locked"
+    assert running._bar._mode.currentText() == "By hand"
 
 
 def test_a_dropped_file_is_opened(qtbot: QtBot, make_window: MakeWindow, tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ NUMBERS_EVERY_MS: Final = 250
 LEGEND_SHARE: Final = 0.4
 """Greatest height of the legend, as a share of the pane's."""
 
+CRAMPED_PIXELS: Final = 460
+"""Height at scale 1 below which the legend folds by itself, and is opened by hand."""
+
 COUNTS_BAND: Final = (0.6, 0.8)
 """Isotherm of a camera without °C before the user sets one, shares of the span."""
 
@@ -70,6 +73,9 @@ class PicturePane(QWidget):
         """Everything that menus, buttons and keys of a page may offer."""
         self.tools = PictureTools(self.actions_by_name)
         """The strip of buttons; a page that offers the actions itself may hide it."""
+        self._cramped = self._opened = False
+        self._scale = 1.0
+        self.bar.offer_units(self.actions_by_name.units.actions())
         self._build()
         self._connect()
         self._apply()
@@ -119,6 +125,7 @@ class PicturePane(QWidget):
         for part in (self.view, self.bar, self.legend, self.tools):
             part.set_theme(theme, scale)
         self.actions_by_name.set_theme(theme)
+        self._scale = scale
         self._fit_legend()
 
     def show_content(self, content: PictureContent) -> None:
@@ -269,7 +276,7 @@ class PicturePane(QWidget):
         self.actions_by_name["lock_span"].setChecked(not self._span.mode.follows)
         self.actions_by_name.set_choices(settings.palette, settings.unit)
         self.tools.show_choices(settings.palette, settings.opacity, settings.mask)
-        self.legend.set_folded(settings.legend_folded)
+        self.legend.set_folded(settings.legend_folded or (self._cramped and not self._opened))
         for name in (*ROI_NAMES, *(roi.name for roi in self.drawn)):
             self.legend.set_shown(name, name not in hidden)
         content = self.view.content
@@ -304,6 +311,10 @@ class PicturePane(QWidget):
     def _on_switched(self, name: str, shown: bool) -> None:
         hidden = set(self._settings.hidden) - {name}
         self._change(hidden=tuple(sorted(hidden if shown else hidden | {name})))
+
+    def _on_folded(self, folded: bool) -> None:
+        self._opened = not folded
+        self._change(legend_folded=folded)
 
     def _on_renamed(self, name: str, new: str) -> None:
         complaint = self.view.drawn.rename(name, new)
@@ -363,7 +374,7 @@ class PicturePane(QWidget):
         self.legend.renamed.connect(self._on_renamed)
         self.legend.deleted.connect(drawn.delete)
         self.legend.chosen.connect(drawn.select)
-        self.legend.folded.connect(lambda folded: self._change(legend_folded=folded))
+        self.legend.folded.connect(self._on_folded)
         for part in (self.bar, self.legend):
             part.left.connect(lambda: view.setFocus())
         drawn.selected.connect(self._on_selected)
@@ -374,4 +385,8 @@ class PicturePane(QWidget):
         view.face_clicked.connect(self.face_clicked)
 
     def _fit_legend(self) -> None:
+        cramped = self.height() < CRAMPED_PIXELS * self._scale
+        if cramped != self._cramped:
+            self._cramped, self._opened = cramped, False
+            self.legend.set_folded(self._settings.legend_folded or cramped)
         self.legend.setMaximumHeight(max(40, round(LEGEND_SHARE * self.height())))

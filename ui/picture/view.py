@@ -17,6 +17,7 @@ from ui.picture.drawn import DrawnRegions
 from ui.picture.overlay import TOLD_BEHIND_S, Overlay
 from ui.picture.picture_item import PictureItem
 from ui.picture.span import Limits
+from ui.picture.spots import centre_of
 from ui.picture.units import Unit
 from ui.shell.theme import Theme
 from ui.texts.picture import (
@@ -33,6 +34,12 @@ DEEPEST_ZOOM_PX: Final = 8
 
 NEW_SHARE: Final = 0.2
 """Width and height of a new region, as a share of what is seen of the picture."""
+
+NEW_PLACES: Final = sorted(
+    ((column, row) for column in (-1.2, 0, 1.2) for row in (-1.2, 0, 1.2)),
+    key=lambda place: abs(place[0]) + abs(place[1]),
+)
+"""Places tried for it, from the middle, in its own widths and heights."""
 
 MOVES: Final = {
     Qt.Key.Key_Left: (-1, 0),
@@ -250,7 +257,16 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         self.badges.say("note", "\n".join(filter(None, (reason, self._note))))
 
     def _middle(self) -> QPointF:
-        return self._seen().center()
+        """Return where something new is drawn: beside what was drawn there before."""
+        seen = self._seen()
+        step = QPointF(seen.width(), seen.height()) * NEW_SHARE
+        place = seen.center()
+        taken = [QPointF(*centre_of(roi)) for roi in self.drawn.regions]
+        for column, row in NEW_PLACES:
+            place = seen.center() + QPointF(column * step.x(), row * step.y())
+            if all((place - other).manhattanLength() > step.y() / 2 for other in taken):
+                break
+        return place
 
     def _new_size(self) -> tuple[float, float]:
         seen = self._seen()
