@@ -58,6 +58,7 @@ class PicturePane(QWidget):
         self._span = Span()
         self._span_c: Limits = (0.0, 1.0)
         self._counts_band: Limits | None = None
+        self._fresh = True
         self._frozen = False
         self._newest: PictureContent | None = None
         self._photograph = QPixmap()
@@ -108,11 +109,9 @@ class PicturePane(QWidget):
     def restore(self, remembered: Mapping[str, object]) -> None:
         """Set everything as it was; each value that does not fit is its default."""
         self._settings = PictureSettings.fitting(remembered)
-        span = self._settings
-        if span.span_mode is SpanMode.HAND and span.span_c is not None:
-            self._span.lock(*span.span_c)
-        elif span.span_mode.follows:
-            self._span.choose(span.span_mode)
+        if self._settings.span_mode.follows:
+            self._span.choose(self._settings.span_mode)
+        self._fresh = True
         self._apply()
 
     def restore_drawn(self, regions: tuple[DrawnRoi, ...]) -> None:
@@ -141,6 +140,7 @@ class PicturePane(QWidget):
         self._newest = None
         self._counts_band = None
         self._span.forget()
+        self._fresh = True
         self.view.clear()
         self.bar.clear()
         self._photograph = QPixmap()
@@ -196,12 +196,22 @@ class PicturePane(QWidget):
 
     def _draw(self, content: PictureContent) -> None:
         frame = content.frame
+        if self._fresh:
+            self._fresh = False
+            self._take_span(content)
         self._span_c = self._span.follow(
             frame.celsius, content.labels, frame.time_s, frame.radiometric
         )
         self.view.picture.set_isotherm(self._isotherm(content))
         self.view.show_content(content, self._span_c)
         self._show_span(content)
+
+    def _take_span(self, content: PictureContent) -> None:
+        """Begin a source with the limits set by hand, which are °C."""
+        settings = self._settings
+        by_hand = settings.span_c if settings.span_mode is SpanMode.HAND else None
+        if by_hand is not None and content.frame.radiometric:
+            self._span.lock(*by_hand)
 
     def _show_span(self, content: PictureContent) -> None:
         unit = self._unit_of(content)
@@ -282,23 +292,34 @@ class PicturePane(QWidget):
         content = self.view.content
         self.view.set_unit(settings.unit)
         if content is not None:
-            self._draw(content)
             self.bar.set_isotherm(self._isotherm(content))
+            self._draw(content)
         else:
             self.bar.set_isotherm(settings.isotherm_c if settings.isotherm else None)
         self._write_numbers()
 
     def _on_span_chosen(self, low: float, high: float) -> None:
         self._span.lock(low, high)
-        self._change(span_mode=SpanMode.HAND, span_c=(low, high))
+        self._remember_span()
 
     def _on_mode_chosen(self, mode: SpanMode) -> None:
         self._span.choose(mode)
-        self._change(span_mode=mode, span_c=self._span.limits)
+        self._remember_span()
 
     def _on_lock_toggled(self) -> None:
         self._span.toggle_lock()
-        self._change(span_mode=self._span.mode, span_c=self._span.limits)
+        self._remember_span()
+
+    def _remember_span(self) -> None:
+        """Keep the source of the limits, and limits in °C, for the next time."""
+        mode, content = self._span.mode, self.view.content
+        radiometric = content is None or content.frame.radiometric
+        if mode.follows:
+            self._change(span_mode=mode)
+        elif mode is SpanMode.HAND and radiometric and self._span.limits is not None:
+            self._change(span_mode=mode, span_c=self._span.limits)
+        else:
+            self._change()
 
     def _on_isotherm_chosen(self, low: float, high: float) -> None:
         content = self.view.content

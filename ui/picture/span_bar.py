@@ -141,7 +141,7 @@ class SpanBar(QWidget):
             return
         changed, self._unit = unit is not self._unit, unit
         limits = self._limits_around(span_c, possible, unit)
-        rounded = (round(span_c[0], 2), round(span_c[1], 2))
+        rounded = (round(span_c[0], 1), round(span_c[1], 1))
         shown = (rounded, limits, unit, self._isotherm)
         if shown == self._shown:
             return

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QPixmap, QResizeEvent
+from PyQt6.QtGui import QKeyEvent, QPixmap
 from PyQt6.QtWidgets import QWidget
 
 from thermoseg.drawn_rois import DrawnRoi
@@ -31,6 +31,9 @@ from ui.texts.picture import (
 
 DEEPEST_ZOOM_PX: Final = 8
 """Fewest pixels of the frame that the view shows across."""
+
+WIDEST_ZOOM: Final = 20
+"""Widest range that the view shows, in widths of the picture."""
 
 NEW_SHARE: Final = 0.2
 """Width and height of a new region, as a share of what is seen of the picture."""
@@ -76,11 +79,11 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0)
         self._picture = PictureItem()
         self._overlay = Overlay()
-        self._badges: Badges | None = None
         self.setCentralItem(self._box)
         for item in (self._picture, self._overlay):
             self._box.addItem(item, ignoreBounds=True)
-        self._badges = Badges(self, self.fit)
+        self.badges = Badges(self, self.fit)
+        """Texts in the corners."""
         self.drawn = DrawnRegions(self._box, self)
         """Spots and outlines that the user has drawn."""
         self.drawn.spots_changed.connect(self.spots_changed)
@@ -97,13 +100,6 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
     def zoomed(self) -> bool:
         """Whether the user has chosen a part of the picture."""
         return not self._fitted
-
-    @property
-    def badges(self) -> Badges:
-        """Texts in the corners."""
-        if self._badges is None:  # while pyqtgraph's constructor resizes the view
-            raise RuntimeError("the view is still being made")
-        return self._badges
 
     @property
     def content(self) -> PictureContent | None:
@@ -123,7 +119,7 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         self._picture.show_celsius(content.frame.celsius, span_c)
         self._overlay.show_content(content)
         if before is None or before.frame.celsius.shape != shape:
-            self._box.setLimits(maxXRange=4 * shape[1], minXRange=DEEPEST_ZOOM_PX)
+            self._box.setLimits(maxXRange=WIDEST_ZOOM * shape[1], minXRange=DEEPEST_ZOOM_PX)
             self.fit()
         told = content.behind_s >= TOLD_BEHIND_S
         self.badges.say(
@@ -222,12 +218,6 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
     def restore_drawn(self, regions: tuple[DrawnRoi, ...]) -> None:
         """Show these drawn regions; tells nobody."""
         self.drawn.set_regions(regions)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
-        """Keep the badges in their corners."""
-        super().resizeEvent(event)
-        if getattr(self, "_badges", None) is not None:
-            self.badges.place()
 
     def leaveEvent(self, event: QEvent | None) -> None:  # noqa: N802  # Qt's name
         """Stop telling the temperature under the pointer."""

@@ -257,9 +257,33 @@ def test_limits_set_by_hand_are_remembered(
     other = PicturePane()
     qtbot.addWidget(other)
     other.restore(pane.state)
-    other.show_content(make_content())
+    for _ in range(2):  # a source, and another one
+        other.clear()
+        other.show_content(make_content())
+        assert other._span_c == (30.0, 36.0)
 
-    assert other._span_c == (30.0, 36.0)
+
+def test_limits_of_counts_are_no_temperatures_and_not_remembered(
+    pane: PicturePane, make_content: MakeContent
+) -> None:
+    pane.show_content(make_content(counts=np.full((HEIGHT, WIDTH), 100, np.uint16)))
+    pane.bar.span_chosen.emit(50.0, 150.0)
+    assert pane._span_c == (50.0, 150.0)
+    pane.clear()
+    pane.show_content(make_content(30))
+
+    assert pane._span_c[1] < 40
+    assert pane.settings.span_c is None
+
+
+def test_temperatures_set_by_hand_are_not_forced_on_counts(
+    pane: PicturePane, make_content: MakeContent
+) -> None:
+    pane.bar.span_chosen.emit(30.0, 36.0)
+    pane.clear()
+    pane.show_content(make_content(counts=np.full((HEIGHT, WIDTH), 100, np.uint16)))
+
+    assert pane._span_c[0] < 100 < pane._span_c[1]
 
 
 def test_locking_holds_the_colours_and_unlocking_follows_again(

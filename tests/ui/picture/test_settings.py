@@ -18,6 +18,7 @@ DEFAULTS = PictureSettings()
         ("unit", "counts"),
         ("unit", "furlong"),
         ("span_mode", "trace=45"),
+        ("span_mode", "Locked"),
         ("span_c", [38, 30]),
         ("span_c", [float("nan"), 3]),
         ("isotherm_c", "warm"),
