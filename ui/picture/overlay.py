@@ -52,6 +52,11 @@ LINE_WIDTH: Final = 2.0
 DASHES: Final = (4.0, 2.5)
 """Dash and gap of a late outline, in widths of the line."""
 
+MARGIN_PX: Final = 30.0
+NAME_PX: Final = 100.0
+"""Room around regions and boxes for lines and names, pixels at scale 1; a name may be wider than
+its box."""
+
 HATCH_PX: Final = 8
 """Distance of the stripes over unsure pixels."""
 
@@ -201,8 +206,11 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         self.update()
 
     def _draw(self, screen: Screen) -> None:
-        whole = screen.transform.mapRect(self.boundingRect()).toAlignedRect()
-        seen = whole.intersected(QRect(0, 0, *screen.size))
+        scale = self._scale * screen.ratio
+        extent = screen.transform.mapRect(self._extent())
+        margin, name = MARGIN_PX * scale, NAME_PX * scale
+        extent = extent.adjusted(-margin, -margin, max(margin, name), margin)
+        seen = extent.toAlignedRect().intersected(QRect(0, 0, *screen.size))
         self._image = QImage()
         if seen.isEmpty() or self._is_bare():
             return
@@ -214,7 +222,6 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
             painter.setTransform(moved)
             painter.drawImage(self._tint_place, self._tint)
             painter.end()
-        scale = self._scale * screen.ratio
         self._draw_regions(pixels_of(image), moved, scale)
         painter = QPainter(image)
         self._draw_faces(painter, moved, scale)
@@ -222,6 +229,22 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         image.setDevicePixelRatio(screen.ratio)
         self._image = image
         self._image_place = QPointF(seen.topLeft()) / screen.ratio
+
+    def _extent(self) -> QRectF:
+        """Return what of the frame is drawn on: little images are copied faster."""
+        if self._unsure is not None:
+            return self.boundingRect()
+        extent = self._tint_place if not self._tint.isNull() else QRectF()
+        lines = [line for lines in self._outlines.values() for line in lines]
+        if lines:
+            corners = np.vstack(lines)
+            low, high = corners.min(0).tolist(), corners.max(0).tolist()
+            extent = extent.united(QRectF(QPointF(*low), QPointF(*high)))
+        content = self._content
+        if content is not None:
+            for left, top, right, bottom in (*content.others, *filter(None, [content.face])):
+                extent = extent.united(QRectF(left, top, right - left, bottom - top))
+        return extent
 
     def _is_bare(self) -> bool:
         content = self._content

@@ -87,6 +87,7 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
         """Draw temperatures within `band_c`, ends included, in one colour; None for none."""
         if band_c != self._isotherm:
             self._isotherm = band_c
+            self._words = self._coloured()
             self._find_band()
             self._redraw()
 
@@ -131,8 +132,8 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
 
     def _draw(self, placement: Placement) -> None:
         seen = enlarge(self._bytes, placement, self._smooth)
-        np.minimum(seen, WARMEST, out=seen)  # cubic interpolation may overshoot
         if self._isotherm is not None:
+            seen = np.minimum(seen, np.uint8(WARMEST))  # the byte above is the isotherm's alone
             band = enlarge(self._band, placement, self._smooth)
             cv2.threshold(band, HALF, ALARM_BYTE, cv2.THRESH_BINARY, dst=band)
             seen = np.asarray(cv2.bitwise_or(seen, band), np.uint8)
@@ -144,8 +145,11 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
             self._band = np.asarray(cv2.inRange(self._celsius, low, high), np.uint8)
 
     def _coloured(self) -> list[int]:
-        table, alarm = colours_of(self._palette), np.array(ALARM, np.uint8)
-        return colour_words(dim(table), dim(alarm)) if self._stale else colour_words(table, alarm)
+        table = colours_of(self._palette)
+        alarm = None if self._isotherm is None else np.array(ALARM, np.uint8)
+        if self._stale:
+            table, alarm = dim(table), None if alarm is None else dim(alarm)
+        return colour_words(table, alarm)
 
     def _redraw(self) -> None:
         self._drawn = None

@@ -110,7 +110,7 @@ def _visible(
 def scale_to_bytes(
     celsius: NDArray[np.float32], span_c: tuple[float, float], out: NDArray[np.uint8]
 ) -> None:
-    """Spread `span_c` over 0-254; colder and NaN become 0, warmer 254.
+    """Spread `span_c` over 0 to `WARMEST`; colder and NaN become 0, warmer `WARMEST` or one more.
 
     Parameters
     ----------
@@ -121,10 +121,9 @@ def scale_to_bytes(
     low, high = span_c
     gain = WARMEST / max(high - low, 1e-6)
     cv2.addWeighted(celsius, gain, celsius, 0.0, -low * gain, dst=out, dtype=cv2.CV_8U)
-    np.minimum(out, WARMEST, out=out)
 
 
-def colour_words(table: NDArray[np.uint8], alarm: NDArray[np.uint8]) -> list[int]:
+def colour_words(table: NDArray[np.uint8], alarm: NDArray[np.uint8] | None) -> list[int]:
     """Return the 256 pixels of `QImage.Format_RGB32` that bytes stand for.
 
     Parameters
@@ -132,10 +131,12 @@ def colour_words(table: NDArray[np.uint8], alarm: NDArray[np.uint8]) -> list[int
     table
         (256, 3) red, green, blue of a palette; spread over the bytes below `ALARM_BYTE`.
     alarm
-        (3,) the colour of that byte.
+        (3,) the colour of that byte; None where it stands for the warmest like the one before.
     """
     places = np.round(np.linspace(0, len(table) - 1, WARMEST + 1)).astype(int)
-    red, green, blue = np.vstack([table[places], alarm]).astype(np.uint32).T
+    red, green, blue = (
+        np.vstack([table[places], table[-1] if alarm is None else alarm]).astype(np.uint32).T
+    )
     words: list[int] = (OPAQUE | red << 16 | green << 8 | blue).tolist()
     return words
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PyQt6.QtGui import QTransform
 
-from ui.picture.raster import enlarge, place, scale_to_bytes
+from ui.picture.raster import colour_words, enlarge, place, scale_to_bytes
 
 
 def test_temperatures_become_bytes() -> None:
@@ -15,7 +15,7 @@ def test_temperatures_become_bytes() -> None:
 
     scale_to_bytes(celsius, (20.0, 30.0), out)
 
-    assert out.tolist() == [[0, 0, 127, 254, 254, 0]]
+    assert out.tolist() == [[0, 0, 127, 254, 255, 0]]
 
 
 def test_a_span_without_width_is_drawn_too() -> None:
@@ -23,7 +23,7 @@ def test_a_span_without_width_is_drawn_too() -> None:
 
     scale_to_bytes(np.array([[30.0, 31.0]], np.float32), (30.0, 30.0), out)
 
-    assert out.tolist() == [[0, 254]]
+    assert out.tolist() == [[0, 255]]
 
 
 @given(
@@ -70,3 +70,10 @@ def test_squares_are_squares() -> None:
     assert placed is not None
 
     assert enlarge(image, placed, smooth=False).tolist() == np.kron(image, np.ones((3, 3))).tolist()
+
+
+def test_the_byte_of_the_isotherm_is_the_warmest_colour_where_there_is_none() -> None:
+    table = np.stack([np.arange(256)] * 3, axis=1).astype(np.uint8)
+
+    assert colour_words(table, None)[253:] == [0xFFFEFEFE, 0xFFFFFFFF, 0xFFFFFFFF]
+    assert colour_words(table, np.array([255, 120, 0], np.uint8))[254:] == [0xFFFFFFFF, 0xFFFF7800]
