@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thermoseg.palettes import PALETTES, colours_of
+from thermoseg.palettes import PALETTES, colours_of, next_palette
 
 LIGHTNESS = np.array([0.2126, 0.7152, 0.0722])
 
@@ -35,3 +35,14 @@ def test_black_hot_is_white_hot_upside_down() -> None:
 def test_an_unknown_palette_is_refused() -> None:
     with pytest.raises(ValueError, match="no palette is called 'Rust'"):
         colours_of("Rust")
+
+
+def test_the_next_palette_comes_round_to_the_first() -> None:
+    name = "Iron"
+    met = []
+    for _ in PALETTES:
+        met.append(name)
+        name = next_palette(name)
+
+    assert sorted(met) == sorted(PALETTES)
+    assert name == "Iron"

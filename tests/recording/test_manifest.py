@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import WaitFor
 from tests.recording import made_frames as made
 from tests.session_parts import FaceSegmenter, ScriptedCamera
-from thermoseg import cli, manifest_thread
+from thermoseg import cli, exit_codes, manifest_thread
 from thermoseg.recording import manifest as manifest_module
 from thermoseg.recording.verification import State, verify
 from thermoseg.recording_plan import RecordingPlan

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple, TypeAlias
 
-from PyQt6.QtCore import QRect, QSize, Qt
+from PyQt6.QtCore import QEvent, QObject, QRect, QSize, Qt
 from PyQt6.QtGui import QPixmap
 from PyQt6.QtWidgets import QLabel, QToolButton, QWidget
 
@@ -147,8 +147,8 @@ class _Badge:
     upper: bool
 
 
-class Badges:
-    """The badges of one view: made, worded and placed here."""
+class Badges(QObject):
+    """The badges of one view: made, worded and placed here, also when its size changes."""
 
     def __init__(self, view: QWidget, on_fit: Callable[[], None]) -> None:
         """Make them all, hidden.
@@ -158,6 +158,7 @@ class Badges:
         on_fit
             Called by the button that a zoomed view has.
         """
+        super().__init__(view)
         self._view = view
         self._gap = GAP
         # In order of importance: the first keeps its place when there is little room.
@@ -184,6 +185,13 @@ class Badges:
         self._photograph_label.setToolTip(PHOTOGRAPH)
         self._photograph_label.setAccessibleName(PHOTOGRAPH)
         self._photograph_label.hide()
+        view.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802  # Qt's name
+        """Keep the badges in their corners when the view gets another size."""
+        if watched is self._view and event is not None and event.type() == QEvent.Type.Resize:
+            self.place()
+        return super().eventFilter(watched, event)
 
     def say(self, name: str, text: str) -> None:
         """Write on a badge; hides it if the text is empty."""

@@ -33,7 +33,7 @@ from ui.texts.picture import (
     SHOW_REGION,
 )
 
-COLUMN_PIXELS: Final = 196
+COLUMN_PIXELS: Final = 184
 """Least width of a column at scale 1."""
 
 LISTED: Final = tuple(name for name in ROI_NAMES if name != NOSTRILS)
@@ -81,12 +81,13 @@ class Legend(QFrame):
         self._complaint.setProperty("role", "danger")
         self._complaint.setWordWrap(True)
         self._complaint.hide()
-        self._rows = {name: LegendRow(name, drawn=False) for name in LISTED}
+        inner = QWidget()
+        self._inner = inner
+        self._rows = {name: LegendRow(name, False, inner) for name in LISTED}
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(1)
-        inner = QWidget()
         inner.setLayout(self._grid)
         self._body = QScrollArea()
         self._body.setWidgetResizable(True)
@@ -102,6 +103,7 @@ class Legend(QFrame):
         for row in self._rows.values():
             self._connect(row)
         self.set_heading(Unit.CELSIUS, "")
+        self._arrange()
 
     @property
     def is_folded(self) -> bool:
@@ -118,6 +120,7 @@ class Legend(QFrame):
         pad(self, scale)
         self._head.setIconSize(QSize(round(14 * scale), round(14 * scale)))
         self._head.setIcon(icon("chevron", theme.muted))
+        self._head.setStyleSheet(_flat(theme, scale))
         for row in self._rows.values():
             row.set_theme(theme, scale)
         self._arrange(anew=True)
@@ -134,7 +137,7 @@ class Legend(QFrame):
                 row.deleteLater()
         for name in names:
             if name not in self._rows:
-                row = self._rows[name] = LegendRow(name, drawn=True)
+                row = self._rows[name] = LegendRow(name, True, self._inner)
                 self._connect(row)
                 if self._theme is not None:
                     row.set_theme(self._theme, self._scale)
@@ -203,11 +206,12 @@ class Legend(QFrame):
             return
         self._columns = columns
         lines = -(-len(self._rows) // columns)
+        used = -(-len(self._rows) // lines)
         for place, row in enumerate(self._rows.values()):
             column, line = divmod(place, lines)
             self._grid.addWidget(row, line, column)
         for column in range(self._grid.columnCount()):
-            self._grid.setColumnStretch(column, int(column < columns))
+            self._grid.setColumnStretch(column, int(column < used))
         wanted = self._grid.sizeHint().height() if self._grid.count() else 0
         self._body.setMaximumHeight(wanted + 4)
         self._body.setMinimumHeight(min(wanted, round(26 * self._scale)))
@@ -228,8 +232,8 @@ class LegendRow(QWidget):
     left = pyqtSignal()
     """The user is done with the name."""
 
-    def __init__(self, name: str, drawn: bool) -> None:
-        super().__init__()
+    def __init__(self, name: str, drawn: bool, parent: QWidget) -> None:
+        super().__init__(parent)
         self.name = name
         """As in samples."""
         self._drawn = drawn
@@ -274,11 +278,13 @@ class LegendRow(QWidget):
         side = round(12 * scale)
         self._switch.setIconSize(QSize(side, side))
         self._switch.setIcon(_chip(colour, theme))
+        self._switch.setStyleSheet(_flat(theme, scale))
         self._value.setFont(numerals(9.75 * scale))
         self._value.setMinimumWidth(round(56 * scale))
         if self._delete is not None:
             self._delete.setIconSize(QSize(side, side))
             self._delete.setIcon(icon("trash", theme.muted))
+            self._delete.setStyleSheet(_flat(theme, scale))
 
     def set_shown(self, shown: bool) -> None:
         """Set the switch, without telling."""
@@ -328,6 +334,19 @@ class _NameField(QLineEdit):
         super().focusInEvent(event)  # type: ignore[arg-type]
         self._name = self.text()
         self.entered.emit()
+
+
+def _flat(theme: Theme, scale: float) -> str:
+    """Return the look of a button without a frame, but with one where the focus is."""
+    return (
+        "QToolButton { background: transparent; border: 1px solid transparent;"
+        f" padding: {round(scale)}px {round(4 * scale)}px; color: {theme.text};"
+        f" border-radius: {round(4 * scale)}px; }}"
+        f"QToolButton:hover {{ background: {theme.hover}; }}"
+        f"QToolButton:focus {{ border-color: {theme.accent}; }}"
+        f"QToolButton:!checked {{ color: {theme.muted}; }}"
+        f"QToolButton:checked {{ color: {theme.text}; }}"
+    )
 
 
 def _chip(colour: QColor, theme: Theme) -> QIcon:

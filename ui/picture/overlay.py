@@ -6,18 +6,17 @@ costs one copy of that image.
 
 from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRect, QRectF, Qt
 from PyQt6.QtGui import (
-    QBrush,
     QColor,
     QFont,
     QFontMetricsF,
     QImage,
     QPainter,
-    QPainterPath,
     QPen,
     QTransform,
 )
@@ -25,8 +24,18 @@ from PyQt6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from thermoseg.labels import COLOURS, DERIVED_COLOURS, FACE_REGIONS, ROI_NAMES
 from ui.picture.content import Box, PictureContent
-from ui.picture.outlines import find_outlines, find_unsure
-from ui.picture.raster import Screen
+from ui.picture.outlines import (
+    UNSURE_BELOW,
+    Colour,
+    Corners,
+    dashes_of,
+    draw_lines,
+    find_outlines,
+    hatching,
+    on_screen,
+    soften,
+)
+from ui.picture.raster import Screen, enlarge, pixels_of, place
 from ui.texts.picture import MEASURED
 
 DIMMED: Final = 0.55
@@ -39,8 +48,17 @@ CASING: Final = "#0c0d10"
 """Around every line, to be seen on any palette."""
 CASING_WIDTH: Final = 4.0
 LINE_WIDTH: Final = 2.0
+"""Pixels at scale 1."""
 DASHES: Final = (4.0, 2.5)
 """Dash and gap of a late outline, in widths of the line."""
+
+MARGIN_PX: Final = 30.0
+NAME_PX: Final = 100.0
+"""Room around regions and boxes for lines and names, pixels at scale 1; a name may be wider than
+its box."""
+
+HATCH_PX: Final = 8
+"""Distance of the stripes over unsure pixels."""
 
 BOX_COLOUR: Final = "#f2f4f7"
 BOX_PADDING: Final = 6.0
@@ -73,8 +91,8 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         self._looks = _Looks(frozenset(ROI_NAMES), 0.45, True, True, False)
         self._scale = 1.0
         self._late = self._told_late = False
-        self._outlines: dict[str, QPainterPath] = {}
-        self._unsure = QPainterPath()
+        self._outlines: dict[str, list[Corners]] = {}
+        self._unsure: NDArray[np.uint8] | None = None
         self._tint = QImage()
         self._tint_place = QRectF()
         self._image = QImage()
@@ -161,12 +179,12 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         content = self._content
         labels = None if content is None else content.labels
         self._outlines = {}
-        self._unsure = QPainterPath()
+        self._unsure = None
         self._tint = QImage()
         if content is not None and self._looks.outlined:
             self._outlines = find_outlines(labels, content.rois, self._looks.shown)
         if content is not None and self._looks.unsure:
-            self._unsure = find_unsure(labels, content.confidence)
+            self._unsure = _unsure(content)
         if labels is not None and self._looks.tinted:
             self._find_tint(labels)
         self._redraw()
@@ -188,66 +206,82 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         self.update()
 
     def _draw(self, screen: Screen) -> None:
-        whole = screen.transform.mapRect(self.boundingRect()).toAlignedRect()
-        place = whole.intersected(QRect(0, 0, *screen.size))
+        scale = self._scale * screen.ratio
+        extent = screen.transform.mapRect(self._extent())
+        margin, name = MARGIN_PX * scale, NAME_PX * scale
+        extent = extent.adjusted(-margin, -margin, max(margin, name), margin)
+        seen = extent.toAlignedRect().intersected(QRect(0, 0, *screen.size))
         self._image = QImage()
-        if place.isEmpty() or self._is_bare():
+        if seen.isEmpty() or self._is_bare():
             return
-        image = QImage(place.size(), QImage.Format.Format_ARGB32_Premultiplied)
+        image = QImage(seen.size(), QImage.Format.Format_ARGB32_Premultiplied)
         image.fill(Qt.GlobalColor.transparent)
+        moved = screen.transform * QTransform.fromTranslate(-seen.x(), -seen.y())
+        if not self._tint.isNull():
+            painter = QPainter(image)
+            painter.setTransform(moved)
+            painter.drawImage(self._tint_place, self._tint)
+            painter.end()
+        self._draw_regions(pixels_of(image), moved, scale)
         painter = QPainter(image)
-        painter.setTransform(screen.transform * QTransform.fromTranslate(-place.x(), -place.y()))
-        self._draw_regions(painter, self._scale * screen.ratio)
-        self._draw_faces(painter, self._scale * screen.ratio)
+        self._draw_faces(painter, moved, scale)
         painter.end()
         image.setDevicePixelRatio(screen.ratio)
         self._image = image
-        self._image_place = QPointF(place.topLeft()) / screen.ratio
+        self._image_place = QPointF(seen.topLeft()) / screen.ratio
+
+    def _extent(self) -> QRectF:
+        """Return what of the frame is drawn on: little images are copied faster."""
+        if self._unsure is not None:
+            return self.boundingRect()
+        extent = self._tint_place if not self._tint.isNull() else QRectF()
+        lines = [line for lines in self._outlines.values() for line in lines]
+        if lines:
+            corners = np.vstack(lines)
+            low, high = corners.min(0).tolist(), corners.max(0).tolist()
+            extent = extent.united(QRectF(QPointF(*low), QPointF(*high)))
+        content = self._content
+        if content is not None:
+            for left, top, right, bottom in (*content.others, *filter(None, [content.face])):
+                extent = extent.united(QRectF(left, top, right - left, bottom - top))
+        return extent
 
     def _is_bare(self) -> bool:
         content = self._content
         return (
             self._tint.isNull()
             and not self._outlines
-            and self._unsure.isEmpty()
+            and self._unsure is None
             and (content is None or (content.face is None and not content.others))
         )
 
-    def _draw_regions(self, painter: QPainter, scale: float) -> None:
-        if not self._tint.isNull():
-            painter.drawImage(self._tint_place, self._tint)
-        _hatch(painter, self._unsure)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        casing = cosmetic_pen(QColor(CASING), CASING_WIDTH * scale)
-        for path in self._outlines.values():
-            painter.strokePath(path, casing)
-        for name, path in self._outlines.items():
-            pen = cosmetic_pen(outline_colour(name), LINE_WIDTH * scale)
+    def _draw_regions(self, pixels: NDArray[np.uint8], transform: QTransform, scale: float) -> None:
+        if self._unsure is not None:
+            _hatch(pixels, self._unsure, transform, scale)
+        seen = {name: on_screen(lines, transform) for name, lines in self._outlines.items()}
+        for lines in seen.values():
+            draw_lines(pixels, lines, _premultiplied(QColor(CASING)), CASING_WIDTH * scale, True)
+        dash, gap = (share * LINE_WIDTH * scale for share in DASHES)
+        for name, lines in seen.items():
+            colour, width = _premultiplied(outline_colour(name)), LINE_WIDTH * scale
             if self._told_late:
-                pen.setDashPattern(DASHES)
-            painter.strokePath(path, pen)
+                cut = [part for line in lines for part in dashes_of(line, dash, gap)]
+                draw_lines(pixels, cut, colour, width, False)
+            else:
+                draw_lines(pixels, lines, colour, width, True)
+        every = [line for lines in seen.values() for line in lines]
+        soften(pixels, every, round(CASING_WIDTH * scale))
 
-    def _draw_faces(self, painter: QPainter, scale: float) -> None:
+    def _draw_faces(self, painter: QPainter, transform: QTransform, scale: float) -> None:
         content = self._content
         if content is None:
             return
-        transform = painter.transform()
-        painter.resetTransform()
         for box in content.others:
             _draw_box(painter, _padded(box, transform), scale, thin=True)
         if content.face is not None:
             place = _padded(content.face, transform)
             _draw_box(painter, place, scale, thin=False)
             _draw_name(painter, place, scale)
-
-
-def cosmetic_pen(colour: QColor, width: float) -> QPen:
-    """Return a pen that is `width` pixels wide at any zoom."""
-    pen = QPen(colour, width)
-    pen.setCosmetic(True)
-    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
-    return pen
 
 
 def _tints(opacity: float, shown: frozenset[str]) -> NDArray[np.uint32]:
@@ -261,17 +295,40 @@ def _tints(opacity: float, shown: frozenset[str]) -> NDArray[np.uint32]:
     return table
 
 
-def _hatch(painter: QPainter, path: QPainterPath) -> None:
-    """Fill a path with dark and bright stripes, whose distance no zoom changes."""
-    if path.isEmpty():
+def _unsure(content: PictureContent) -> NDArray[np.uint8] | None:
+    """Return (height, width), 255 where the label is unsure; None if it is so nowhere."""
+    if content.labels is None or content.confidence is None:
+        return None
+    below = float(np.nextafter(np.float32(UNSURE_BELOW), np.float32(0)))
+    unsure = np.asarray(cv2.inRange(content.confidence, 0.0, below), np.uint8)
+    return unsure if cv2.countNonZero(unsure) else None
+
+
+def _hatch(
+    pixels: NDArray[np.uint8], unsure: NDArray[np.uint8], transform: QTransform, scale: float
+) -> None:
+    """Draw dark and bright stripes, whose distance no zoom changes, over unsure pixels."""
+    height, width = pixels.shape[:2]
+    placement = place(transform, (unsure.shape[0], unsure.shape[1]), (width, height))
+    if placement is None:
         return
-    seen = painter.transform().map(path)
-    painter.save()
-    painter.resetTransform()
-    painter.fillPath(seen, QBrush(QColor(CASING), Qt.BrushStyle.BDiagPattern))
-    painter.setBrushOrigin(2, 0)
-    painter.fillPath(seen, QBrush(QColor(BOX_COLOUR), Qt.BrushStyle.BDiagPattern))
-    painter.restore()
+    target = placement.target
+    seen = enlarge(unsure, placement, smooth=False)
+    seen = np.asarray(
+        cv2.resize(seen, (target.width(), target.height()), interpolation=0), np.uint8
+    )
+    # The part that is seen may reach a little beyond the image.
+    top, left = max(0, target.top()), max(0, target.left())
+    part = pixels[top : target.bottom() + 1, left : target.right() + 1]
+    rows, columns = part.shape[:2]
+    seen = np.ascontiguousarray(seen[top - target.top() :, left - target.left() :][:rows, :columns])
+    colours = _premultiplied(QColor(CASING)), _premultiplied(QColor(BOX_COLOUR))
+    stripes, where = hatching((rows, columns), max(4, round(HATCH_PX * scale)), colours)
+    cv2.copyTo(stripes, cv2.bitwise_and(where, seen), part)
+
+
+def _premultiplied(colour: QColor) -> Colour:
+    return colour.blue(), colour.green(), colour.red(), 255
 
 
 def _padded(box: Box, transform: QTransform) -> QRectF:

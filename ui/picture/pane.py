@@ -28,6 +28,9 @@ NUMBERS_EVERY_MS: Final = 250
 LEGEND_SHARE: Final = 0.4
 """Greatest height of the legend, as a share of the pane's."""
 
+CRAMPED_PIXELS: Final = 460
+"""Height at scale 1 below which the legend folds by itself, and is opened by hand."""
+
 COUNTS_BAND: Final = (0.6, 0.8)
 """Isotherm of a camera without °C before the user sets one, shares of the span."""
 
@@ -55,6 +58,7 @@ class PicturePane(QWidget):
         self._span = Span()
         self._span_c: Limits = (0.0, 1.0)
         self._counts_band: Limits | None = None
+        self._fresh = True
         self._frozen = False
         self._newest: PictureContent | None = None
         self._photograph = QPixmap()
@@ -70,6 +74,9 @@ class PicturePane(QWidget):
         """Everything that menus, buttons and keys of a page may offer."""
         self.tools = PictureTools(self.actions_by_name)
         """The strip of buttons; a page that offers the actions itself may hide it."""
+        self._cramped = self._opened = False
+        self._scale = 1.0
+        self.bar.offer_units(self.actions_by_name.units.actions())
         self._build()
         self._connect()
         self._apply()
@@ -102,11 +109,9 @@ class PicturePane(QWidget):
     def restore(self, remembered: Mapping[str, object]) -> None:
         """Set everything as it was; each value that does not fit is its default."""
         self._settings = PictureSettings.fitting(remembered)
-        span = self._settings
-        if span.span_mode is SpanMode.HAND and span.span_c is not None:
-            self._span.lock(*span.span_c)
-        elif span.span_mode.follows:
-            self._span.choose(span.span_mode)
+        if self._settings.span_mode.follows:
+            self._span.choose(self._settings.span_mode)
+        self._fresh = True
         self._apply()
 
     def restore_drawn(self, regions: tuple[DrawnRoi, ...]) -> None:
@@ -119,6 +124,7 @@ class PicturePane(QWidget):
         for part in (self.view, self.bar, self.legend, self.tools):
             part.set_theme(theme, scale)
         self.actions_by_name.set_theme(theme)
+        self._scale = scale
         self._fit_legend()
 
     def show_content(self, content: PictureContent) -> None:
@@ -134,6 +140,7 @@ class PicturePane(QWidget):
         self._newest = None
         self._counts_band = None
         self._span.forget()
+        self._fresh = True
         self.view.clear()
         self.bar.clear()
         self._photograph = QPixmap()
@@ -189,12 +196,22 @@ class PicturePane(QWidget):
 
     def _draw(self, content: PictureContent) -> None:
         frame = content.frame
+        if self._fresh:
+            self._fresh = False
+            self._take_span(content)
         self._span_c = self._span.follow(
             frame.celsius, content.labels, frame.time_s, frame.radiometric
         )
         self.view.picture.set_isotherm(self._isotherm(content))
         self.view.show_content(content, self._span_c)
         self._show_span(content)
+
+    def _take_span(self, content: PictureContent) -> None:
+        """Begin a source with the limits set by hand, which are °C."""
+        settings = self._settings
+        by_hand = settings.span_c if settings.span_mode is SpanMode.HAND else None
+        if by_hand is not None and content.frame.radiometric:
+            self._span.lock(*by_hand)
 
     def _show_span(self, content: PictureContent) -> None:
         unit = self._unit_of(content)
@@ -269,29 +286,40 @@ class PicturePane(QWidget):
         self.actions_by_name["lock_span"].setChecked(not self._span.mode.follows)
         self.actions_by_name.set_choices(settings.palette, settings.unit)
         self.tools.show_choices(settings.palette, settings.opacity, settings.mask)
-        self.legend.set_folded(settings.legend_folded)
+        self.legend.set_folded(settings.legend_folded or (self._cramped and not self._opened))
         for name in (*ROI_NAMES, *(roi.name for roi in self.drawn)):
             self.legend.set_shown(name, name not in hidden)
         content = self.view.content
         self.view.set_unit(settings.unit)
         if content is not None:
-            self._draw(content)
             self.bar.set_isotherm(self._isotherm(content))
+            self._draw(content)
         else:
             self.bar.set_isotherm(settings.isotherm_c if settings.isotherm else None)
         self._write_numbers()
 
     def _on_span_chosen(self, low: float, high: float) -> None:
         self._span.lock(low, high)
-        self._change(span_mode=SpanMode.HAND, span_c=(low, high))
+        self._remember_span()
 
     def _on_mode_chosen(self, mode: SpanMode) -> None:
         self._span.choose(mode)
-        self._change(span_mode=mode, span_c=self._span.limits)
+        self._remember_span()
 
     def _on_lock_toggled(self) -> None:
         self._span.toggle_lock()
-        self._change(span_mode=self._span.mode, span_c=self._span.limits)
+        self._remember_span()
+
+    def _remember_span(self) -> None:
+        """Keep the source of the limits, and limits in °C, for the next time."""
+        mode, content = self._span.mode, self.view.content
+        radiometric = content is None or content.frame.radiometric
+        if mode.follows:
+            self._change(span_mode=mode)
+        elif mode is SpanMode.HAND and radiometric and self._span.limits is not None:
+            self._change(span_mode=mode, span_c=self._span.limits)
+        else:
+            self._change()
 
     def _on_isotherm_chosen(self, low: float, high: float) -> None:
         content = self.view.content
@@ -304,6 +332,10 @@ class PicturePane(QWidget):
     def _on_switched(self, name: str, shown: bool) -> None:
         hidden = set(self._settings.hidden) - {name}
         self._change(hidden=tuple(sorted(hidden if shown else hidden | {name})))
+
+    def _on_folded(self, folded: bool) -> None:
+        self._opened = not folded
+        self._change(legend_folded=folded)
 
     def _on_renamed(self, name: str, new: str) -> None:
         complaint = self.view.drawn.rename(name, new)
@@ -363,7 +395,7 @@ class PicturePane(QWidget):
         self.legend.renamed.connect(self._on_renamed)
         self.legend.deleted.connect(drawn.delete)
         self.legend.chosen.connect(drawn.select)
-        self.legend.folded.connect(lambda folded: self._change(legend_folded=folded))
+        self.legend.folded.connect(self._on_folded)
         for part in (self.bar, self.legend):
             part.left.connect(lambda: view.setFocus())
         drawn.selected.connect(self._on_selected)
@@ -374,4 +406,8 @@ class PicturePane(QWidget):
         view.face_clicked.connect(self.face_clicked)
 
     def _fit_legend(self) -> None:
+        cramped = self.height() < CRAMPED_PIXELS * self._scale
+        if cramped != self._cramped:
+            self._cramped, self._opened = cramped, False
+            self.legend.set_folded(self._settings.legend_folded or cramped)
         self.legend.setMaximumHeight(max(40, round(LEGEND_SHARE * self.height())))

@@ -7,15 +7,17 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter
+from PyQt6.QtGui import QImage, QPainter
 from PyQt6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from thermoseg.palettes import ALARM, colours_of
 from ui.picture.raster import (
-    Pixels,
+    ALARM_BYTE,
+    WARMEST,
     Placement,
     Screen,
     colour_words,
+    coloured,
     enlarge,
     place,
     scale_to_bytes,
@@ -43,7 +45,7 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
         self._stale = False
         self._smooth = True
         self._words = self._coloured()
-        self._pixels = Pixels()
+        self._image = QImage()
         self._drawn: object = None
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
@@ -85,6 +87,7 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
         """Draw temperatures within `band_c`, ends included, in one colour; None for none."""
         if band_c != self._isotherm:
             self._isotherm = band_c
+            self._words = self._coloured()
             self._find_band()
             self._redraw()
 
@@ -123,26 +126,30 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
                 target.width() / ratio,
                 target.height() / ratio,
             ),
-            self._pixels.image,
+            self._image,
         )
         painter.restore()
 
     def _draw(self, placement: Placement) -> None:
-        self._pixels.colour(enlarge(self._bytes, placement, self._smooth), self._words)
+        seen = enlarge(self._bytes, placement, self._smooth)
         if self._isotherm is not None:
-            inside = enlarge(self._band, placement, self._smooth) > HALF
-            self._pixels.paint(inside, QColor(*self._dimmed(np.array([ALARM]))[0]).rgb())
+            seen = np.minimum(seen, np.uint8(WARMEST))  # the byte above is the isotherm's alone
+            band = enlarge(self._band, placement, self._smooth)
+            cv2.threshold(band, HALF, ALARM_BYTE, cv2.THRESH_BINARY, dst=band)
+            seen = np.asarray(cv2.bitwise_or(seen, band), np.uint8)
+        self._image = coloured(seen, self._words)
 
     def _find_band(self) -> None:
         if self._isotherm is not None and self._celsius is not None:
             low, high = self._isotherm
             self._band = np.asarray(cv2.inRange(self._celsius, low, high), np.uint8)
 
-    def _coloured(self) -> NDArray[np.uint32]:
-        return colour_words(self._dimmed(colours_of(self._palette)))
-
-    def _dimmed(self, colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return dim(colours) if self._stale else colours.astype(np.uint8)
+    def _coloured(self) -> list[int]:
+        table = colours_of(self._palette)
+        alarm = None if self._isotherm is None else np.array(ALARM, np.uint8)
+        if self._stale:
+            table, alarm = dim(table), None if alarm is None else dim(alarm)
+        return colour_words(table, alarm)
 
     def _redraw(self) -> None:
         self._drawn = None
@@ -150,5 +157,5 @@ class PictureItem(pg.GraphicsObject):  # type: ignore[misc]
 
 
 def dim(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return (n, 3) colours as they are in a stale picture."""
+    """Return colours, (…, 3) red, green, blue, as they are in a stale picture."""
     return np.round(STALE * colours).astype(np.uint8)

@@ -21,6 +21,10 @@ MOST_PIXELS: Final = 3_000_000
 EXTRA: Final = 2
 """Pixels beyond the visible ones that cubic interpolation looks at."""
 
+WARMEST: Final = 254
+ALARM_BYTE: Final = 255
+"""Bytes of the warmest colour, and of temperatures that the isotherm marks."""
+
 OPAQUE: Final = 0xFF000000
 
 
@@ -106,7 +110,7 @@ def _visible(
 def scale_to_bytes(
     celsius: NDArray[np.float32], span_c: tuple[float, float], out: NDArray[np.uint8]
 ) -> None:
-    """Spread `span_c` over 0-255; colder and NaN become 0, warmer 255.
+    """Spread `span_c` over 0 to `WARMEST`; colder and NaN become 0, warmer `WARMEST` or one more.
 
     Parameters
     ----------
@@ -115,14 +119,25 @@ def scale_to_bytes(
     """
     # One pass of OpenCV, which rounds and saturates, and turns NaN into 0; a fifth of NumPy's time.
     low, high = span_c
-    gain = 255 / max(high - low, 1e-6)
+    gain = WARMEST / max(high - low, 1e-6)
     cv2.addWeighted(celsius, gain, celsius, 0.0, -low * gain, dst=out, dtype=cv2.CV_8U)
 
 
-def colour_words(table: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Turn a (n, 3) table of red, green, blue into (n,) pixels of `QImage.Format_RGB32`."""
-    red, green, blue = table.astype(np.uint32).T
-    words: NDArray[np.uint32] = OPAQUE | red << 16 | green << 8 | blue
+def colour_words(table: NDArray[np.uint8], alarm: NDArray[np.uint8] | None) -> list[int]:
+    """Return the 256 pixels of `QImage.Format_RGB32` that bytes stand for.
+
+    Parameters
+    ----------
+    table
+        (256, 3) red, green, blue of a palette; spread over the bytes below `ALARM_BYTE`.
+    alarm
+        (3,) the colour of that byte; None where it stands for the warmest like the one before.
+    """
+    places = np.round(np.linspace(0, len(table) - 1, WARMEST + 1)).astype(int)
+    red, green, blue = (
+        np.vstack([table[places], table[-1] if alarm is None else alarm]).astype(np.uint32).T
+    )
+    words: list[int] = (OPAQUE | red << 16 | green << 8 | blue).tolist()
     return words
 
 
@@ -146,27 +161,27 @@ def _method(part: NDArray[np.uint8], size: tuple[int, int], smooth: bool) -> int
     return cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
 
 
-class Pixels:
-    """Pixels of the screen and the image that looks at them."""
+def pixels_of(image: QImage) -> NDArray[np.uint8]:
+    """Return the memory of an image of 32 bits a pixel as (height, width, 4), to be written.
 
-    def __init__(self) -> None:
-        self._words = np.zeros((1, 1), np.uint32)
-        self.image = QImage()
-        """Format RGB32; its memory is written here, so it is not to be kept."""
+    In it lie blue, green, red and alpha.  The image must not be shared, or Qt would copy it first.
+    """
+    memory = image.bits()
+    if memory is None:
+        raise MemoryError(f"no memory for a picture of {image.width()}×{image.height()} pixels")
+    memory.setsize(image.sizeInBytes())
+    pixels: NDArray[np.uint8] = np.asarray(memory, np.uint8)
+    return pixels.reshape(image.height(), image.width(), 4)
 
-    def colour(self, picture: NDArray[np.uint8], words: NDArray[np.uint32]) -> None:
-        """Give each byte of `picture` (height, width) its colour of `words` (256,)."""
-        if self._words.shape != picture.shape:
-            height, width = picture.shape
-            self.image = QImage(width, height, QImage.Format.Format_RGB32)
-            memory = self.image.bits()
-            if memory is None:
-                raise MemoryError(f"no memory for a picture of {width}×{height} pixels")
-            memory.setsize(self.image.sizeInBytes())
-            pixels: NDArray[np.uint8] = np.asarray(memory, np.uint8)
-            self._words = pixels.view(np.uint32).reshape(height, width)
-        np.take(words, picture, out=self._words, mode="clip")
 
-    def paint(self, where: NDArray[np.bool_], word: int) -> None:
-        """Give the pixels `where` (height, width) one colour."""
-        self._words[where] = word
+def coloured(picture: NDArray[np.uint8], words: list[int]) -> QImage:
+    """Give each byte of `picture` (height, width) its colour of 256 `words`; format RGB32.
+
+    Qt needs half of the time that NumPy takes, which would turn all bytes into 64-bit indices.
+    """
+    height, width = picture.shape
+    own = np.ascontiguousarray(picture)
+    indexed = QImage(own.data.cast("B"), width, height, width, QImage.Format.Format_Indexed8)  # type: ignore[call-overload]  # its hints know only bytes
+    indexed.setColorTable(words)
+    image: QImage = indexed.convertToFormat(QImage.Format.Format_RGB32)
+    return image

@@ -21,8 +21,9 @@ class PictureSettings(BaseModel):
     """One of `thermoseg.palettes.PALETTES`."""
     unit: Unit = Unit.CELSIUS
     span_mode: SpanMode = SpanMode.FACE
+    """Not `LOCKED`: that holds for the moment."""
     span_c: tuple[Finite, Finite] | None = None
-    """Limits set by hand; None if they were not."""
+    """Limits set by hand, °C; None if they never were."""
     isotherm: bool = False
     isotherm_c: tuple[Finite, Finite] = (36.0, 38.0)
     opacity: Annotated[float, Field(ge=0.05, le=1, allow_inf_nan=False)] = 0.45
@@ -49,6 +50,13 @@ class PictureSettings(BaseModel):
         if unit not in CHOSEN_UNITS:
             raise ValueError("counts are no unit that can be chosen")
         return unit
+
+    @field_validator("span_mode")
+    @classmethod
+    def _lasting(cls, mode: SpanMode) -> SpanMode:
+        if mode is SpanMode.LOCKED:
+            raise ValueError("locked colours are not remembered")
+        return mode
 
     @field_validator("span_c", "isotherm_c")
     @classmethod

@@ -1,14 +1,18 @@
 """The scale beside the picture: which colour is which temperature, and who decides."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
+from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +35,7 @@ from ui.texts.picture import (
     SPAN_MODE_TIP,
     SPAN_SLIDER,
     SPAN_SLIDER_TIP,
+    UNITS,
 )
 
 ROOM: Final = 0.3
@@ -57,9 +62,11 @@ class SpanBar(QWidget):
         self._unit = Unit.CELSIUS
         self._isotherm: Limits | None = None
         self._shown: tuple[Limits, Limits, Unit, Limits | None] | None = None
-        self._unit_label = QLabel()
-        self._unit_label.setProperty("role", "heading")
-        self._unit_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._unit_button = QToolButton()
+        self._unit_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._unit_button.setToolTip(UNITS)
+        self._unit_button.setAccessibleName(UNITS)
+        self._unit_button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._high, self._low = NumberField(SPAN_HIGH), NumberField(SPAN_LOW)
         self._band_label = QLabel(BAND)
         self._band_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -98,6 +105,12 @@ class SpanBar(QWidget):
         )
         self._scale.inset = round(12 * scale) / 2
 
+    def offer_units(self, units: Sequence[QAction]) -> None:
+        """Let the user choose among actions, by a button that says the unit."""
+        menu = QMenu(self)
+        menu.addActions(units)
+        self._unit_button.setMenu(menu)
+
     def set_palette(self, name: str) -> None:
         """Show the colours of a palette of `thermoseg.palettes`."""
         self._scale.set_palette(name)
@@ -128,7 +141,7 @@ class SpanBar(QWidget):
             return
         changed, self._unit = unit is not self._unit, unit
         limits = self._limits_around(span_c, possible, unit)
-        rounded = (round(span_c[0], 2), round(span_c[1], 2))
+        rounded = (round(span_c[0], 1), round(span_c[1], 1))
         shown = (rounded, limits, unit, self._isotherm)
         if shown == self._shown:
             return
@@ -153,7 +166,8 @@ class SpanBar(QWidget):
         for field in (self._band_low, self._band_high):
             with QSignalBlocker(field):
                 field.setRange(unit.of(possible[0]), unit.of(possible[1]))
-        self._unit_label.setText(unit.value)
+        self._unit_button.setText(unit.value)
+        self._unit_button.setEnabled(unit is not Unit.COUNTS)
         self._scale.show_span(span_c, limits, unit, self._isotherm)
 
     def _write_isotherm(self) -> None:
@@ -210,7 +224,7 @@ class SpanBar(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self._unit_label)
+        layout.addWidget(self._unit_button)
         layout.addWidget(self._high)
         layout.addLayout(middle, 1)
         layout.addWidget(self._low)

@@ -6,10 +6,12 @@ from typing import Final, Protocol
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtGui import QColor, QFont, QPen
+from PyQt6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPolygonF
+from PyQt6.QtWidgets import QGraphicsItem, QGraphicsPathItem
 
 from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.labels import DRAWN_COLOUR
+from ui.picture.overlay import CASING
 
 SPOT_PX: Final = 15
 """Size of a spot on the screen."""
@@ -35,7 +37,7 @@ class DrawnItem(Protocol):
     name: str
     """As the user gave it."""
 
-    def items(self) -> Sequence[pg.GraphicsObject]:
+    def items(self) -> Sequence[QGraphicsItem]:
         """Return what has to be in the scene."""
         ...
 
@@ -75,7 +77,7 @@ class SpotItem:
         self._style()
         self._place_label()
 
-    def items(self) -> Sequence[pg.GraphicsObject]:
+    def items(self) -> Sequence[QGraphicsItem]:
         """Return cross and label."""
         return self._target, self._label
 
@@ -106,6 +108,7 @@ class SpotItem:
 
     def _style(self) -> None:
         pen = _pen(self._selected, self._scale)
+        self._target.casing = _casing_pen(self._selected, self._scale)
         self._target.setPen(pen)
         self._target.setHoverPen(pen)
         self._target.setBrush((*LABEL_FILL[:3], 120))
@@ -132,15 +135,19 @@ class OutlineItem:
             self._item = pg.PolyLineROI(corners, closed=True, **options)
         self._item.setAcceptedMouseButtons(Qt.MouseButton.LeftButton)
         self._item.setZValue(15)
+        self._casing = QGraphicsPathItem()
+        self._casing.setZValue(14)
         self._label = _label(roi.name)
-        self._item.sigRegionChanged.connect(self._place_label)
+        self._item.sigRegionChanged.connect(self._follow)
         self._item.sigRegionChangeFinished.connect(lambda: on_moved())
         self._item.sigClicked.connect(lambda: on_chosen())
-        self._place_label()
+        self._selected, self._scale = False, 1.0
+        self._style()
+        self._follow()
 
-    def items(self) -> Sequence[pg.GraphicsObject]:
-        """Return outline and label."""
-        return self._item, self._label
+    def items(self) -> Sequence[QGraphicsItem]:
+        """Return outline, its casing and label."""
+        return self._casing, self._item, self._label
 
     def region(self) -> DrawnRoi:
         """Return name and corners."""
@@ -152,11 +159,14 @@ class OutlineItem:
 
     def set_selected(self, selected: bool) -> None:
         """Draw it bolder, or not."""
-        self._item.setPen(_pen(selected, 1.0))
+        self._selected = selected
+        self._style()
 
     def set_scale(self, scale: float) -> None:
         """Take the scale of lines and text."""
+        self._scale = scale
         _scale_label(self._label, scale)
+        self._style()
 
     def move_by(self, x_px: float, y_px: float) -> None:
         """Move it, frame pixels."""
@@ -171,9 +181,18 @@ class OutlineItem:
         points = [self._item.mapToParent(handle.pos()) for handle in self._item.getHandles()]
         return [(point.x(), point.y()) for point in points]
 
-    def _place_label(self) -> None:
+    def _style(self) -> None:
+        self._item.setPen(_pen(self._selected, self._scale))
+        self._casing.setPen(_casing_pen(self._selected, self._scale))
+
+    def _follow(self) -> None:
+        """Bring casing and label to where the outline is now."""
         corners = self._corners()
         if corners:
+            path = QPainterPath()
+            path.addPolygon(QPolygonF([QPointF(*corner) for corner in corners]))
+            path.closeSubpath()
+            self._casing.setPath(path)
             self._label.setPos(QPointF(*min(corners, key=lambda corner: corner[1])))
 
 
@@ -183,8 +202,17 @@ class _Target(pg.TargetItem):  # type: ignore[misc]
     def __init__(self, on_clicked: Chosen, **options: object) -> None:
         super().__init__(**options)
         self._on_clicked = on_clicked
+        self.casing = QPen()
+        """Drawn under the cross."""
+
+    def paint(self, painter: QPainter, *rest: object) -> None:
+        """Draw the cross on its casing."""
+        painter.setPen(self.casing)
+        painter.drawPath(self.shape())
+        super().paint(painter, *rest)
 
     def mouseClickEvent(self, event: object) -> None:  # noqa: N802  # pyqtgraph's name
+        """Tell of a click."""
         super().mouseClickEvent(event)
         if event.button() == Qt.MouseButton.LeftButton:  # type: ignore[attr-defined]
             event.accept()  # type: ignore[attr-defined]
@@ -214,6 +242,13 @@ def centre_of(roi: DrawnRoi) -> tuple[float, float]:
 def _pen(selected: bool, scale: float) -> QPen:
     pen = QPen(QColor(*DRAWN_COLOUR), (SELECTED_LINE if selected else LINE) * scale)
     pen.setCosmetic(True)
+    return pen
+
+
+def _casing_pen(selected: bool, scale: float) -> QPen:
+    pen = _pen(selected, scale)
+    pen.setColor(QColor(CASING))
+    pen.setWidthF(pen.widthF() + 2 * scale)
     return pen
 
 

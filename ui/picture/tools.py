@@ -7,8 +7,8 @@ from PyQt6.QtWidgets import QComboBox, QSlider, QToolBar, QToolButton, QWidget
 
 from thermoseg.palettes import PALETTES
 from ui.picture.actions import PictureActions
-from ui.shell.theme import Theme
-from ui.texts.picture import OPACITY, PALETTE_MENU
+from ui.shell.theme import Theme, icon
+from ui.texts.picture import MORE, OPACITY, PALETTE_MENU
 
 ORDER: Final = (
     "mask",
@@ -73,10 +73,15 @@ class PictureTools(QToolBar):
         """Take the colours and the size of `theme`."""
         self.setIconSize(QSize(round(16 * scale), round(16 * scale)))
         self._opacity.setFixedWidth(round(72 * scale))
+        more = self.findChild(QToolButton, "qt_toolbar_ext_button")
+        if more is not None:
+            more.setIcon(icon("menu", theme.text))
+            more.setAccessibleName(MORE)
+            more.setToolTip(MORE)
         self.setStyleSheet(
             f"QToolBar {{ border: none; background: transparent; spacing: {round(3 * scale)}px; }}"
-            f"QToolBar::separator {{ background: {theme.line}; width: 1px;"
-            f" margin: {round(4 * scale)}px {round(3 * scale)}px; }}"
+            f"QToolBar::separator {{ background: transparent; width: {round(7 * scale)}px; }}"
+            "#qt_toolbar_ext_button { padding: 0; border: none; }"
         )
 
     def show_choices(self, palette: str, opacity: float, mask: bool) -> None:

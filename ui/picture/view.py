@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QPixmap, QResizeEvent
+from PyQt6.QtGui import QKeyEvent, QPixmap
 from PyQt6.QtWidgets import QWidget
 
 from thermoseg.drawn_rois import DrawnRoi
@@ -17,6 +17,7 @@ from ui.picture.drawn import DrawnRegions
 from ui.picture.overlay import TOLD_BEHIND_S, Overlay
 from ui.picture.picture_item import PictureItem
 from ui.picture.span import Limits
+from ui.picture.spots import centre_of
 from ui.picture.units import Unit
 from ui.shell.theme import Theme
 from ui.texts.picture import (
@@ -31,8 +32,17 @@ from ui.texts.picture import (
 DEEPEST_ZOOM_PX: Final = 8
 """Fewest pixels of the frame that the view shows across."""
 
+WIDEST_ZOOM: Final = 20
+"""Widest range that the view shows, in widths of the picture."""
+
 NEW_SHARE: Final = 0.2
 """Width and height of a new region, as a share of what is seen of the picture."""
+
+NEW_PLACES: Final = sorted(
+    ((column, row) for column in (-1.2, 0, 1.2) for row in (-1.2, 0, 1.2)),
+    key=lambda place: abs(place[0]) + abs(place[1]),
+)
+"""Places tried for it, from the middle, in its own widths and heights."""
 
 MOVES: Final = {
     Qt.Key.Key_Left: (-1, 0),
@@ -69,11 +79,11 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0)
         self._picture = PictureItem()
         self._overlay = Overlay()
-        self._badges: Badges | None = None
         self.setCentralItem(self._box)
         for item in (self._picture, self._overlay):
             self._box.addItem(item, ignoreBounds=True)
-        self._badges = Badges(self, self.fit)
+        self.badges = Badges(self, self.fit)
+        """Texts in the corners."""
         self.drawn = DrawnRegions(self._box, self)
         """Spots and outlines that the user has drawn."""
         self.drawn.spots_changed.connect(self.spots_changed)
@@ -90,13 +100,6 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
     def zoomed(self) -> bool:
         """Whether the user has chosen a part of the picture."""
         return not self._fitted
-
-    @property
-    def badges(self) -> Badges:
-        """Texts in the corners."""
-        if self._badges is None:  # while pyqtgraph's constructor resizes the view
-            raise RuntimeError("the view is still being made")
-        return self._badges
 
     @property
     def content(self) -> PictureContent | None:
@@ -116,7 +119,7 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         self._picture.show_celsius(content.frame.celsius, span_c)
         self._overlay.show_content(content)
         if before is None or before.frame.celsius.shape != shape:
-            self._box.setLimits(maxXRange=4 * shape[1], minXRange=DEEPEST_ZOOM_PX)
+            self._box.setLimits(maxXRange=WIDEST_ZOOM * shape[1], minXRange=DEEPEST_ZOOM_PX)
             self.fit()
         told = content.behind_s >= TOLD_BEHIND_S
         self.badges.say(
@@ -216,12 +219,6 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         """Show these drawn regions; tells nobody."""
         self.drawn.set_regions(regions)
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
-        """Keep the badges in their corners."""
-        super().resizeEvent(event)
-        if getattr(self, "_badges", None) is not None:
-            self.badges.place()
-
     def leaveEvent(self, event: QEvent | None) -> None:  # noqa: N802  # Qt's name
         """Stop telling the temperature under the pointer."""
         super().leaveEvent(event)
@@ -250,7 +247,16 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         self.badges.say("note", "\n".join(filter(None, (reason, self._note))))
 
     def _middle(self) -> QPointF:
-        return self._seen().center()
+        """Return where something new is drawn: beside what was drawn there before."""
+        seen = self._seen()
+        step = QPointF(seen.width(), seen.height()) * NEW_SHARE
+        place = seen.center()
+        taken = [QPointF(*centre_of(roi)) for roi in self.drawn.regions]
+        for column, row in NEW_PLACES:
+            place = seen.center() + QPointF(column * step.x(), row * step.y())
+            if all((place - other).manhattanLength() > step.y() / 2 for other in taken):
+                break
+        return place
 
     def _new_size(self) -> tuple[float, float]:
         seen = self._seen()

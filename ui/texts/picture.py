@@ -61,7 +61,8 @@ BAND: Final = "Isotherm"
 
 PALETTE: Final = "Next palette"
 PALETTE_MENU: Final = "Palette"
-UNITS: Final = "Units"
+UNITS: Final = "Units of temperatures"
+MORE: Final = "More of this strip"
 SPAN_LOCK: Final = "Lock the colours"
 OPACITY: Final = "Opacity of the regions"
 

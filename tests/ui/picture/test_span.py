@@ -86,3 +86,47 @@ def test_another_source_unlocks() -> None:
 def test_limits_must_be_in_order() -> None:
     with pytest.raises(ValueError, match="low < high"):
         Span().lock(30, 20)
+
+
+def test_counts_never_have_negative_limits_nor_more_than_their_pixels() -> None:
+    counts, labels = np.full((48, 64), 2, np.float32), np.zeros((48, 64), np.uint8)
+    labels[10:30, 20:40] = 1
+    counts[10:30, 20:40] = np.linspace(90, 250, 400, dtype=np.float32).reshape(20, 20)
+    span = Span()
+
+    low, high = span.follow(counts, labels, 0.0, False)
+
+    assert (low, high) == (0, 255)
+    assert span.counts_range == (0, 255)
+
+
+@pytest.mark.parametrize(("highest", "end"), [(256, 1023), (4095, 4095), (60_000, 65_535)])
+def test_wider_pixels_are_recognised_by_what_they_deliver(highest: float, end: float) -> None:
+    span = Span()
+    counts = np.linspace(0, highest, 64 * 48, dtype=np.float32).reshape(48, 64)
+
+    _, high = span.follow(counts, None, 0.0, False)
+
+    assert high <= end
+    assert span.counts_range[1] == end
+
+
+def test_a_chosen_source_is_followed_at_once() -> None:
+    span = Span()
+    span.follow(SCENE, None, 0.0, True)
+    span.lock(20, 60)
+
+    span.choose(SpanMode.SCENE)
+
+    assert span.follow(SCENE, None, 0.1, True)[1] < 31
+
+
+def test_unlocking_follows_what_was_followed_before() -> None:
+    span = Span()
+    span.choose(SpanMode.SCENE)
+    modes = []
+    for _ in range(4):
+        span.toggle_lock()
+        modes.append(span.mode)
+
+    assert modes == [SpanMode.LOCKED, SpanMode.SCENE] * 2
