@@ -90,12 +90,13 @@ def _make_window(arguments: argparse.Namespace, written: "Settings") -> "MainWin
     """Build the window with what was written, remembered and given; nothing is opened yet."""
     from ui.live.model_shelf import ModelLoader, ModelShelf
     from ui.live.session_controller import SessionController, make_session
-    from ui.pages import PAGES, open_file
+    from ui.pages import PAGES, PageOpener
     from ui.shell.window import MainWindow
 
-    controller = SessionController(make_session, ModelShelf(ModelLoader(written.backend)))
+    loader = ModelLoader(written.backend)
+    controller = SessionController(make_session, ModelShelf(loader))
     settings = _settings(remembered=not arguments.screenshot)
-    window = MainWindow(controller, settings, PAGES, open_file)
+    window = MainWindow(controller, settings, PAGES, PageOpener(loader))
     window.defects.catch_all()
     if arguments.theme:
         from ui.shell.theme import THEMES
@@ -110,7 +111,6 @@ def _make_window(arguments: argparse.Namespace, written: "Settings") -> "MainWin
 
 def _open_first(window: "MainWindow", arguments: argparse.Namespace) -> None:
     """Show the page and open the source that was asked for."""
-    from ui.pages import open_address, open_file
     from ui.shell.rail import PageName
 
     address, page = arguments.address, arguments.page
@@ -118,9 +118,9 @@ def _open_first(window: "MainWindow", arguments: argparse.Namespace) -> None:
         page = "replay" if Path(address).is_file() and not arguments.record else "live"
     window.show_page(PageName(page))
     if address and page == "replay":
-        open_file(window, address)
+        window.open_file(address)
     elif address:
-        open_address(window, address, arguments.record)
+        window.open_address(address, arguments.record)
 
 
 def _keep_log() -> None:

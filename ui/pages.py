@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import ONNX_SUFFIX, SUFFIX
+from ui.live.model_shelf import NO_MODEL, ModelLoader
 from ui.live.page import LivePage
 from ui.replay.page import ReplayPage
-from ui.shell.page import Page
 from ui.shell.rail import PageName
 
 if TYPE_CHECKING:
@@ -14,24 +15,40 @@ if TYPE_CHECKING:
 
 PAGES: "Final[dict[PageName, PageMaker]]" = {
     PageName.LIVE: LivePage,
-    PageName.REPLAY: ReplayPage,
+    PageName.REPLAY: lambda _, surroundings: ReplayPage(surroundings),
 }
 
 
-def open_file(window: "MainWindow", name: str) -> None:
-    """Open a file where it belongs: a model segments from now on, everything else is replayed."""
-    path = Path(name)
-    if path.suffix in (SUFFIX, ONNX_SUFFIX):
-        window.controller.models.choose(name)
-        return
-    page = window.show_page(PageName.REPLAY)
-    if isinstance(page, ReplayPage):
-        page.open(path)
+class PageOpener:
+    """Opens files and cameras where they belong."""
 
+    def __init__(self, loader: ModelLoader) -> None:
+        self._loader = loader
 
-def open_address(window: "MainWindow", address: str, record_to: Path | None = None) -> Page:
-    """Open a camera on the live page, and record it from the beginning if that is wanted."""
-    page = window.show_page(PageName.LIVE)
-    if isinstance(page, LivePage):
-        page.open(address, record_to)
-    return page
+    def open_file(self, window: "MainWindow", name: str) -> None:
+        """Open a file: a model segments from now on, everything else is replayed."""
+        path = Path(name)
+        if path.suffix in (SUFFIX, ONNX_SUFFIX):
+            window.controller.models.choose(name)
+            return
+        page = window.show_page(PageName.REPLAY)
+        if isinstance(page, ReplayPage):
+            page.open(path)
+
+    def open_address(
+        self, window: "MainWindow", address: str, record_to: Path | None = None
+    ) -> None:
+        """Open a camera, or a file as one, and record it from the beginning if that is wanted."""
+        page = window.show_page(PageName.LIVE)
+        if isinstance(page, LivePage):
+            page.open(address, record_to)
+
+    def make_segmenter(self, model: str) -> Segmenter | None:
+        """Load a model for another stream than the camera's; None for no model.
+
+        Raises
+        ------
+        ModelError
+            As `ModelLoader`.
+        """
+        return None if model == NO_MODEL else self._loader.another(model)

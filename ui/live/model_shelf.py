@@ -54,12 +54,22 @@ class ModelLoader:
         ModelError
             If there is none of this name, its file is damaged, or nothing here runs it.
         """
-        from thermoseg.inference.choose import choose_segmenter
-
         with self._lock:
             if self._loaded is None or self._loaded[0] != model:
-                self._loaded = (model, choose_segmenter(model, backend=self._backend))
+                self._loaded = (model, self.another(model))
             return self._loaded[1]
+
+    def another(self, model: str) -> Segmenter:
+        """Return the network as nobody else has it: two streams must not share one.
+
+        Raises
+        ------
+        ModelError
+            As calling it.
+        """
+        from thermoseg.inference.choose import choose_segmenter
+
+        return choose_segmenter(model, backend=self._backend)
 
 
 class ModelShelf(QObject):

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from math import inf, nan
+from math import nan
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 from thermoseg.errors import ThermoSegError
 from thermoseg.frame_decoder import DecodedFrame, FrameDecoder
 from thermoseg.frames import CameraInfo
+from thermoseg.labels import NOSTRILS
 from thermoseg.playback_clock import PlaybackClock
 from thermoseg.recorded_frames import FramesByNumber, open_by_number
 from thermoseg.recording.reader import Gap, Recording, SessionMarker
@@ -23,6 +24,8 @@ from ui.shell.jobs import Jobs
 
 TICK_MS: Final = 16
 """Looks while something moves: as many as a screen shows."""
+HALF_TICK_S: Final = 5e-7
+"""Times that are equal on paper differ in their last bits."""
 STEP_S: Final = 1.0
 """Length of a long step."""
 
@@ -38,7 +41,7 @@ class ReplayState(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SessionTables:
-    """What a session says besides its pictures, read in a thread."""
+    """What a session says besides its pictures; times are counted from its first frame."""
 
     traces: dict[str, TraceWindow]
     gaps: tuple[Gap, ...]
@@ -46,7 +49,14 @@ class SessionTables:
     problems: tuple[str, ...]
     """What of it is lost or damaged, a sentence each."""
     wall_offset_s: float
-    """Seconds since 1970 UTC at which the clock of its frames was 0; NaN if unknown."""
+    """Seconds since 1970 UTC of its first frame; NaN if unknown."""
+    drawn: tuple[str, ...] = ()
+    """Names of the regions that were drawn."""
+
+    @property
+    def overview(self) -> TraceWindow | None:
+        """The trace that stands for the session: the nostrils', or the first that there is."""
+        return self.traces.get(NOSTRILS) or next(iter(self.traces.values()), None)
 
 
 class ReplayController(QObject):
@@ -127,8 +137,25 @@ class ReplayController(QObject):
 
     @property
     def time_s(self) -> float:
-        """Time of the frame that is due, on the clock of the frames; NaN before it is open."""
-        return nan if self._clock is None else float(self.times_s[self.index])
+        """Time of the frame that is due, since the first one; NaN before it is open."""
+        return nan if self._clock is None else self.time_of(self.index)
+
+    @property
+    def length_s(self) -> float:
+        """Time from the first frame to the last, seconds; 0 before it is open."""
+        times_s = self.times_s
+        return float(times_s[-1] - times_s[0]) if len(times_s) else 0.0
+
+    def time_of(self, index: int) -> float:
+        """Return when frame `index` was taken, since the first one, seconds."""
+        times_s = self.times_s
+        return float(times_s[index] - times_s[0])
+
+    def frame_at(self, time_s: float) -> int:
+        """Return the frame that was seen `time_s` after the first one."""
+        times_s = self.times_s
+        place = int(np.searchsorted(times_s, times_s[0] + time_s + HALF_TICK_S, "right")) - 1
+        return min(max(place, 0), len(times_s) - 1)
 
     @property
     def playing(self) -> bool:
@@ -236,8 +263,9 @@ class ReplayController(QObject):
             self._tell_playing()
 
     def seek_time(self, time_s: float) -> None:
-        """Go to the frame that was seen at `time_s`, on the clock of the frames."""
-        self.seek(max(int(np.searchsorted(self.times_s, time_s, "right")) - 1, 0))
+        """Go to the frame that was seen `time_s` after the first one."""
+        if len(self.times_s):
+            self.seek(self.frame_at(time_s))
 
     def step(self, frames: int) -> None:
         """Stand still exactly so many frames further, backwards if negative."""
@@ -288,26 +316,24 @@ class ReplayController(QObject):
         tables = self.tables
         if tables is None:
             return
-        here_s = self.time_s
-        times = sorted(marker.begin_s for marker in tables.markers)
-        if way > 0:
-            ahead = [time_s for time_s in times if self._frame_at(time_s) > self.index]
-            if ahead:
-                self.seek(self._frame_at(ahead[0]))
-        else:
-            behind = [time_s for time_s in times if time_s < here_s - 1e-9]
-            behind = [time_s for time_s in behind if self._frame_at(time_s) < self.index]
-            if behind:
-                self.seek(self._frame_at(behind[-1]))
+        frames = sorted({self._next_frame(marker.begin_s) for marker in tables.markers})
+        ahead = [frame for frame in frames if frame > self.index]
+        behind = [frame for frame in frames if frame < self.index]
+        if way > 0 and ahead:
+            self.seek(ahead[0])
+        elif way < 0 and behind:
+            self.seek(behind[-1])
 
     # Inside.
 
     def _frames(self) -> FramesByNumber | None:
         return None if self._decoder is None else self._decoder.frames
 
-    def _frame_at(self, time_s: float) -> int:
+    def _next_frame(self, time_s: float) -> int:
         """Return the first frame that is not before `time_s`, or the last one."""
-        return min(int(np.searchsorted(self.times_s, time_s)), len(self.times_s) - 1)
+        times_s = self.times_s
+        place = int(np.searchsorted(times_s, times_s[0] + time_s - HALF_TICK_S))
+        return min(place, len(times_s) - 1)
 
     def _select(self, first: int | None, last: int | None) -> None:
         self._selection = [first, last]
@@ -374,17 +400,20 @@ class ReplayController(QObject):
 
 
 def _read_tables(session: Recording) -> SessionTables:
-    traces = {name: TraceWindow.from_samples(session.samples(name)) for name in session.regions}
-    offset_s = nan
-    for position in range(min(len(session), 10)):
-        wall_time = float(session.wall_times[position])
-        if abs(wall_time) < inf and wall_time > 0:
-            offset_s = wall_time - float(session.times_s[position])
-            break
+    begin_s = float(session.times_s[0])
+    traces = {}
+    for name in session.regions:
+        trace = TraceWindow.from_samples(session.samples(name))
+        if len(trace):
+            traces[name] = replace(trace, time_s=trace.time_s - begin_s)
+    walls = session.wall_times[np.isfinite(session.wall_times)]
     return SessionTables(
-        traces={name: trace for name, trace in traces.items() if len(trace)},
+        traces=traces,
         gaps=tuple(session.gaps),
-        markers=tuple(session.markers),
+        markers=tuple(
+            replace(marker, begin_s=marker.begin_s - begin_s) for marker in session.markers
+        ),
         problems=session.problems,
-        wall_offset_s=offset_s,
+        wall_offset_s=float(walls[0]) if len(walls) else nan,
+        drawn=tuple(roi.name for roi in session.drawn_rois),
     )

@@ -8,6 +8,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QWidget
 
+from thermoseg.inference.segmenter import Segmenter
 from ui.shell.keys import TAKES_KEYS
 from ui.shell.notices import Notices
 from ui.shell.preferences import Preferences
@@ -26,6 +27,13 @@ class Surroundings:
     """Opens a file where it belongs."""
     choose_file: Callable[[], None]
     """Lets the user choose a file, and opens it where it belongs."""
+    open_address: Callable[[str], None]
+    """Opens a camera, or a file as one, on the live page."""
+    model_name: Callable[[], str]
+    """Returns the name or path of the model that is chosen."""
+    make_segmenter: Callable[[], Segmenter | None]
+    """Loads that model for another stream than the camera's, None if none is chosen; takes seconds,
+    so it is called in a thread, and raises `ModelError`."""
 
 
 @runtime_checkable

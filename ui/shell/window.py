@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Protocol
 
 from pydantic import Field
 from PyQt6.QtCore import QByteArray, QEvent, QSettings
@@ -25,6 +25,7 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.assets import asset
 from thermoseg.inference.choose import DEFAULT_MODEL
+from thermoseg.inference.segmenter import Segmenter
 from thermoseg.log_file import log_path
 from thermoseg.recording.status import RecordingSummary
 from ui.live.model_shelf import ModelState
@@ -62,6 +63,22 @@ FILES: Final = Preference[str]("window/files", str, "")
 PageMaker = Callable[[SessionController, Surroundings], Page]
 
 
+class Opener(Protocol):
+    """Knows which page is for what."""
+
+    def open_file(self, window: "MainWindow", name: str) -> None:
+        """Open a file where it belongs."""
+
+    def open_address(
+        self, window: "MainWindow", address: str, record_to: Path | None = None
+    ) -> None:
+        """Open a camera, or a file as one, and record it from the beginning if that is wanted."""
+
+    def make_segmenter(self, model: str) -> Segmenter | None:
+        """Load a model for another stream than the camera's; None for no model."""
+        ...
+
+
 class MainWindow(QMainWindow):
     """Holds the pages together; whatever would end a recording goes through `before_ending`."""
 
@@ -70,7 +87,7 @@ class MainWindow(QMainWindow):
         controller: SessionController,
         settings: QSettings,
         pages: Mapping[PageName, PageMaker],
-        open_file: "Callable[[MainWindow, str], None]",
+        opener: "Opener",
     ) -> None:
         """Build the window; nothing is opened yet.
 
@@ -78,8 +95,8 @@ class MainWindow(QMainWindow):
         ----------
         pages
             Makers of the pages that there are; the others stand disabled in the rail.
-        open_file
-            Opens a file on the page where it belongs.
+        opener
+            Opens files and cameras on the page where they belong.
         """
         super().__init__()
         self.setWindowTitle(texts.TITLE)
@@ -97,6 +114,7 @@ class MainWindow(QMainWindow):
             self.actions_of.record, self.actions_of.marker, self.actions_of.menu
         )
         self._watchman = Watchman(controller, self.notices)
+        self._opener = opener
         self._makers = dict(pages)
         self._pages: dict[PageName, Page] = {}
         self._stack = QStackedWidget()
@@ -109,8 +127,11 @@ class MainWindow(QMainWindow):
             self.preferences,
             self.notices,
             self.before_ending,
-            lambda name: open_file(self, name),
+            self.open_file,
             self.choose_file,
+            self.open_address,
+            lambda: controller.models.choice.name,
+            lambda: opener.make_segmenter(controller.models.choice.name),
         )
         self._build()
         self._connect()
@@ -146,6 +167,14 @@ class MainWindow(QMainWindow):
         self.preferences.set(PAGE, name.value)
         page.setFocus()
         return page
+
+    def open_file(self, name: str) -> None:
+        """Open a file on the page where it belongs."""
+        self._opener.open_file(self, name)
+
+    def open_address(self, address: str, record_to: Path | None = None) -> None:
+        """Open a camera, or a file as one, and record it from the beginning if that is wanted."""
+        self._opener.open_address(self, address, record_to)
 
     def choose_first_model(self, wanted: str) -> None:
         """Segment with the model `wanted`, else with the last one that could be used."""
@@ -224,7 +253,9 @@ class MainWindow(QMainWindow):
 
     def show_log(self) -> None:
         """Show where the log file is, in the file manager."""
-        show_folder_of(log_path())
+        path = log_path()
+        if path is not None:
+            show_folder_of(path)
 
     def choose_file(self) -> None:
         """Let the user choose a file, and open it."""
