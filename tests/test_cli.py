@@ -497,7 +497,7 @@ def test_info_tells_format_study_markers_and_problems(
     assert cli.main(["info", str(path)]) == 0
     told = capsys.readouterr()
     rows = dict(line.split(maxsplit=1) for line in told.out.splitlines())
-    assert rows["format"] == "1.1"
+    assert rows["format"] == "1.2"
     assert rows["study"] == "participant sub-07, age 31"
     assert (rows["markers"], rows["problems"]) == ("0", "1")
     assert rows["rate"] == "no clock"

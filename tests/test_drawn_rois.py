@@ -1,5 +1,6 @@
 """Drawn ROIs: their pixels, what is refused, how sessions measure and files keep them."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from tests.session_parts import (
     ScriptedCamera,
     make_frame,
 )
-from thermoseg import drawn_meter, rois
+from thermoseg import cli, drawn_meter, rois
 from thermoseg.drawn_meter import DrawnMeter, cover
-from thermoseg.drawn_rois import MAX_CORNERS, MAX_NAME, MAX_ROIS, DrawnRoi, check_rois
+from thermoseg.drawn_rois import MAX_CORNERS, MAX_NAME, MAX_ROIS, DrawnRoi, check_rois, read_move
 from thermoseg.errors import ConfigError
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.labels import ROI_NAMES
@@ -323,3 +324,50 @@ def test_the_header_holds_what_a_stranger_can_read(wait_for: WaitFor, tmp_path: 
     assert described == {"name": "cheek", "outline_px": [[4, 3], [9, 3], [9, 7], [4, 7]]}
     assert (HEIGHT, WIDTH) == SHAPE
     assert RADIOMETRY.radiometric
+
+
+def test_info_and_segment_tell_of_what_was_drawn_where_it_was_moved_to(
+    wait_for: WaitFor,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, out = tmp_path / "drawn.h5", tmp_path / "out"
+    session = Session(ScriptedCamera(range(10_000)), None)
+    session.set_rois([CHEEK])
+    session.start_recording(path)
+    tip = DrawnRoi.spot("cheek", 20, 20)
+    with session:
+        wait_for(lambda: len(session.traces.window("cheek", 60)[0]) >= 5)
+        session.set_rois([tip])
+        wait_for(lambda: len(session.traces.window("cheek", 60)[0]) >= 20)
+    with Recording(path) as recording:
+        first_s, last_s = recording.times_s[[0, -1]]
+        assert recording.drawn_history.at(float(first_s)) == (CHEEK,)
+        assert recording.drawn_history.at(float(last_s)) == (tip,)
+        recorded = recording.samples("cheek")
+    monkeypatch.setattr(cli, "_choose", lambda *_, **__: FaceSegmenter())
+
+    assert cli.main(["info", str(path)]) == 0
+    assert "drawn ROIs         cheek\n" in capsys.readouterr().out
+    assert cli.main(["segment", str(path), "--out", str(out)]) == 0
+    with (out / "regions.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["region"] == "cheek"]
+    assert {row["pixels"] for row in rows} == {"20", "1"}
+    means = {row["time_s"]: row["mean_c"] for row in rows}
+    last = recorded[-1]
+    assert means[f"{last['time_s']:.4f}"] == f"{last['mean_c']:.4f}"
+    assert [row["reason"] for row in rows].count("moved") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "moved",
+        "ROI “tip” moved to 3,4 4,4",
+        "ROI “tip” moved to a,b",
+        "ROI “nose” moved to 1,1 2,2 3,3",
+    ],
+)
+def test_other_events_are_no_moves(text: str) -> None:
+    assert read_move(text) is None

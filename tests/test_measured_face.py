@@ -165,6 +165,29 @@ def test_a_nose_is_all_that_is_seen_of_the_measured_face_for_a_moment() -> None:
     assert len(set(boxes)) == 1
 
 
+def test_half_a_face_for_some_frames_is_the_whole_face_and_then_a_smaller_one() -> None:
+    follower, face = FaceFollower(), DrawnFace(unit_px=40, centre=(130, 128), shape=SHAPE)
+    half = face.labels()
+    half[:, :130] = 0
+    boxes = []
+    for number in range(12):
+        labels = half if number in (3, 4) or number > 6 else face.labels()
+        found = follower.follow(LabelledFaces(labels), number / RATE_HZ)
+        assert not found.change
+        boxes.append(found.box)
+
+    assert len(set(boxes[:9])) == 1
+    assert boxes[-1] is not None
+    assert boxes[-1].left >= 120
+
+
+def test_boxes_lie_in_the_picture() -> None:
+    frame = FaceBox(0, 0, 100, 80)
+
+    assert FaceBox(-20, 10, 30, 90).within(frame) == (0, 10, 30, 80)
+    assert FaceBox(-20, -20, -10, -10).within(frame) == (0, 0, 1, 1)
+
+
 def test_the_next_face_is_measured_when_the_measured_one_is_gone() -> None:
     leaver = Person2D(still(340), unit=still(38), there=lambda t: t < 1)
     stayer = Person2D(still(130), unit=still(25))

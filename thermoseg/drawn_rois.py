@@ -1,12 +1,15 @@
 """Regions of interest that somebody has drawn into the picture: names and outlines."""
 
 import math
-from collections.abc import Sequence
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from thermoseg.errors import ConfigError
+from thermoseg.events import SessionEvent
 from thermoseg.labels import ROI_NAMES, Region
 
 MAX_NAME: Final = 32
@@ -17,6 +20,8 @@ MAX_ROIS: Final = 32
 """Most drawn ROIs at a time."""
 FARTHEST_PX: Final = 100_000.0
 """Corners beyond this distance from the picture's own corner are nobody's drawing."""
+
+_MOVE: Final = re.compile(r"ROI “(\w+)” moved to ([-\d., ]+)")
 
 Point = tuple[float, float]
 
@@ -113,6 +118,45 @@ def check_rois(rois: Sequence[DrawnRoi]) -> tuple[DrawnRoi, ...]:
     if len(rois) > MAX_ROIS:
         raise ConfigError(f"{len(rois)} ROIs are drawn and at most {MAX_ROIS} can be; remove some")
     return tuple(rois)
+
+
+def read_move(text: str) -> DrawnRoi | None:
+    """Read the ROI in its new place from an event that `tell_changes` told; None from others.
+
+    Examples
+    --------
+    >>> read_move("ROI “tip” moved to 3,4 4,4 4,5")
+    DrawnRoi(name='tip', outline_px=((3.0, 4.0), (4.0, 4.0), (4.0, 5.0)))
+    """
+    found = _MOVE.fullmatch(text)
+    if found is None:
+        return None
+    name, corners = found.groups()
+    outline = [corner.split(",") for corner in corners.split()]
+    try:
+        return DrawnRoi.model_validate({"name": name, "outline_px": outline})
+    except ValidationError:
+        return None
+
+
+class DrawnHistory:
+    """Drawn ROIs of a recording: as it began, and wherever they were moved."""
+
+    def __init__(self, rois: Sequence[DrawnRoi], events: Iterable[SessionEvent]) -> None:
+        """Begin with `rois`; `events` of the recording tell of moves."""
+        current = {roi.name: roi for roi in rois}
+        self._times_s: list[float] = []
+        self._rois = [tuple(rois)]
+        for event in events:
+            moved = read_move(event.text)
+            if moved is not None and moved.name in current:
+                current[moved.name] = moved
+                self._times_s.append(event.time_s)
+                self._rois.append(tuple(current.values()))
+
+    def at(self, time_s: float) -> tuple[DrawnRoi, ...]:
+        """Return the ROIs as they were at this time."""
+        return self._rois[bisect_right(self._times_s, time_s)]
 
 
 def names_removed(before: Sequence[DrawnRoi], after: Sequence[DrawnRoi]) -> list[str]:

@@ -51,6 +51,13 @@ class FaceBox(NamedTuple):
             self.bottom + down_px,
         )
 
+    def within(self, frame: "FaceBox") -> "FaceBox":
+        """Return what of the box lies in the frame; at least a pixel, if it has been left."""
+        left = min(max(self.left, frame.left), frame.right - 1)
+        top = min(max(self.top, frame.top), frame.bottom - 1)
+        right = max(min(self.right, frame.right), left + 1)
+        return FaceBox(left, top, right, max(min(self.bottom, frame.bottom), top + 1))
+
     def holds(self, x: float, y: float) -> bool:
         """Tell whether a point lies inside."""
         return self.left <= x < self.right and self.top <= y < self.bottom
@@ -93,6 +100,8 @@ class LabelledFaces:
         # that: a larger one would join two people side by side.  The border is padded, as a closing
         # that runs into the border of the picture would fill it.
         self._labels = labels
+        self.frame = FaceBox(0, 0, labels.shape[1], labels.shape[0])
+        """All of the picture."""
         self._step = -(-max(labels.shape) // _FIND_SIZE_PX)
         self._coarse = labels[:: self._step, :: self._step]
         self._parts: NDArray[np.int32] = np.zeros(self._coarse.shape, np.int32)

@@ -28,10 +28,16 @@ SIZE_RATIO: Final = 2.5
 """Most by which its size changes between two frames."""
 COVERED: Final = 0.25
 """Boxes that share this fraction of the smaller one are no faces side by side."""
-FIT_DISTANCE: Final = 0.2
-FIT_RATIO: Final = 1.25
-"""A part so near to one face in place (in sizes) and size is that face alone."""
-SPEED_MEMORY_S: Final = 0.3
+FIT: Final = 0.2
+"""A part whose edges all lie so near to those of a face, in sizes of it, is that face alone."""
+FIT_WEIGHT: Final = 0.5
+"""Weight of the place of a part in which another face is believed to be, too."""
+ODD_RATIO: Final = 1.25
+ODD_FRAMES: Final = 3
+ODD_S: Final = 0.5
+"""No face grows or shrinks by more than `ODD_RATIO` from one frame to the next: the network has
+lost half of it, or given it what is another's.  Believed after so many frames, or so long a pause."""
+SPEED_MEMORY_S: Final = 0.2
 """Time constant of the mean speed: boxes jitter by some pixels from frame to frame."""
 COAST_S: Final = 2.0
 """Time constant with which the speed of a face that is not seen is believed less and less."""
@@ -97,8 +103,8 @@ class FaceFollower:
         seen = [track for track in self._tracks if track.part is not None]
         return FollowedFaces(
             part=None if measured is None or measured.part is None else measured.part.number,
-            box=measured.box if measured in seen and measured is not None else None,
-            others=tuple(track.box for track in seen if track is not measured),
+            box=measured.box.within(faces.frame) if measured in seen and measured else None,
+            others=tuple(track.box.within(faces.frame) for track in seen if track is not measured),
             covered=measured is not None and measured.covered,
             change=change,
         )
@@ -148,12 +154,12 @@ class FaceFollower:
             for other in sharers[:place]
         )
         if len(fitting) == 1:
-            fitting[0].see(part, self._time_s)
+            fitting[0].see_among_others(part, self._time_s)
         elif side_by_side and not fitting:
             pieces = faces.split(part.number, [track.box for track in sharers])
             for track, piece in zip(sharers, pieces, strict=True):
                 if piece is not None:
-                    track.see(piece, self._time_s)
+                    track.see_among_others(piece, self._time_s)
         for track in sharers:
             if track.part is None:
                 track.covered = True
@@ -219,15 +225,14 @@ class _Track:
         self._seen_s = 0.0
         self._seen_box = box
         self._placed = False
+        self._timed = False
+        self._odd = 0
         self._missed = 0
 
     def expect(self, elapsed_s: float) -> None:
         """Move on to where the face should be in the next frame."""
         limit_px = REACH * self.box.side_px
-        right, down = (
-            max(-limit_px, min(speed * elapsed_s, limit_px)) if self.moving else 0.0
-            for speed in self._speed
-        )
+        right, down = (max(-limit_px, min(speed * elapsed_s, limit_px)) for speed in self._speed)
         self.box = self.box.moved(right, down)
         if self.part is None:
             slower = math.exp(-elapsed_s / COAST_S)
@@ -235,19 +240,20 @@ class _Track:
         self.part, self.covered = None, False
         self._missed += 1
 
-    @property
-    def moving(self) -> bool:
-        """Whether it is known how the face moves."""
-        return self._speed != (0.0, 0.0)
-
     def see(self, part: FacePart, time_s: float) -> None:
         """Take a part of the frame for this face."""
         elapsed_s, self.part = time_s - self._seen_s, part
         self.wait(time_s)
+        self.whole = self.whole or part.whole
         if self._is_piece(part):
             return
+        odd = self._compare(part)[1] > math.log(ODD_RATIO)
+        self._odd = self._odd + 1 if odd else 0
+        if 0 < self._odd <= ODD_FRAMES and elapsed_s < ODD_S:
+            return
         if self._placed and elapsed_s > 0:
-            memory = math.exp(-elapsed_s / SPEED_MEMORY_S)
+            memory = math.exp(-elapsed_s / SPEED_MEMORY_S) if self._timed else 0.0
+            self._timed = True
             moves = zip(part.box.centre, self._seen_box.centre, self._speed, strict=True)
             right, down = (
                 memory * speed + (1 - memory) * (now - before) / elapsed_s
@@ -255,7 +261,16 @@ class _Track:
             )
             self._speed = (right, down)
         self.box, self._seen_box, self._seen_s, self._placed = part.box, part.box, time_s, True
-        self.whole = self.whole or part.whole
+
+    def see_among_others(self, part: FacePart, time_s: float) -> None:
+        """Take a part for this face in which pixels of another one may be.
+
+        It tells where the face is, not how large it is or how it moves: an edge may be another's.
+        """
+        self.part = part
+        self.wait(time_s)
+        (x, y), (part_x, part_y) = self.box.centre, part.box.centre
+        self.box = self.box.moved(FIT_WEIGHT * (part_x - x), FIT_WEIGHT * (part_y - y))
 
     def wait(self, time_s: float) -> None:
         """Count the face as there, seen or not."""
@@ -280,8 +295,8 @@ class _Track:
 
     def fits(self, part: FacePart) -> bool:
         """Tell whether a part can be this face alone."""
-        distance, ratio = self._compare(part)
-        return distance <= FIT_DISTANCE and ratio <= math.log(FIT_RATIO)
+        farthest_px = max(abs(a - b) for a, b in zip(self.box, part.box, strict=True))
+        return farthest_px <= FIT * self.box.side_px
 
     def near(self, x: float, y: float) -> bool:
         """Tell whether a point means this face."""

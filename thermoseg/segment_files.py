@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.drawn_meter import DrawnMeter
+from thermoseg.drawn_rois import DrawnHistory
 from thermoseg.errors import ConfigError, FormatError, FrameRefusedError
 from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.files import open_frames
@@ -20,6 +23,9 @@ from thermoseg.inference.segmenter import Segmenter
 from thermoseg.overlay import draw_overlay
 from thermoseg.region_table import RegionTable
 from thermoseg.rois import RoiMeter
+
+if TYPE_CHECKING:
+    from thermoseg.recording.reader import Recording
 
 VIS_FOLDER: Final = "vis"
 TABLE_NAME: Final = "regions.csv"
@@ -91,7 +97,7 @@ def segment_file(
     ThermoSegError
         If the file cannot be read, or not to its end; what was written before stays.
     """
-    meter = RoiMeter()
+    meter, drawn, history = RoiMeter(), DrawnMeter(), _read_drawn(job.path)
     with open_frames(job.path, job.options) as (info, frames):
         first = next(frames, None)
         if first is None:
@@ -106,7 +112,9 @@ def segment_file(
             name = job.stem if single else f"{job.stem}_{number:06d}"
             segmentation = segmenter.segment(frame)
             _write_pictures(frame, segmentation.labels, out, name)
-            table.append(job.path, number, meter.measure(frame, segmentation))
+            drawn.set(history.at(frame.time_s))
+            samples = meter.measure(frame, segmentation) + drawn.measure(frame)
+            table.append(job.path, number, samples)
             if meter.faces.change:
                 note(
                     f"{job.path}, frame {number}: another face is measured from here on "
@@ -123,14 +131,29 @@ def say_losses(path: Path) -> tuple[str, ...]:
     FormatError
         If the session cannot be read.
     """
+    with _session(path) as recording:
+        problems = () if recording is None else recording.problems
+    return tuple(f"{path}: {problem}" for problem in problems)
+
+
+def _read_drawn(path: Path) -> DrawnHistory:
+    """Return what was drawn in a session, and nothing for other files."""
+    with _session(path) as recording:
+        return DrawnHistory((), ()) if recording is None else recording.drawn_history
+
+
+@contextmanager
+def _session(path: Path) -> "Iterator[Recording | None]":
+    """Open a session; None if the file is none."""
     # Only here: HDF5 and its filters take a while to load.
     from thermoseg.recording.opening import is_session
     from thermoseg.recording.reader import Recording
 
     if not is_session(path):
-        return ()
+        yield None
+        return
     with Recording(path) as recording:
-        return tuple(f"{path}: {problem}" for problem in recording.problems)
+        yield recording
 
 
 def prepare_folder(out: Path) -> None:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.drawn_rois import DrawnRoi
+from thermoseg.drawn_rois import DrawnHistory, DrawnRoi
 from thermoseg.errors import FormatError
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
@@ -205,6 +205,11 @@ class Recording:
     def drawn_rois(self) -> tuple[DrawnRoi, ...]:
         """The regions that were drawn, as they were when the recording began."""
         return self._drawn_rois
+
+    @cached_property
+    def drawn_history(self) -> DrawnHistory:
+        """The same regions with the places that they were moved to."""
+        return DrawnHistory(self._drawn_rois, self.events)
 
     @property
     def study(self) -> Mapping[str, str | float]:
