@@ -21,7 +21,7 @@ from tests.export.hand_made import (
 from thermoseg.errors import ExportError
 from thermoseg.export.cut import FrameRange, TimeRange, cut_session
 from thermoseg.export.cutting import Cutting
-from thermoseg.recording.layout import LIBVER, TABLES
+from thermoseg.recording.layout import EVENT, LIBVER, TABLES, append
 from thermoseg.recording.opening import open_session
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.verification import State, verify
@@ -207,6 +207,17 @@ def test_a_scene_that_was_set_before_the_stretch_still_holds_in_it(
         file.create_dataset("scenes", data=scenes, chunks=(256,), maxshape=(None,), fletcher32=True)
     with h5py.File(cut(session, out, 1.0, 3.1)) as file:
         assert file["scenes"]["emissivity"].tolist() == [0.9, 0.95]
+
+
+def test_a_drawn_region_begins_a_cut_where_it_was_moved_to(session: Path, out: Path) -> None:
+    rois = [{"name": "cheek", "outline_px": [[3, 2], [6, 2], [6, 4]]}]
+    moved = [(0.7, np.nan, "ROI “cheek” moved to 7,8 9,8 9,9".encode())]
+    with h5py.File(session, "r+") as file:
+        file.attrs["drawn_rois"] = json.dumps(rois)
+        append(file["events"], np.array(moved, EVENT))
+    with h5py.File(cut(session, out, 0.8, 3.1)) as file:
+        outlines = [roi["outline_px"] for roi in json.loads(file.attrs["drawn_rois"])]
+        assert outlines == [[[7, 8], [9, 8], [9, 9]]]
 
 
 @pytest.mark.parametrize(

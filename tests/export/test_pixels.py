@@ -136,10 +136,13 @@ def test_a_drawn_region_of_one_frame_needs_no_masks(session: Path, out: Path) ->
     assert len(path.read_text().splitlines()) == 1 + 2 * 3
 
 
-def test_a_drawn_region_that_was_moved_is_told(session: Path, out: Path) -> None:
-    draw(session, "ROI “cheek” moved to 1,1 2,1 2,2")
+def test_a_drawn_region_is_where_it_was_moved_to(session: Path, out: Path) -> None:
+    draw(session, "ROI “cheek” moved to 7,8 9,8 9,9 7,9")
     exported = export_region(session, out, "cheek")
 
-    assert exported.notes == (
-        f"“{session}”: cheek was changed at 1.00 s; its pixels are those of the outline before",
-    )
+    with exported.paths[0].open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    # Moved at 1 s: frames 0 to 3 came before.
+    assert len(rows) == 4 * 6 + 4 * 2
+    moved = {(row["row"], row["column"]) for row in rows if int(row["frame"]) > 3}
+    assert moved == {("8", "7"), ("8", "8")}

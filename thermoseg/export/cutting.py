@@ -133,6 +133,9 @@ class Cutting:
             "begin_s": self._begin_s if np.isfinite(self._begin_s) else None,
             "end_s": self._end_s if np.isfinite(self._end_s) else None,
         }
+        # Moves before the stretch are events that are not in it.
+        rois = self._recording.drawn_history.at(self._begin_s)
+        self._copy.attrs["drawn_rois"] = json.dumps([roi.model_dump() for roi in rois])
         self._copy.attrs["session_id"] = str(uuid.uuid4())
         self._copy.attrs["program"] = program_name()
         self._copy.attrs["format_minor"] = max(FORMAT_MINOR, attributes.integer("format_minor"))

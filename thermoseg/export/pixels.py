@@ -65,7 +65,7 @@ def export_region(
     `STEM_nose_pixels.csv` has the columns `frame`, `time_s`, `row`, `column` (from 0, at the top
     left) and `celsius`, or `counts` where the session has no °C.  Regions of a face are those of
     the stored masks, of the largest face, without what was held from an earlier frame while a
-    region was lost.  A drawn ROI lies where it did when the recording began, in every frame.
+    region was lost.  A drawn ROI has pixels in every frame, wherever it lay then.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def export_region(
                 value = "celsius" if recording.info.radiometric else "counts"
                 table.writerow(("frame", "time_s", "row", "column", value))
                 table.writerows(pixels)
-            notes = pixels.notes() + _say_moved(recording, region)
+            notes = pixels.notes()
     return Exported((path,), notes)
 
 
@@ -171,20 +171,13 @@ def _finder(recording: Recording, region: str) -> Finder:
             f"“{recording.path}” has no region “{region}”; its pixels can be had of "
             f"{', '.join((*ROI_NAMES, *drawn))}"
         )
-    mask = cover(drawn[region], (recording.info.height, recording.info.width))
-    return lambda _position: mask
+    shape = recording.info.height, recording.info.width
 
+    def in_outline(position: int) -> RoiMask | None:
+        rois = recording.drawn_history.at(float(recording.times_s[position]))
+        return next((cover(roi, shape) for roi in rois if roi.name == region), None)
 
-def _say_moved(recording: Recording, region: str) -> tuple[str, ...]:
-    """Say that a drawn ROI was moved while it was recorded; nothing if it was not."""
-    told = (f"ROI “{region}” moved", f"ROI “{region}” removed")
-    for event in recording.events:
-        if event.text.startswith(told):
-            return (
-                f"“{recording.path}”: {region} was changed at {event.time_s:.2f} s; its pixels are "
-                "those of the outline before",
-            )
-    return ()
+    return in_outline
 
 
 def _positions(recording: Recording, frame: int | None, *, drawn: bool) -> list[int]:
