@@ -24,6 +24,7 @@ from thermoseg.recording.layout import (
     EVENT,
     FORMAT_MINOR,
     HEADER,
+    NOTES_BYTES,
     PICTURES,
     REASON_BYTES,
     SAMPLE,
@@ -107,7 +108,8 @@ class Cutting:
                 append(self._datasets[name], self._rows(name))
         self._tell_strangers()
         ended = encode_text(f"cut from {recording.path.name}", TEXT_BYTES).decode()
-        set_closing_attributes(copy, ended, count_frames(int(kept.sum()), gaps))
+        notes = encode_text(recording.notes, NOTES_BYTES)
+        set_closing_attributes(copy, ended, count_frames(int(kept.sum()), gaps), notes)
         # A failure shows here; closing a file that it could not write, HDF5 crashes.
         copy.flush()
         return self._notes

@@ -202,6 +202,7 @@ def _description(recording: Recording) -> str:
         "radiometry": radiometry_to_dict(info.radiometry),
         "model": asdict(model) if model else None,
         "study": dict(recording.study),
+        "notes": recording.notes,
         "regions": list(recording.regions),
         "drawn_rois": [roi.model_dump() for roi in recording.drawn_rois],
         "scenes": [{"time_s": time_s} | asdict(scene) for time_s, scene in recording.scenes],
