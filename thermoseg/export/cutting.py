@@ -142,7 +142,7 @@ class Cutting:
         self._copy.attrs["program"] = program_name()
         self._copy.attrs["format_minor"] = max(FORMAT_MINOR, attributes.integer("format_minor"))
         self._copy.attrs[ORIGIN] = json.dumps(origin)
-        known = {*HEADER, *COUNTS, "complete", "ended", RECOVERY, ORIGIN}
+        known = {*HEADER, *COUNTS, "complete", "ended", "notes", RECOVERY, ORIGIN}
         copy_strange_attributes(self._source, self._copy, known, self._notes)
 
     def _copy_pictures(self, progress: Callable[[int, int], object]) -> NDArray[np.bool_]:
