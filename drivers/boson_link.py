@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from pydantic import Field
+
 from drivers.vendor_library import load_library
 from thermoseg.cameras import CameraOptions
 from thermoseg.errors import CameraError
@@ -63,7 +65,7 @@ class BosonOptions(CameraOptions):
     """Low reaches further and sees less."""
     shutter: Literal["auto", "manual"] | None = None
     """Whether the camera closes its shutter when it likes."""
-    tlinear: bool | None = None
+    tlinear: bool | None = Field(default=None, title="TLinear")
     """Hundredths of a kelvin in place of counts; radiometric models only."""
 
 

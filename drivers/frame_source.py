@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Annotated, Final, Protocol, Self
 
 import numpy as np
+from annotated_types import Unit
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -31,19 +32,26 @@ class FileOptions(SceneOptions):
     """Begin again at the end."""
     realtime: bool = True
     """Hand frames out at the pace of their recording; else as fast as they are read."""
-    rate_hz: float = Field(default=0, ge=0, le=1000)
+    rate_hz: Annotated[float, Field(ge=0, le=1000), Unit("Hz")] = 0.0
     """Frames per second; 0 keeps the recorded times."""
-    scale_k: float | None = Field(default=None, gt=0)
+    scale_k: (
+        Annotated[
+            float, Field(gt=0, allow_inf_nan=False, title="Scale", examples=[0.01]), Unit("K")
+        ]
+        | None
+    ) = None
     """Kelvin per count, where the file does not say."""
-    offset_c: float | None = None
+    offset_c: (
+        Annotated[float, Field(allow_inf_nan=False, examples=[-273.15]), Unit("°C")] | None
+    ) = None
     """°C at zero counts; -273.15 if not given."""
     relative: bool = False
     """Show counts without a scale as what they are: no temperatures."""
     invert: bool = False
     """Swap dark and bright of an 8-bit picture whose warm parts are dark."""
-    width: int | None = Field(default=None, gt=0, le=65535)
+    width: Annotated[int, Field(gt=0, le=65535, examples=[640]), Unit("px")] | None = None
     """Pixels, of a `.bin` file; 640 if not given."""
-    height: int | None = Field(default=None, gt=0, le=65535)
+    height: Annotated[int, Field(gt=0, le=65535, examples=[512]), Unit("px")] | None = None
     """Pixels, of a `.bin` file; 512 if not given."""
 
     def refuse_scene(self, name: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 import numpy as np
+from annotated_types import Unit
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
@@ -67,15 +68,17 @@ def _ipv4(text: str) -> str:
 class GigeOptions(SceneOptions):
     """Options of finding and setting the camera; what is not given stays as it is."""
 
-    ip: Annotated[str, AfterValidator(_ipv4)] = ""
+    ip: Annotated[str, AfterValidator(_ipv4)] = Field(default="", title="IP address")
     """Address of the camera, to skip the search, or where a search does not reach it."""
-    rate_hz: Annotated[float, Field(gt=0, le=1000)] | None = None
+    rate_hz: Annotated[float, Field(gt=0, le=1000, examples=[30.0]), Unit("Hz")] | None = None
     """Frames per second."""
     resolution: Literal["fine", "coarse", "off", "keep"] = "fine"
     """Kelvin per count: fine 0.01 or 0.04, up to 382 °C; coarse 0.1 or 0.4; off for counts."""
     shutter: Literal["auto", "manual", "keep"] = "keep"
     """Manual leaves corrections (NUC) to you: none while recording, but drift."""
-    packet_size: Annotated[int, Field(ge=PACKET_BYTES[0], le=PACKET_BYTES[1])] | None = None
+    packet_size: (
+        Annotated[int, Field(ge=PACKET_BYTES[0], le=PACKET_BYTES[1]), Unit("bytes")] | None
+    ) = None
     """Bytes; the largest that the network lets through, if not given."""
 
 

@@ -3,6 +3,8 @@
 import logging
 from typing import Final, Literal
 
+from pydantic import Field
+
 from drivers.uvc_controls import Control, ExtensionUnits
 from thermoseg.cameras import CameraOptions
 from thermoseg.errors import CameraError
@@ -29,7 +31,7 @@ class LeptonOptions(CameraOptions):
 
     telemetry: bool = True
     """Ask for the rows that tell frame number, shutter and calibration."""
-    tlinear: Literal["0.01", "0.1", "off", "keep"] = "0.01"
+    tlinear: Literal["0.01", "0.1", "off", "keep"] = Field(default="0.01", title="TLinear")
     """Kelvin per count; 0.1 for scenes above 380 °C, off for relative counts (Linux only)."""
     gain: Literal["high", "low", "auto", "keep"] = "keep"
     """High up to about 140 °C, low up to 450 °C and less exact (Linux only)."""

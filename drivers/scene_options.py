@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from annotated_types import Unit
 from pydantic import BeforeValidator, Field
 
 from thermoseg.cameras import CameraOptions
@@ -15,7 +16,7 @@ def humidity_of_option(value: object) -> object:
     return value
 
 
-Temperature = Annotated[float, Field(gt=-KELVIN, allow_inf_nan=False)]
+Temperature = Annotated[float, Field(gt=-KELVIN, allow_inf_nan=False), Unit("°C")]
 Humidity = Annotated[float, BeforeValidator(humidity_of_option), Field(ge=0, le=1)]
 
 
@@ -25,9 +26,9 @@ class SceneOptions(CameraOptions):
     Each field sets that of `thermoseg.radiometry.ObjectParameters` with the same name.
     """
 
-    emissivity: Annotated[float, Field(gt=0, le=1)] | None = None
+    emissivity: Annotated[float, Field(gt=0, le=1, examples=[0.98])] | None = None
     """Emissivity of the surface; skin is 0.98."""
-    distance_m: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    distance_m: Annotated[float, Field(ge=0, allow_inf_nan=False), Unit("m")] | None = None
     """Metres of air between surface and lens."""
     reflected_c: Temperature | None = None
     """Mean temperature of what the surface mirrors, °C."""

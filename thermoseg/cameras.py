@@ -32,7 +32,7 @@ _LOADING = threading.Lock()
 class CameraOptions(BaseModel):
     """Options of a camera, given behind `?` in its address; drivers subclass this."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Camera(Protocol):

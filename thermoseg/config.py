@@ -19,7 +19,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 class Settings(BaseModel):
     """Defaults of the window and the command line."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     camera: str = "simulated:"
     """Address of the camera to open first."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
+from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
@@ -23,6 +24,8 @@ from trainer.tiaug import Probability, TiAugConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Folder = Annotated[Path, Field(json_schema_extra={"format": "directory-path"})]
+"""A path of which a form knows that it is a folder's; it need not exist yet."""
 Checked = TypeVar("Checked", bound=BaseModel)
 
 DEEPEST_PX: Final = 32
@@ -45,7 +48,7 @@ SET_HINT: Final = "write KEY=VALUE, for example run.batch=4"
 class Section(BaseModel):
     """Part of a configuration: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class NetworkConfig(Section):
@@ -73,14 +76,14 @@ class FolderConfig(Section):
     """Your own pictures, in folders and subfolders, each with labels or landmarks beside it."""
 
     kind: Literal["folder"]
-    path: Path
+    path: Folder
     """Folder with .npy, .tif, .png, .bmp or .jpg pictures."""
-    labels: Path | None = None
+    labels: Folder | None = None
     """Folder, with the same subfolders, that holds `<stem>.png` (labels), `<stem>.ljson` or
     `<stem>.pts` (68 landmarks); None means `<stem>_labels.png` or landmarks beside a picture."""
-    scale_k: Positive | None = None
+    scale_k: Annotated[Positive, Field(examples=[0.01]), Unit("K")] | None = None
     """Kelvin per count of 16-bit pictures, such as 0.01 or 0.04; None leaves them as counts."""
-    offset_c: Annotated[float, Field(allow_inf_nan=False)] = -KELVIN
+    offset_c: Annotated[float, Field(allow_inf_nan=False), Unit("°C")] = -KELVIN
     """Temperature of count 0 if `scale_k` is given, °C."""
     first_pixel: Literal[0, 1] = 1
     """Number that .pts files give the first row and column; iBUG's count from 1."""
@@ -92,7 +95,7 @@ class FolderConfig(Section):
     learns from; always the same ones, chosen by a hash of their names."""
     validation_subjects: tuple[str, ...] = ()
     """Exactly these people instead of a share."""
-    validation_path: Path | None = None
+    validation_path: Folder | None = None
     """Another folder to be validated on instead of a share, its labels beside its pictures."""
     weight: Positive = 1.0
     """Share of the pictures that come from here, against the other sources."""
@@ -119,9 +122,9 @@ class ThermalFaceDbConfig(Section):
     """The Thermal Face Database (Kopaczka et al., I2MTC 2018) as its owners hand it out."""
 
     kind: Literal["thermal_face_db"]
-    path: Path
+    path: Folder
     """Folder with `<x>_subNNN_<x>.npy` and landmark files `.ljson` of the same stems."""
-    cache: Path | None = None
+    cache: Folder | None = None
     """Folder for the prepared pictures, 1.2 GB; None means the user's cache."""
     validation_subjects: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9]{3}$")], ...], Field(min_length=1)
@@ -142,9 +145,9 @@ SourceConfig = Annotated[
 class StreamConfig(Section):
     """How pictures become batches."""
 
-    height: Annotated[int, Field(ge=32, le=2048)] = 256
+    height: Annotated[int, Field(ge=32, le=2048), Unit("px")] = 256
     """Height of the network's input, pixels."""
-    width: Annotated[int, Field(ge=32, le=2048)] = 320
+    width: Annotated[int, Field(ge=32, le=2048), Unit("px")] = 320
     """Width of the network's input, pixels."""
     normalisations: Annotated[tuple[Normalisation, ...], Field(min_length=1)] = ("percentile",)
     """One is drawn for each picture; the first is the model's.  The paper's is "minmax", which one
@@ -173,16 +176,21 @@ class ObjectiveConfig(Section):
     The paper's objective is `rmi = 1.0` and `sam_cl = 0.5`.
     """
 
-    bce: Weight = 0.0
-    dice: Weight = 0.0
-    rmi: Weight = 0.0
-    sam_cl: Weight = 0.0
+    bce: Weight = Field(default=0.0, title="Binary cross-entropy")
+    """Cross-entropy of each class on its own, against all others."""
+    dice: Weight = Field(default=0.0, title="Dice")
+    """One less the mean Dice coefficient of the classes."""
+    rmi: Weight = Field(default=0.0, title="RMI")
+    """Region mutual information; the paper: 1."""
+    sam_cl: Weight = Field(default=0.0, title="SAM-CL")
     """The paper: 0.5, beside 1 for RMI."""
-    contrastive: Weight = 0.0
+    contrastive: Weight = Field(default=0.0, title="Contrastive")
     """Between pixels (ContrastiveSeg); published with 0.1, 256 channels and a memory of 5000."""
-    seg_an: Weight = 0.0
-    seg_gan: Weight = 0.0
-    seg_gan_from: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    seg_an: Weight = Field(default=0.0, title="SegAN")
+    """Loss of the critic of SegAN, which compares features of right and predicted masks."""
+    seg_gan: Weight = Field(default=0.0, title="SegGAN")
+    """Loss of the critic and painter of SegGAN, which paint the picture again from the mask."""
+    seg_gan_from: Annotated[float, Field(ge=0, lt=1, title="SegGAN from")] = 0.4
     """Share of the run in which SegGAN's painter learns and has no say yet; the network learns
     from the other losses meanwhile, so give it one, or a trained start and 0 here."""
     cross_entropy: Weight = Field(default_factory=_cross_entropy_beside)
@@ -198,6 +206,7 @@ class ObjectiveConfig(Section):
     temperature: Positive = 1.0
     """Divides the features that SAM-CL compares at its coarser scales."""
     contrastive_temperature: Positive = 0.1
+    """Divides the similarities that the contrastive loss compares."""
     contrastive_channels: Annotated[int, Field(ge=2, le=1024)] = 64
     """Channels of the embeddings that the contrastive loss compares."""
     contrastive_memory: Annotated[int, Field(ge=0, le=100_000)] = 512
@@ -225,6 +234,7 @@ class OptimiserConfig(Section):
     """Optimiser, schedule and moving average of the weights."""
 
     name: Literal["adamw", "sgd"] = "adamw"
+    """Kind of the optimiser."""
     learning_rate: Positive = 2e-3
     """Highest one, reached after the warm-up."""
     weight_decay: Weight = 1e-2
@@ -232,30 +242,34 @@ class OptimiserConfig(Section):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of SGD."""
     schedule: Literal["cosine", "one_cycle", "poly", "constant"] = "cosine"
+    """How the learning rate goes on after the warm-up."""
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """Share of the run in which the learning rate rises."""
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Learning rate at the end, as a fraction of the highest."""
     clip: Weight = 1.0
     """Largest norm of the gradient; 0 leaves it alone."""
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    ema: Annotated[float, Field(ge=0, lt=1, title="Moving average")] = 0.998
     """Decay of the averaged weights that are validated and exported; 0 for none."""
 
 
 class RunConfig(Section):
     """Length, batch, precision and device of the run, and what is kept."""
 
-    iterations: Annotated[int, Field(ge=1)] | None = None
+    iterations: Annotated[int, Field(ge=1, examples=[1000])] | None = None
     """Length of the run; give this or `minutes`."""
-    minutes: Positive | None = None
+    minutes: Annotated[Positive, Field(examples=[5.0]), Unit("min")] | None = None
     """Length of the run; the schedule then follows the clock, so it ends annealed."""
     batch: Annotated[int, Field(ge=1, le=4096)] = 8
     """Pictures of each process in an iteration."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """Bits of the numbers that the network computes with."""
     channels_last: bool = True
+    """Keep the channels of a pixel side by side in memory, which is faster on most machines."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of PyTorch on a CPU; 0 leaves the choice to PyTorch."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """What the network learns on; auto takes a GPU where there is one."""
     devices: Annotated[int, Field(ge=1, le=1024)] = 1
     """Processes on each machine, one for each GPU; `torchrun` says it itself."""
     nodes: Annotated[int, Field(ge=1, le=4096)] = 1
@@ -263,24 +277,30 @@ class RunConfig(Section):
     joint_loss: bool = True
     """Each of several processes computes the losses of the whole batch, which makes exactly the
     model that one process would make of it; false: of its own part only, cheaper with many."""
-    checkpoint_every_s: Positive = 120.0
+    checkpoint_every_s: Annotated[Positive, Unit("s")] = 120.0
     """Seconds between checkpoints."""
-    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    checkpoint_every: (
+        Annotated[int, Field(ge=1, title="Iterations between checkpoints", examples=[1000])] | None
+    ) = None
     """Iterations between checkpoints, in place of the seconds."""
-    validate_every_s: Positive = 300.0
+    validate_every_s: Annotated[Positive, Unit("s")] = 300.0
     """Seconds between validations; the run also ends with one."""
-    validate_every: Annotated[int, Field(ge=1)] | None = None
+    validate_every: (
+        Annotated[int, Field(ge=1, title="Iterations between validations", examples=[1000])] | None
+    ) = None
     """Iterations between validations, in place of the seconds."""
-    patience: Annotated[int, Field(ge=1)] | None = None
+    patience: Annotated[int, Field(ge=1, examples=[10])] | None = None
     """The run ends after so many validations in a row without a better mean IoU."""
-    tensorboard: bool = True
+    tensorboard: bool = Field(default=True, title="TensorBoard")
     """Write TensorBoard's event files beside `metrics.jsonl`."""
-    read_every: Annotated[int, Field(ge=1, le=1000)] | None = None
+    read_every: (
+        Annotated[int, Field(ge=1, le=1000, title="Steps read together", examples=[10])] | None
+    ) = None
     """Steps whose losses are fetched and looked at together; None: each on a CPU, where it costs
     nothing, and ten on a GPU, which has to be waited for."""
     compile: bool = False
     """Compile the network (torch.compile); where that fails the run goes on without it."""
-    init_from: Path | None = None
+    init_from: Annotated[Path, Field(title="Start from")] | None = None
     """Model file or checkpoint whose weights are the start; of a narrower network, widened."""
 
     @model_validator(mode="after")
@@ -299,6 +319,7 @@ class ValidationConfig(Section):
     most: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """A data set or folder is validated on all that it keeps from training, up to so many."""
     seed: Annotated[int, Field(ge=0)] = 1_000_003
+    """Chooses the pictures; another one than the run's, which must not have seen them."""
     look_at: tuple[Path, ...] = ()
     """Pictures without labels (files or folders) whose predictions are painted each time."""
 
@@ -307,17 +328,25 @@ class TrainingConfig(Section):
     """Everything that a run depends on."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Chooses first weights, pictures and augmentation: the same seed gives the same run."""
     network: NetworkConfig = NetworkConfig()
+    """Architecture of the network that is trained."""
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    """Where pictures and labels come from."""
     stream: StreamConfig = StreamConfig()
+    """How pictures become batches."""
     tiaug: TiAugConfig | None = None
-    """Absent for none."""
+    """Changes of the scene: objects, noise, geometry; absent for none."""
     contrast: DegradationConfig | None = None
-    """Absent for none."""
+    """Changes of the picture, as cameras and viewers make them; absent for none."""
     objective: ObjectiveConfig = ObjectiveConfig()
+    """Weight of each loss in the sum."""
     optimiser: OptimiserConfig = OptimiserConfig()
+    """Optimiser, schedule and moving average of the weights."""
     run: RunConfig
+    """Length, batch, precision and device, and what is kept."""
     validation: ValidationConfig = ValidationConfig()
+    """Validation of the network while it learns."""
 
     @model_validator(mode="after")
     def _validated_on_others(self) -> "TrainingConfig":

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 import cv2
 import numpy as np
+from annotated_types import Unit
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,7 +30,7 @@ GLYPHS: Final = "0123456789.C-+:/ABEFLIRMaxin%"
 class DegradationConfig(BaseModel):
     """Probability and greatest strength of each change; `[contrast]` of a recipe."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     drift: Probability = 0.35
     """Probability of a slow change of temperature across the picture, vignette included."""
@@ -39,7 +40,7 @@ class DegradationConfig(BaseModel):
     """Probability of rectangles with a contrast and level of their own."""
     coarse: Probability = 0.30
     """Probability of a camera with few pixels."""
-    coarse_width_px: Annotated[int, Field(ge=20, le=1000)] = 80
+    coarse_width_px: Annotated[int, Field(ge=20, le=1000), Unit("px")] = 80
     """Fewest columns of such a camera; the most are twice as many."""
     stripes: Probability = 0.25
     """Probability of row and column stripes."""
@@ -52,6 +53,7 @@ class DegradationConfig(BaseModel):
     halo: Probability = 0.25
     """Probability of sharpening as by digital detail enhancement."""
     halo_strength: Annotated[float, Field(ge=0, le=10)] = 2.5
+    """Greatest strength of the sharpening, as a multiple of the detail that is there."""
     smooth: Probability = 0.20
     """Probability of a median or an edge-keeping blur."""
     equalise: Probability = 0.25

@@ -39,6 +39,7 @@ from typing import Annotated, Final, TypeVar
 
 import cv2
 import numpy as np
+from annotated_types import Unit
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -82,7 +83,7 @@ class TiAugConfig(BaseModel):
     what the table at the head of this module says is done otherwise.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     horizontal_flip: Probability = 0.5
     """Probability of left and right swapped."""
@@ -96,6 +97,7 @@ class TiAugConfig(BaseModel):
             Annotated[float, Field(ge=-180, le=180)],
         ],
         AfterValidator(_ascending),
+        Unit("°"),
     ] = (-180.0, 180.0)
     """Angle, degrees, counter-clockwise."""
     resize: Probability = 1.0
@@ -147,6 +149,7 @@ class TiAugConfig(BaseModel):
     netd_k: Annotated[
         tuple[Annotated[float, Field(ge=0, le=5)], Annotated[float, Field(ge=0, le=5)]],
         AfterValidator(_ascending),
+        Unit("K"),
     ] = (0.0, 0.1)
     """Noise-equivalent temperature difference: width of the even noise, kelvin."""
 
@@ -155,6 +158,7 @@ class TiAugConfig(BaseModel):
     blur_sigma_px: Annotated[
         tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
         AfterValidator(_ascending),
+        Unit("px"),
     ] = (1.0, 1.2)
     """Standard deviation of the blur, pixels."""
 

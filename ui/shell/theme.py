@@ -35,6 +35,8 @@ class Theme:
     on_accent: str
     """Text on `accent`, `danger`."""
     danger: str
+    danger_text: str
+    """Red of words, which must be read; `danger` is that of surfaces."""
     warning: str
     good: str
     canvas: str
@@ -59,6 +61,7 @@ DARK: Final = Theme(
     accent="#3f8efc",
     on_accent="#ffffff",
     danger="#e5484d",
+    danger_text="#ff6369",
     warning="#f2b63c",
     good="#4cc38a",
     canvas="#0c0d10",
@@ -78,6 +81,7 @@ LIGHT: Final = Theme(
     accent="#1a66d6",
     on_accent="#ffffff",
     danger="#cc2f35",
+    danger_text="#cc2f35",
     warning="#9a6200",
     good="#1c7d4d",
     canvas="#dfe3e9",
@@ -101,7 +105,7 @@ def wear(app: QApplication, theme: Theme, scale: float) -> None:
     font = QFont(app.font())
     font.setPointSizeF(BASE_POINTS * scale)
     app.setFont(font)
-    app.setStyleSheet(_style_sheet(theme, scale))
+    app.setStyleSheet(_style_sheet(theme, scale) + _form_rules(theme, scale))
 
 
 @lru_cache(maxsize=256)
@@ -220,7 +224,7 @@ QLabel[role="heading"] {{ color: {theme.muted}; font-weight: 600; }}
 QLabel[role="title"] {{ color: {theme.text}; font-weight: 600;
     font-size: {BASE_POINTS * scale * 1.6:.1f}pt; }}
 QLabel[role="warning"] {{ color: {theme.warning}; }}
-QLabel[role="danger"] {{ color: {theme.danger}; }}
+QLabel[role="danger"] {{ color: {theme.danger_text}; }}
 QPushButton, QToolButton {{ background: {theme.field}; color: {theme.text};
     border: 1px solid {theme.line}; border-radius: {px(6)}; padding: {px(5)} {px(10)};
     min-height: {px(18)}; }}
@@ -285,4 +289,52 @@ QSplitter::handle {{ background: transparent; }}
 QStatusBar {{ background: {theme.card}; color: {theme.muted};
     border-top: 1px solid {theme.line}; }}
 QStatusBar::item {{ border: none; }}
+"""
+
+
+def _form_rules(theme: Theme, scale: float) -> str:
+    """Return the rules of forms; superqt's own widgets take their colours as properties."""
+
+    def px(pixels: float) -> str:
+        return f"{max(1, round(pixels * scale))}px"
+
+    radius = round(6 * scale)  # more than half of the width, and Qt draws a square
+    groove = max(1, round(4 * scale))
+    knob = (
+        f"width: {2 * radius}px; height: {2 * radius}px; border-radius: {radius}px; "
+        f"margin: -{radius - groove // 2}px 0;"
+    )
+    chevron = asset("icons/chevron.svg").as_posix()
+    chevron_up = asset("icons/chevron-up.svg").as_posix()
+    return f"""
+NumberBox, QLineEdit[role="field"] {{ background: {theme.field}; color: {theme.text};
+    border: 1px solid {theme.line}; border-radius: {px(4)}; padding: {px(3)} {px(4)};
+    selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+NumberBox:focus, QLineEdit[role="field"]:focus {{ border-color: {theme.accent}; }}
+NumberBox:disabled, QLineEdit[role="field"]:disabled {{ color: {theme.muted}; }}
+NumberBox[wrong="true"], QLineEdit[wrong="true"], QComboBox[wrong="true"] {{
+    border-color: {theme.danger}; }}
+NumberBox::up-button, NumberBox::down-button {{ border: none; width: {px(18)}; }}
+NumberBox::up-arrow {{ image: url("{chevron_up}"); width: {px(11)}; height: {px(11)}; }}
+NumberBox::down-arrow {{ image: url("{chevron}"); width: {px(11)}; height: {px(11)}; }}
+QPushButton[role="section"] {{ background: transparent; border: 1px solid transparent;
+    text-align: left; padding: {px(4)} {px(2)}; font-weight: 600; }}
+QPushButton[role="section"]:hover {{ background: {theme.hover}; }}
+QPushButton[role="section"]:focus {{ border-color: {theme.accent}; }}
+QPushButton[role="section"]:checked {{ color: {theme.text}; }}
+QPushButton[role="section"][wrong="true"] {{ color: {theme.danger_text}; }}
+QPushButton[role="remove"] {{ background: transparent; border-color: transparent;
+    color: {theme.muted}; padding: {px(2)} {px(6)}; }}
+QPushButton[role="remove"]:hover {{ background: {theme.hover}; color: {theme.text}; }}
+QPushButton[role="remove"]:focus {{ border-color: {theme.accent}; }}
+Switch {{ qproperty-onColor: {theme.accent}; qproperty-offColor: {theme.muted};
+    qproperty-handleColor: {theme.on_accent}; }}
+QSlider[role="plain"]::handle:horizontal {{ {knob} }}
+QSlider[role="plain"]::handle:horizontal:focus {{ background: {theme.accent};
+    border: 2px solid {theme.text}; width: {2 * radius - 4}px; height: {2 * radius - 4}px; }}
+QSlider[role="plain"], SpanSlider {{ min-height: {2 * radius + 2}px; }}
+SpanSlider {{ qproperty-barColor: {theme.accent}; }}
+SpanSlider::groove:horizontal {{ height: {px(4)}; border-radius: {px(2)};
+    background: {theme.line}; }}
+SpanSlider::handle:horizontal {{ background: {theme.text}; {knob} }}
 """
