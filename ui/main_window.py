@@ -52,7 +52,7 @@ from ui.picture.palettes import PALETTES
 from ui.picture.span import Span, SpanMode
 from ui.picture.span_bar import TemperatureBar
 from ui.picture.view import LiveView
-from ui.plots.traces import TRACED, TraceView
+from ui.plots.traces import TracePlots
 from ui.record_panel import RecordPanel
 from ui.shell.elided_label import ElidedLabel
 from ui.shell.error_dialog import ErrorDialog, capitalised, describe_error
@@ -120,7 +120,7 @@ class MainWindow(QMainWindow):
         self._live = LiveView()
         self._page = StatePage()
         self._bar = TemperatureBar()
-        self._traces = TraceView()
+        self._traces = TracePlots()
         self._legend = RegionLegend()
         self._camera = CameraPanel()
         self._record = RecordPanel()
@@ -304,8 +304,8 @@ class MainWindow(QMainWindow):
         if mode is not SpanMode.LOCKED:
             self._settings.setValue("span", mode.value)
 
-    def _on_length_chosen(self, seconds: int) -> None:
-        self._settings.setValue("trace", seconds)
+    def _on_trace_state_changed(self) -> None:
+        self._settings.setValue("trace", self._traces.state()["length_s"])
 
     def _set_frozen(self, frozen: bool) -> None:
         self._frozen = frozen
@@ -342,10 +342,9 @@ class MainWindow(QMainWindow):
             self._bar.show()
 
     def _draw_traces(self) -> None:
-        frame = self._controller.view.frame
-        if frame is not None:
-            windows = self._controller.traces(TRACED, self._traces.length_s)
-            self._traces.show_traces(windows, frame.time_s)
+        frame, traces = self._controller.view.frame, self._controller.traces
+        if frame is not None and traces is not None:
+            self._traces.show_live(traces, frame.time_s, frame.wall_time - frame.time_s)
 
     def _write_numbers(self) -> None:
         view = self._controller.view
@@ -354,7 +353,7 @@ class MainWindow(QMainWindow):
         samples = {sample.region: sample for sample in measured}
         silent = "camera lost" if lost else ""
         absent = "no segmentation" if view.model is None else silent
-        self._traces.show_samples(samples, absent)
+        self._traces.set_absent(absent)
         self._legend.show_samples(samples)
         recorder = view.recorder
         if recorder is not None and self._controller.recording_path is not None:
@@ -648,7 +647,7 @@ class MainWindow(QMainWindow):
         self._freeze.clicked.connect(self._set_frozen)
         self._bar.span_locked.connect(self._span.lock)
         self._bar.mode_chosen.connect(self._on_span_mode_chosen)
-        self._traces.length_chosen.connect(self._on_length_chosen)
+        self._traces.state_changed.connect(self._on_trace_state_changed)
 
     def _add_shortcuts(self) -> None:
         slots = {
@@ -680,8 +679,7 @@ class MainWindow(QMainWindow):
         self._on_palette_chosen(self._palette.currentText())
         self._opacity.setValue(int(settings.value("opacity", 45)))
         self._span.mode = SpanMode(str(settings.value("span", SpanMode.FACE.value)))
-        length_s = int(settings.value("trace", self._traces.length_s))
-        self._traces.set_length(length_s)
+        self._traces.restore({"length_s": settings.value("trace", 60.0, float)})
         for button in (self._mask, self._outlines, self._smooth, self._photo):
             button.setChecked(True)
         self._camera.set_address(str(settings.value("address", "")))

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path
@@ -21,7 +21,7 @@ from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import list_models
 from thermoseg.session import Session
 from thermoseg.session_view import SessionView
-from thermoseg.traces import TraceWindow
+from thermoseg.traces import Traces
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,6 @@ OPEN_POLL_S: Final = 0.2
 
 WATCH_S: Final = 0.5
 """Interval at which the watch for cameras looks whether the window closes or a session runs."""
-
-TRACE_S: Final = 120.0
-"""Length of the traces that is kept: the longest that can be shown."""
 
 NEWS_S: Final = 8.0
 """An event is new for so long: time to notice and to read it."""
@@ -99,7 +96,7 @@ class SessionOpener:
         if model != NO_MODEL:
             stage(f"Loading the model {model}")
             segmenter = self.load(model)
-        return Session(camera, segmenter, address=address, trace_seconds=TRACE_S)
+        return Session(camera, segmenter, address=address)
 
     def load(self, model: str) -> Segmenter:
         """Return the network, from memory if it is the last one used."""
@@ -276,11 +273,10 @@ class SessionController(QObject):
         if session is not None and self._recording is not None:
             self._submit(self._worker, session.stop_recording, lambda _: self._end_recording())
 
-    def traces(self, regions: Mapping[str, str], seconds: float) -> dict[str, TraceWindow]:
-        """Return the last `seconds` of the regions named, by region."""
-        if self._session is None:
-            return {}
-        return {region: self._session.traces.window(region, seconds) for region in regions}
+    @property
+    def traces(self) -> Traces | None:
+        """The temperatures of the running session since its start; None if none runs."""
+        return None if self._session is None else self._session.traces
 
     def close(self) -> None:
         """End everything and wait for it; the controller cannot be used again."""

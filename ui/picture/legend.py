@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from thermoseg.labels import COLOURS, FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
-from ui.plots.traces import describe_sample
 from ui.shell.elided_label import ElidedLabel
 from ui.shell.theme import Theme, numerals, pad
 
@@ -91,3 +91,10 @@ class RegionLegend(QFrame):
     def clear(self) -> None:
         """Show no values."""
         self.show_samples({})
+
+
+def describe_sample(sample: RoiSample) -> tuple[str, str]:
+    """Return the number to show for a region, "—" if it has none, and the reason."""
+    if not sample.valid or not np.isfinite(sample.mean_c):
+        return "—", sample.reason
+    return f"{sample.mean_c:.2f}", sample.reason
