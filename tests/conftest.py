@@ -144,7 +144,10 @@ def _qt_things() -> list[object]:
         return []
     core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
     gc.collect()
+    sip = sys.modules["PyQt6.sip"]
     timers = [
-        thing for thing in gc.get_objects() if type(thing) is core.QTimer and thing.isActive()
+        thing
+        for thing in gc.get_objects()
+        if type(thing) is core.QTimer and not sip.isdeleted(thing) and thing.isActive()
     ]
     return [*_windows(), *timers]

@@ -393,10 +393,10 @@ def test_traces_grow_with_the_results(wait_for: WaitFor) -> None:
     wait_for(lambda: session.ended)
     session.stop()
 
-    time_s, mean_c, valid = session.traces.window("nostrils", 60)
-    assert time_s.size == session.look().counts.segmented
-    assert valid.all()
-    np.testing.assert_allclose(mean_c, 34.0, atol=0.05)
+    trace = session.traces.window("nostrils", 0, 60)
+    assert len(trace) == session.look().counts.segmented
+    assert trace.valid.all()
+    np.testing.assert_allclose(trace.mean_c, 34.0, atol=0.05)
 
 
 def test_nothing_is_left_running_after_many_sessions(wait_for: WaitFor) -> None:

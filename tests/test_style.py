@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("thermoseg", "trainer", "ui", "drivers")
 
-LONGEST_FILE = 791
+LONGEST_FILE = 789
 """Lines."""
 LONGEST_FUNCTION = 85
 """Lines from `def` to its end, without docstring."""

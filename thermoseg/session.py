@@ -67,7 +67,6 @@ class Session:
         sinks: Sequence[Sink] = (),
         *,
         address: str = "",
-        trace_seconds: float = 60.0,
     ) -> None:
         """Prepare to run; nothing is opened yet.
 
@@ -77,11 +76,9 @@ class Session:
             None to capture and record only.
         address
             Address of the camera, as the user gave it; written into recordings.
-        trace_seconds
-            How much the traces keep.
         """
-        self.traces = Traces(trace_seconds)
-        """The temperatures of each region over time."""
+        self.traces = Traces()
+        """The temperatures of each region since the start."""
         self._address = address
         self._stopping = threading.Event()
         self._opened = threading.Event()

@@ -51,7 +51,7 @@ class FakeSession:
             latency_p95_ms=55.0,
             seconds=3.0,
         )
-        self.traces = Traces(120)
+        self.traces = Traces()
         self.radiometry = CENTIKELVIN if radiometric else RelativeCounts("a test")
         self.info = CameraInfo("Fake camera", "7", WIDTH, HEIGHT, 30, self.radiometry, live)
         self.model = ModelIdentity("fake-model", "0" * 64, "fake CPU")

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,7 +21,6 @@ from thermoseg.recording.status import RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session import Session
 from thermoseg.session_view import SessionView
-from thermoseg.traces import TraceWindow
 from ui.live.model_shelf import ModelShelf, ModelState
 from ui.live.recording_control import RecordingControl
 from ui.shell.jobs import Jobs
@@ -42,9 +41,6 @@ OPEN_POLL_S: Final = 0.2
 
 WATCH_S: Final = 0.5
 """Interval at which the watch for cameras looks whether the window closes or a session runs."""
-
-TRACE_S: Final = 120.0
-"""Length of the traces that is kept: the longest that can be shown."""
 
 TICKS_KEPT: Final = 20_000
 """Eleven minutes of tick times."""
@@ -86,7 +82,7 @@ def make_session(address: str, segmenter: Segmenter | None) -> Session:
     ThermoSegError
         If the address is none, or nothing here drives such a camera.
     """
-    return Session(make_camera(address), segmenter, address=address, trace_seconds=TRACE_S)
+    return Session(make_camera(address), segmenter, address=address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +212,6 @@ class SessionController(QObject):
         if session is None or not self._state.open:
             return False
         return self.recording.start(session, plan)
-
-    def traces(self, regions: Mapping[str, str], seconds: float) -> dict[str, TraceWindow]:
-        """Return the last `seconds` of the regions named, by region."""
-        if self._session is None:
-            return {}
-        return {region: self._session.traces.window(region, seconds) for region in regions}
 
     def close(self) -> None:
         """End everything and wait for it; the controller cannot be used again."""

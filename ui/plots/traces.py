@@ -1,329 +1,425 @@
-"""Scrolling temperatures of nostrils and perinasal region, each with its number beside it."""
+"""Temperatures over time: nostrils, perinasal region and drawn regions, live or of a recording."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import inf, isfinite, nan
+from pathlib import Path
 from typing import Final
 
-import numpy as np
-import pyqtgraph as pg
-from numpy.typing import NDArray
-from PyQt6.QtCore import QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QFont, QResizeEvent
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
-    QToolButton,
+    QScrollArea,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from thermoseg.rois import RoiSample
 from thermoseg.traces import TraceWindow
-from ui.shell.theme import DARK, Theme, numerals, pad
+from ui.plots.axes import say_clock, say_time
+from ui.plots.band_legend import BandLegend
+from ui.plots.board import Board
+from ui.plots.column import FACE_TRACES, STALE_S, PlotColumn
+from ui.plots.look import Look, Scale, ToUnit
+from ui.plots.marks import PlotMarker
+from ui.plots.plot_tools import PlotTools
+from ui.plots.readouts import ReadoutRow, Readouts
+from ui.plots.saving import save_picture, save_table
+from ui.plots.time_window import SHORTEST_S, WHOLE, TimeWindow
+from ui.plots.trace_store import Store, TraceSource, TraceStore
+from ui.shell.theme import DARK, Theme, pad
+from ui.texts import plots as texts
 
-TRACED: Final = {"nostrils": "Nostrils", "perinasal": "Perinasal"}
-"""Region → what the window calls it."""
-
-LENGTHS_S: Final = (30, 60, 120)
-
-TICK_STEPS_S: Final = (5, 10, 15, 30, 60)
-TICK_LABELS_APART: Final = 56
-"""Pixels between labels of the time axis at scale 1."""
-
-LONGEST_STEP_S: Final = 0.5
-"""Without a sample for so long, or for `STEPS` usual steps, a trace is broken, not joined up."""
-STEPS: Final = 4
-
-LEAST_RANGE_K: Final = 0.5
-"""Smallest temperature axis: below it a plot shows little but noise."""
-
-SHRINK: Final = 0.04
-"""Share by which a temperature axis that is too long shortens at each drawing."""
-
-READOUT_PIXELS: Final = 124
-NUMBER_POINTS: Final = 22.0
-"""Size of the read-outs at scale 1."""
-
-NO_BREATHING: Final = "not estimated in this version"
+REDRAW_PX: Final = 1.0
+"""Live plots are drawn anew once they have to move by so many pixels."""
 
 
-class TraceView(QFrame):
-    """Shows what it is given; knows neither sessions nor threads."""
+class TracePlots(QFrame):
+    """Plots above each other with their values beside; knows no session and no thread."""
 
-    length_chosen = pyqtSignal(int)
-    """The user wants to see the last so many seconds."""
+    time_clicked = pyqtSignal(float)
+    """The user clicked a moment, seconds: a recording goes there."""
+    picture_asked = pyqtSignal()
+    """The user wants the plots as a picture; answer with `save_picture`."""
+    table_asked = pyqtSignal()
+    """The user wants the values as a table; answer with `save_table`."""
+    state_changed = pyqtSignal()
+    """The user changed what `state` returns."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
-        self.length_s = LENGTHS_S[1]
-        """Seconds shown."""
-        self._rows = {region: _TraceRow(name) for region, name in TRACED.items()}
-        self._breathing = _BreathingRow()
-        self._lengths = QButtonGroup(self)
-        heading = QLabel("Temperature, °C")
-        heading.setProperty("role", "heading")
-        top = QHBoxLayout()
-        top.addWidget(heading)
-        top.addStretch(1)
-        for seconds in LENGTHS_S:
-            button = QToolButton()
-            button.setProperty("role", "segment")
-            button.setCheckable(True)
-            button.setText(f"{seconds} s")
-            button.setToolTip(f"Show the last {seconds} seconds")
-            self._lengths.addButton(button, seconds)
-            top.addWidget(button)
-        self._lengths.idClicked.connect(self._on_length_clicked)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(4)
-        layout.addLayout(top)
-        for row in self._rows.values():
-            layout.addWidget(row, 1)
-        layout.addWidget(self._breathing)
-        self._rows["perinasal"].show_time_axis()
-        self.set_length(self.length_s)
+        self._store = TraceStore()
+        self._window = TimeWindow()
+        self._rois: tuple[str, ...] = ()
+        self._hidden: set[str] = set()
+        self._markers: tuple[PlotMarker, ...] = ()
+        self._look = Look(DARK, 1.0)
+        self._colours: dict[str, str] = {}
+        self._scale = Scale()
+        self._wall_offset_s = nan
+        self._absent = ""
+        self._recorded = False
+        self._now_s = nan
+        self._drawn_s = (nan, nan)
+        self._build()
+        self._make_rows()
+        self.clear()
+
+    # What is shown.
+
+    def show_live(self, source: TraceSource, now_s: float, wall_offset_s: float = nan) -> None:
+        """Take what is new from a running session and draw it; called some 15 times a second.
+
+        Parameters
+        ----------
+        now_s
+            Time at the right border, `Frame.time_s` of the newest frame.
+        wall_offset_s
+            Seconds since 1970 UTC at which `time_s` was 0; NaN if unknown.
+        """
+        first = self._recorded or not isfinite(self._store.bounds[0])
+        if self._recorded:
+            self.clear()
+        restarted = self._store.pull(source, self._regions())
+        begin_s, _ = self._store.bounds
+        if not isfinite(begin_s):
+            return
+        self._wall_offset_s, self._now_s = wall_offset_s, now_s
+        self._window.set_bounds(begin_s, now_s)
+        if first or restarted:
+            self._window.follow()
+            self._enter()
+        elif not self._window.follows:
+            self._show_values()
+        elif self._has_moved():
+            self._draw()
+        else:
+            self._show_values()
+
+    def show_recorded(
+        self, windows: Mapping[str, TraceWindow], end_s: float, wall_offset_s: float = nan
+    ) -> None:
+        """Show the traces of a recording in place of everything else.
+
+        Parameters
+        ----------
+        end_s
+            Time of the last frame, which may be later than that of the last sample.
+        """
+        self._store.load(windows)
+        self._show_whole(end_s, wall_offset_s)
+
+    def set_compared(
+        self,
+        new: Mapping[str, TraceWindow],
+        stored: Mapping[str, TraceWindow],
+        end_s: float,
+        wall_offset_s: float = nan,
+    ) -> None:
+        """Show two analyses of a recording over each other, and their difference below."""
+        self._store.compare(new, stored)
+        self._show_whole(end_s, wall_offset_s)
+
+    def clear(self, sentence: str = texts.EMPTY) -> None:
+        """Show no samples, but a sentence that says why there are none."""
+        self._store.clear()
+        self._recorded, self._now_s = False, nan
+        self._board.moment.cursor_s = None
+        self._window.set_cursor(None)
+        self._markers = ()
+        self._sentence.setText(sentence)
+        self._pages.setCurrentWidget(self._sentence)
+        for part in (self._tools, self._side, self._legend):
+            part.hide()
+
+    def set_cursor(self, time_s: float | None) -> None:
+        """Draw a line at the played moment of a recording, seconds."""
+        self._board.moment.cursor_s = time_s
+        self._window.set_cursor(time_s)
+        if self._window.shown == self._drawn_s:
+            self._board.repaint_marks()
+            self._show_values()
+        else:
+            self._draw()
+
+    def set_markers(self, markers: Sequence[PlotMarker]) -> None:
+        """Draw these markers, ordered by time, in place of those before."""
+        if tuple(markers) != self._markers:
+            self._markers = tuple(markers)
+            self._draw()
+
+    def set_rois(self, names: Sequence[str]) -> None:
+        """Show drawn regions of these names too, in a plot of their own."""
+        if tuple(names) != self._rois:
+            self._rois = tuple(names)
+            self._make_rows()
+
+    def set_absent(self, reason: str) -> None:
+        """Say why there are no samples now, such as “camera lost”; empty if there are."""
+        self._absent = reason
+        self._show_values()
+
+    def set_unit(self, to_unit: ToUnit) -> None:
+        """Show temperatures in another unit than °C."""
+        self._scale = Scale.of(to_unit)
+        self._dress()
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         pad(self, scale)
-        for region, row in self._rows.items():
-            row.set_theme(theme, theme.trace_colour(region), scale)
-        self._breathing.set_theme(theme, scale)
+        self._look = Look(theme, scale)
+        self._dress()
 
-    def set_length(self, seconds: int) -> None:
-        """Show the last so many seconds, one of `LENGTHS_S`."""
-        button = self._lengths.button(seconds)
-        if button is None:
-            raise ValueError(f"a trace is {LENGTHS_S} s long, not {seconds}")
-        button.setChecked(True)
-        self.length_s = seconds
-        for row in self._rows.values():
-            row.set_length(seconds)
+    # What is remembered, and saved.
 
-    def show_traces(self, windows: Mapping[str, TraceWindow], now_s: float) -> None:
-        """Draw the traces of the regions given.
+    def state(self) -> dict[str, object]:
+        """Return what should be remembered; `restore` takes it."""
+        length_s = self._window.length_s
+        return {
+            "length_s": "whole" if length_s == WHOLE else round(length_s, 3),
+            "hidden": sorted(self._hidden),
+            "follows": self._window.follows,
+        }
 
-        Parameters
-        ----------
-        windows
-            By region; gaps are NaN.
-        now_s
-            Time at the right border, `Frame.time_s`.
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take remembered values; each that is missing or unfit leaves what is there.
+
+        Live plots follow from their first sample on in any case.
         """
-        for region, (time_s, mean_c, _) in windows.items():
-            self._rows[region].show_trace(time_s - now_s, mean_c)
+        length_s = state.get("length_s")
+        number = isinstance(length_s, int | float) and not isinstance(length_s, bool)
+        if length_s == "whole":
+            self._window.set_length(WHOLE)
+        elif number and SHORTEST_S <= float(str(length_s)) < inf:
+            self._window.set_length(float(str(length_s)))
+        hidden = state.get("hidden")
+        if isinstance(hidden, list | tuple) and all(isinstance(name, str) for name in hidden):
+            self._hidden = set(hidden)
+        follows = state.get("follows")
+        if follows is True:
+            self._window.follow()
+        elif follows is False:
+            self._window.pause()
+        self._make_rows()
 
-    def show_samples(self, samples: Mapping[str, RoiSample], absent: str = "") -> None:
-        """Write the newest temperatures, or why there are none.
+    def save_picture(self, path: Path) -> None:
+        """Write the plots as they are seen, with names, values and the time, as a PNG.
 
-        Parameters
-        ----------
-        absent
-            The reason where there is not even a sample.
+        Raises
+        ------
+        OSError
+            If it cannot be written; a file that was there is intact.
         """
-        for region, row in self._rows.items():
-            sample = samples.get(region)
-            said = ("—", absent) if sample is None else describe_sample(sample)
-            row.readout.show_value(*said)
+        save_picture((self._pages, self._side, self._legend), self._period(), self._look, path)
 
-    def clear(self) -> None:
-        """Show nothing."""
-        for row in self._rows.values():
-            row.show_trace(np.empty(0), np.empty(0))
-            row.readout.show_value("—", "")
+    def save_table(self, path: Path) -> None:
+        """Write every sample that is in sight, a column for each trace that is shown, as a CSV.
 
-    def _on_length_clicked(self, seconds: int) -> None:
-        self.set_length(seconds)
-        self.length_chosen.emit(seconds)
+        Raises
+        ------
+        OSError
+            If it cannot be written; a file that was there is intact.
+        """
+        columns = {
+            (region, store): trace
+            for region in self._shown_regions()
+            for store in Store
+            if (trace := self._store.trace(store, region)) is not None
+        }
+        save_table(columns, self._window.shown, self._wall_offset_s, self._scale, path)
 
+    # Inside.
 
-class _TraceRow(QWidget):
-    """One trace and its number."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._plot = pg.PlotWidget(background=None, axisItems={"bottom": _TimeAxis("bottom")})
-        self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        self._plot.setMinimumHeight(76)
-        self._plot.setMenuEnabled(False)
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.hideButtons()
-        self._plot.setFrameShape(QFrame.Shape.NoFrame)
-        self._plot.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._curve = self._plot.plot(connect="finite")
-        self._range_c = (30.0, 36.0)
-        self._seconds = LENGTHS_S[0]
-        self._scale = 1.0
-        self._curve_seen = False
-        self.readout = _Readout(name, "°C")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(12)
-        layout.addWidget(self._plot, 1)
-        layout.addWidget(self.readout)
-        self._plot.getAxis("bottom").setStyle(showValues=False)
-        self._plot.setYRange(*self._range_c, padding=0)
-
-    def set_theme(self, theme: Theme, colour: str, scale: float) -> None:
-        self._scale = scale
-        self._space_ticks()
-        self._curve.setPen(pg.mkPen(colour, width=1.6 if scale < 1.3 else 2.2))
-        self._plot.setBackground(theme.card)
-        self._plot.getPlotItem().layout.setContentsMargins(
-            0, round(4 * scale), round(14 * scale), 0
-        )
-        for name in ("left", "bottom"):
-            axis = self._plot.getAxis(name)
-            axis.setPen(pg.mkPen(theme.line))
-            axis.setTextPen(pg.mkPen(theme.muted))
-            axis.setTickFont(numerals(8 * scale))
-            axis.setStyle(tickLength=-4, maxTickLevel=0)
-        self._plot.getAxis("left").setWidth(round(44 * scale))
-        self._plot.getAxis("left").setStyle(tickTextOffset=round(5 * scale))
-        self._plot.showGrid(x=True, y=True, alpha=0.28 if theme is DARK else 0.4)
-        self.readout.set_theme(theme, colour, scale)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
-        super().resizeEvent(event)
-        self._space_ticks()
-
-    def set_length(self, seconds: int) -> None:
-        self._seconds = seconds
-        # A little wider than what is shown, or rounding hides the first and the last tick.
-        self._plot.setXRange(-1.001 * seconds, 0.001 * seconds, padding=0)
-        self._space_ticks()
-
-    def _space_ticks(self) -> None:
-        """Label as many moments as there is room for."""
-        room = max(1, int(self._plot.width() / (TICK_LABELS_APART * self._scale)) - 1)
-        step = next((s for s in TICK_STEPS_S if self._seconds / s <= room), self._seconds)
-        ticks = [(-at, f"−{at} s" if at else "now") for at in range(0, self._seconds + 1, step)]
-        self._plot.getAxis("bottom").setTicks([ticks])
-
-    def show_time_axis(self) -> None:
-        self._plot.getAxis("bottom").setStyle(showValues=True)
-
-    def show_trace(self, ago_s: NDArray[np.float64], mean_c: NDArray[np.float64]) -> None:
-        self._curve.setData(*broken_at_gaps(ago_s, mean_c))
-        finite = mean_c[np.isfinite(mean_c)]
-        if finite.size:
-            self._set_range(float(finite.min()), float(finite.max()))
-        self._curve_seen = bool(finite.size)
-        self._plot.getAxis("left").setStyle(showValues=self._curve_seen)
-
-    def _set_range(self, low_c: float, high_c: float) -> None:
-        """Widen the axis at once, shorten it slowly, and only by steps that ticks can follow."""
-        middle, half = (low_c + high_c) / 2, max(high_c - low_c, LEAST_RANGE_K) / 2
-        low_c, high_c = middle - 1.12 * half, middle + 1.12 * half
-        if self._curve_seen:
-            low_c = min(low_c, self._range_c[0] + SHRINK * (low_c - self._range_c[0]))
-            high_c = max(high_c, self._range_c[1] + SHRINK * (high_c - self._range_c[1]))
-        self._range_c = (low_c, high_c)
-        self._plot.setYRange(low_c, high_c, padding=0)
-
-
-class _TimeAxis(pg.AxisItem):  # type: ignore[misc]
-    """Draws its first and last label whole; the original, where it has a grid, leaves them out."""
-
-    def boundingRect(self) -> QRectF:  # noqa: N802  # Qt's name
-        room = 3 * self.height()
-        return QRectF(super().boundingRect()).adjusted(-room, 0, room, 0)
-
-
-class _BreathingRow(QWidget):
-    """The place of the breathing rate, with the reason why there is none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._name = QLabel("Breathing rate")
-        self._reason = QLabel(NO_BREATHING)
-        self._reason.setProperty("role", "muted")
-        self._value = QLabel("—")
-        words = QVBoxLayout()
-        words.setSpacing(1)
-        words.addWidget(self._name)
-        words.addWidget(self._reason)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(12)
-        layout.addLayout(words, 1)
-        layout.addWidget(self._value)
-
-    def set_theme(self, theme: Theme, scale: float) -> None:
-        self._name.setStyleSheet(f"color: {theme.text}; font-weight: 600;")
-        self._reason.setFont(numerals(8.5 * scale))
-        self._value.setFont(numerals(NUMBER_POINTS * scale, QFont.Weight.DemiBold))
-        self._value.setFixedWidth(round(READOUT_PIXELS * scale))
-
-
-class _Readout(QWidget):
-    """A name, a big number, and why there is none or what to know about it."""
-
-    def __init__(self, name: str, unit: str) -> None:
-        super().__init__()
-        self._name = QLabel(name)
-        self._value = QLabel("—")
-        self._unit = QLabel(unit)
-        self._unit.setProperty("role", "muted")
-        self._unit.hide()
-        self._reason = QLabel("")
-        self._reason.setProperty("role", "muted")
-        self._reason.setWordWrap(True)
-        self._reason.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        number = QHBoxLayout()
-        number.setSpacing(5)
-        number.addWidget(self._value)
-        number.addWidget(self._unit, 0, Qt.AlignmentFlag.AlignBottom)
-        number.addStretch(1)
+    def _build(self) -> None:
+        self._tools = PlotTools()
+        self._board = Board()
+        self._column = PlotColumn(self._board)
+        self._readouts = Readouts()
+        self._legend = BandLegend()
+        self._board.setAccessibleName(texts.TRACES)
+        self._board.setAccessibleDescription(texts.TRACES_TIP)
+        self._sentence = QLabel(texts.EMPTY)
+        self._nothing = QLabel(texts.NOTHING_SHOWN)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._board)
+        for label in (self._sentence, self._nothing):
+            label.setProperty("role", "muted")
+            label.setWordWrap(True)
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            self._pages.addWidget(label)
+        self._side = QScrollArea()
+        self._side.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._side.setFrameShape(QFrame.Shape.NoFrame)
+        self._side.setWidgetResizable(True)
+        self._side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._side.setWidget(self._readouts)
+        middle = QHBoxLayout()
+        middle.setSpacing(8)
+        middle.addWidget(self._pages, 1)
+        middle.addWidget(self._side)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 2, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._name)
-        layout.addLayout(number)
-        layout.addWidget(self._reason)
-        layout.addStretch(1)
+        layout.setSpacing(4)
+        layout.addWidget(self._tools)
+        layout.addLayout(middle, 1)
+        layout.addWidget(self._legend)
+        self._connect()
 
-    def set_theme(self, theme: Theme, colour: str, scale: float) -> None:
-        self.setFixedWidth(round(READOUT_PIXELS * scale))
-        self._name.setStyleSheet(f"color: {colour}; font-weight: 600;")
-        self._value.setStyleSheet(f"color: {theme.text};")
-        self._value.setFont(numerals(NUMBER_POINTS * scale, QFont.Weight.DemiBold))
-        self._reason.setFont(numerals(8.5 * scale))
+    def _connect(self) -> None:
+        tools, board = self._tools, self._board
+        tools.stepped.connect(self._on_stepped)
+        tools.length_chosen.connect(self._on_length_chosen)
+        tools.follow_chosen.connect(self._on_follow_chosen)
+        tools.picture_asked.connect(self.picture_asked)
+        tools.table_asked.connect(self.table_asked)
+        board.panned.connect(self._on_panned)
+        board.zoomed.connect(self._on_zoomed)
+        board.clicked.connect(self.time_clicked)
+        board.pointed.connect(self._show_values)
+        board.resized.connect(self._draw)
 
-    def show_value(self, value: str, reason: str) -> None:
-        self._value.setText(value)
-        self._unit.setVisible(value != "—")
-        self._reason.setText(reason)
+    def _regions(self) -> tuple[str, ...]:
+        return (*FACE_TRACES, *self._rois)
 
+    def _shown_regions(self) -> list[str]:
+        return [region for region in self._regions() if region not in self._hidden]
 
-def describe_sample(sample: RoiSample) -> tuple[str, str]:
-    """Return the number to show for a region, "—" if it has none, and the reason."""
-    if not sample.valid or not np.isfinite(sample.mean_c):
-        return "—", sample.reason
-    return f"{sample.mean_c:.2f}", sample.reason
+    def _make_rows(self) -> None:
+        """Make a row for each trace, and the plots."""
+        rows = {}
+        for region in self._regions():
+            row = ReadoutRow(texts.REGIONS.get(region, region))
+            row.button.setChecked(region not in self._hidden)
+            row.switched.connect(lambda on, region=region: self._on_switched(region, on))
+            rows[region] = row
+        self._readouts.set_rows(rows)
+        self._make_plots()
 
+    def _make_plots(self) -> None:
+        compared = bool(self._store.stored)
+        self._readouts.set_compared(compared)
+        self._column.build(self._rois, self._shown_regions(), compared=compared)
+        if self._pages.currentWidget() is not self._sentence:
+            self._pages.setCurrentWidget(self._board if self._board.plots else self._nothing)
+        self._dress()
 
-def broken_at_gaps(
-    time_s: NDArray[np.float64], mean_c: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Put NaN where samples are missing, so that no line joins what was never measured.
+    def _dress(self) -> None:
+        """Give every part its colours, sizes and unit."""
+        look, rois = self._look, self._rois
+        self._colours = {name: look.trace_colour(name, rois) for name in self._regions()}
+        self._tools.set_look(look)
+        self._readouts.set_look(look, self._colours)
+        self._legend.set_look(look)
+        self._side.setFixedWidth(self._readouts.sizeHint().width() + round(10 * look.scale))
+        self._column.dress(look, self._scale, self._colours)
+        self._draw()
 
-    Parameters
-    ----------
-    time_s, mean_c
-        (n,) seconds, increasing, and °C.
+    def _enter(self) -> None:
+        """Show plots where there was a sentence."""
+        self._tools.set_recorded(self._recorded)
+        for part in (self._tools, self._side, self._legend):
+            part.show()
+        self._pages.setCurrentWidget(self._board)
+        self._make_plots()
 
-    Returns
-    -------
-    (n + gaps,) both; the NaN lie in the middle of each gap.
-    """
-    if time_s.size < 2:
-        return time_s, mean_c
-    steps = np.diff(time_s)
-    longest = max(LONGEST_STEP_S, STEPS * float(np.median(steps)))
-    before = np.flatnonzero(steps > longest)
-    middles = (time_s[before] + time_s[before + 1]) / 2
-    return np.insert(time_s, before + 1, middles), np.insert(mean_c, before + 1, np.nan)
+    def _show_whole(self, end_s: float, wall_offset_s: float) -> None:
+        begin_s, last_s = self._store.bounds
+        if not isfinite(begin_s):
+            self.clear()
+            return
+        self._recorded, self._wall_offset_s, self._now_s = True, wall_offset_s, nan
+        cursor_s = self._board.moment.cursor_s
+        self._window.set_cursor(begin_s if cursor_s is None else cursor_s)
+        self._window.set_bounds(min(begin_s, 0.0), max(end_s, last_s))
+        self._enter()
+
+    def _has_moved(self) -> bool:
+        """Tell whether a drawing would differ from the last one by a pixel."""
+        begin_s, end_s = self._window.shown
+        least_s = REDRAW_PX * (end_s - begin_s) / self._board.plot_width
+        return not abs(end_s - self._drawn_s[1]) < least_s
+
+    def _draw(self) -> None:
+        """Draw what the window shows now."""
+        if self._pages.currentWidget() is self._sentence:
+            return
+        self._drawn_s = self._window.shown
+        bands, kinds = self._column.draw(self._store, self._drawn_s, self._now_s, self._markers)
+        self._legend.show_entries(bands, kinds, compared=bool(self._store.stored))
+        self._tools.show_window(self._window.length_s, self._window.follows)
+        self._show_values()
+
+    def _show_values(self) -> None:
+        """Write the values under the pointer, of the played moment, or of now."""
+        moment = self._board.moment
+        at_s = moment.pointed_s
+        if at_s is None:
+            at_s = moment.cursor_s if self._recorded else None
+        self._readouts.say_moment(self._say_moment(at_s))
+        for region, row in self._readouts.rows.items():
+            trace = self._store.new.get(region)
+            value_c, reason = nan, texts.WAITING
+            if trace is not None and at_s is not None:
+                value_c, reason = trace.at(at_s)
+            elif trace is not None and self._now_s - trace.end_s <= STALE_S:
+                value_c, reason = trace.newest_c, trace.newest_reason
+            elif self._absent:
+                reason = self._absent
+            row.show_value(value_c, reason, self._scale)
+            changed = self._store.difference.get(region)
+            if changed is not None and at_s is not None:
+                row.show_difference(changed.at(at_s)[0], self._scale)
+        self._column.point(self._store, self._look, self._colours)
+
+    def _say_moment(self, time_s: float | None) -> str:
+        if time_s is None:
+            return texts.NOW
+        clock = say_clock(time_s + self._wall_offset_s)
+        time_s = round(time_s, 1)
+        said = f"{say_time(time_s, 1)} · {time_s:.1f} s"
+        return f"{said} · {clock}" if clock else said
+
+    def _period(self) -> str:
+        """Return from when to when the plots reach, on both clocks."""
+        begin_s, end_s = self._window.shown
+        begin, end = (
+            say_clock(begin_s + self._wall_offset_s),
+            say_clock(end_s + self._wall_offset_s),
+        )
+        clocks = f" ({begin} – {end})" if begin else ""
+        return f"{say_time(max(begin_s, 0), 1)} – {say_time(end_s, 1)}{clocks}"
+
+    # What the user does.
+
+    def _on_switched(self, region: str, on: bool) -> None:
+        self._hidden.symmetric_difference_update({region} if on == (region in self._hidden) else ())
+        self._make_plots()
+        self.state_changed.emit()
+
+    def _on_stepped(self, direction: int) -> None:
+        begin_s, end_s = self._window.shown
+        self._on_panned(direction * (end_s - begin_s) / 2)
+
+    def _on_panned(self, seconds: float) -> None:
+        self._window.pan(seconds)
+        self._draw()
+        self.state_changed.emit()
+
+    def _on_zoomed(self, factor: float, at_s: float) -> None:
+        self._window.zoom(factor, at_s)
+        self._draw()
+        self.state_changed.emit()
+
+    def _on_length_chosen(self, seconds: float) -> None:
+        self._window.set_length(seconds)
+        self._draw()
+        self.state_changed.emit()
+
+    def _on_follow_chosen(self, follow: bool) -> None:
+        if follow:
+            self._window.follow()
+        else:
+            self._window.pause()
+        self._draw()
+        self.state_changed.emit()
