@@ -49,6 +49,8 @@ DEMO_SECONDS: Final = 15.0
 
 DEMO_MASKS: Final = 5
 
+LAST_PORT: Final = 65535
+
 WATCH_S: Final = 0.25
 """One wait for a camera to come or go; the end of the program is looked for between two."""
 
@@ -186,20 +188,31 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="record a camera without a window",
         description="Record a camera into a session file while segmenting it.  Ctrl-C ends the "
         "recording early and leaves a whole file.",
-        epilog="example: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60",
+        epilog="example: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60.  "
+        "With --control another program starts, marks and stops recordings (docs/control.md): "
+        "session.h5, session-2.h5 and so on.",
     )
     parser.add_argument("address", metavar="ADDRESS", help="camera, as `thermoseg cameras` lists")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="FILE", help="new session file, .h5"
     )
     parser.add_argument(
-        "--duration", required=True, type=_positive_seconds, metavar="S", help="seconds"
+        "--duration",
+        type=_positive_seconds,
+        metavar="S",
+        help="seconds; with --control of everything, and without it until Ctrl-C",
+    )
+    parser.add_argument(
+        "--control",
+        type=_port,
+        metavar="PORT",
+        help="record when another program on this computer says so through this port; 0 for any",
     )
     _add_model_option(parser, extra=f"; “{NO_MODEL}” records without segmenting")
     parser.add_argument(
         "--json", action="store_true", help="end with the counts as one line of JSON"
     )
-    parser.set_defaults(run=_run_record)
+    parser.set_defaults(run=_run_record, refuse=parser.error)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -326,6 +339,12 @@ def _positive_seconds(text: str) -> float:
     return seconds
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= LAST_PORT):
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to {LAST_PORT}, got {text}")
+    return int(text)
+
+
 def _run_segment(arguments: argparse.Namespace) -> int:
     from thermoseg.segment_files import (
         TABLE_NAME,
@@ -373,8 +392,14 @@ def _run_segment(arguments: argparse.Namespace) -> int:
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
+    if arguments.duration is None and arguments.control is None:
+        arguments.refuse("the following arguments are required: --duration or --control")
     segmenter = None if arguments.model == NO_MODEL else _choose(arguments.model)
-    report = _record(arguments.address, arguments.out, arguments.duration, segmenter)
+    report = (
+        _record(arguments.address, arguments.out, arguments.duration, segmenter)
+        if arguments.control is None
+        else _record_on_command(arguments, segmenter)
+    )
     _print_report(report)
     if arguments.json:
         print(json.dumps(_report_as_dict(report), ensure_ascii=False))
@@ -574,6 +599,33 @@ def _record(
         )
 
 
+def _record_on_command(
+    arguments: argparse.Namespace, segmenter: "Segmenter | None"
+) -> "RecordingReport":
+    from thermoseg.headless import record_on_command
+    from thermoseg.thread_switching import switch_threads_often
+
+    def tell_ready(port: int) -> None:
+        print(f"control     127.0.0.1:{port}", flush=True)
+
+    def report_event(event: "SessionEvent") -> None:
+        print(printable(f"{event.time_s:8.1f} s  {event.text}"), file=sys.stderr)
+
+    switch_threads_often()
+    report = record_on_command(
+        arguments.address,
+        arguments.out,
+        segmenter,
+        arguments.control,
+        arguments.duration or math.inf,
+        tell_ready,
+        report_event,
+    )
+    for path in report.paths:
+        print(printable(f"recording   {path}"))
+    return report
+
+
 def _progress() -> "Progress":
     """A bar on stderr, gone when done; nothing at all where stderr is not a terminal."""
     from rich.console import Console
@@ -597,6 +649,7 @@ def _report_as_dict(report: "RecordingReport") -> dict[str, object]:
         "model": report.model,
         "backend": report.backend,
         "file": str(report.path),
+        "files": [str(path) for path in report.paths],
         "interrupted": report.interrupted,
         "temperatures": report.temperatures,
         "telemetry": dict(report.telemetry),

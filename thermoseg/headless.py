@@ -1,18 +1,22 @@
 """Recording without a window: the same session, run for a while and accounted for."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from thermoseg.cameras import make_camera
+from thermoseg.control import ControlServer
 from thermoseg.errors import ThermoSegError
 from thermoseg.events import SessionEvent, events_after
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.interruption import noting_interruption
 from thermoseg.session import Session
+from thermoseg.session_commands import SessionCommands
 from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
@@ -45,6 +49,8 @@ class RecordingReport:
     """Last telemetry of the camera; empty if it has none or was away at the end."""
     problem: str
     """Why it ended by itself, one sentence; empty if it did not, or its source was at its end."""
+    paths: tuple[Path, ...] = ()
+    """All files of a session that was controlled by another program, which may be none."""
 
 
 def record(
@@ -80,7 +86,8 @@ def record(
     with noting_interruption() as interrupted:
         session.start()
         try:
-            _wait_for_end(session, duration_s, interrupted, tell, news)
+            _wait_opened(session, interrupted)
+            _watch(session, duration_s, interrupted, _failure, news, tell)
         finally:
             before = session.look()
             problem = _stop(session)
@@ -88,16 +95,63 @@ def record(
             news.pass_on(after)
     if before.lost and not problem and not after.counts.recorded:
         problem = f"nothing was recorded: {before.lost}"
-    return RecordingReport(
-        path=path,
-        counts=after.counts,
-        model=segmenter.model_name if segmenter else "",
-        backend=segmenter.backend if segmenter else "",
-        interrupted=interrupted.is_set(),
-        temperatures=after.info.temperatures if after.info else "",
-        telemetry=before.telemetry,
-        problem=problem,
-    )
+    return _report(path, segmenter, before, after, problem, interrupted.is_set())
+
+
+def record_on_command(
+    address: str,
+    path: Path,
+    segmenter: Segmenter | None,
+    port: int,
+    duration_s: float = math.inf,
+    tell_ready: Callable[[int], None] = lambda _port: None,
+    report_event: Callable[[SessionEvent], None] = lambda _event: None,
+) -> RecordingReport:
+    """Run `address` and record when another program says so, through the control socket.
+
+    Ends when the source ends, the camera fails, the user interrupts or the time is over; a
+    recording that ends by itself is told to the client and can be started anew.
+
+    Parameters
+    ----------
+    path
+        Of the first recording; -2, -3 … is added to the name for further ones.
+    port
+        Of the socket; 0 for any that is free.
+    duration_s
+        Of everything, from the opening of the camera.
+    tell_ready
+        Called with the number of the port once the camera is open and clients are answered.
+    report_event
+        As in `record`.
+
+    Raises
+    ------
+    ConfigError
+        If the port cannot be used, or the address is wrong.
+    CameraError
+        If the camera cannot be opened.
+    """
+    session = Session(make_camera(address), segmenter, address=address)
+    commands = SessionCommands(session, path)
+    server = ControlServer(port, commands.by_name())
+    news = _News(report_event)
+    with noting_interruption() as interrupted, closing(server):
+        session.start()
+        try:
+            if _wait_opened(session, interrupted).info is not None:
+                server.start()
+                tell_ready(server.port)
+            _watch(session, duration_s, interrupted, lambda _view: "", news)
+        finally:
+            server.close()
+            before = session.look()
+            problem = commands.finish()
+            problem = _stop(session) or problem
+            after = session.look()
+            news.pass_on(after)
+    report = _report(path, segmenter, before, after, problem, interrupted.is_set())
+    return replace(report, paths=commands.paths)
 
 
 class _News:
@@ -113,21 +167,28 @@ class _News:
             self._report_event(event)
 
 
-def _wait_for_end(
-    session: Session,
-    duration_s: float,
-    interrupted: threading.Event,
-    tell: Callable[[float, SessionCounts], None],
-    news: "_News",
-) -> None:
+def _wait_opened(session: Session, interrupted: threading.Event) -> SessionView:
     began_s = time.monotonic()
     view = session.look()
     while view.info is None and not view.ended and not interrupted.wait(OPENING_TICK_S):
         if time.monotonic() - began_s > OPEN_TIMEOUT_S:
             session.wait_opened(0)
         view = session.look()
+    return view
+
+
+def _watch(
+    session: Session,
+    duration_s: float,
+    interrupted: threading.Event,
+    failure: Callable[[SessionView], str],
+    news: "_News",
+    tell: Callable[[float, SessionCounts], None] = lambda _seconds, _counts: None,
+) -> None:
+    """Wait until the session ends, its time is over or something fails."""
     began_s = time.monotonic()
-    while not view.ended and not interrupted.is_set() and not _failure(view):
+    view = session.look()
+    while not view.ended and not interrupted.is_set() and not failure(view):
         elapsed_s = time.monotonic() - began_s
         if elapsed_s >= duration_s:
             return
@@ -135,6 +196,26 @@ def _wait_for_end(
         tell(elapsed_s, view.counts)
         interrupted.wait(min(TICK_S, duration_s - elapsed_s))
         view = session.look()
+
+
+def _report(
+    path: Path,
+    segmenter: Segmenter | None,
+    before: SessionView,
+    after: SessionView,
+    problem: str,
+    interrupted: bool,
+) -> RecordingReport:
+    return RecordingReport(
+        path=path,
+        counts=after.counts,
+        model=segmenter.model_name if segmenter else "",
+        backend=segmenter.backend if segmenter else "",
+        interrupted=interrupted,
+        temperatures=after.info.temperatures if after.info else "",
+        telemetry=before.telemetry,
+        problem=problem,
+    )
 
 
 def _stop(session: Session) -> str:
