@@ -83,8 +83,8 @@ def run_in_window(address: str, model: str, path: Path, seconds: float) -> Outco
     from PyQt6.QtCore import QSettings, Qt, QTimer
     from PyQt6.QtWidgets import QApplication
 
+    from ui.live.session_controller import SessionController, SessionOpener, SessionState
     from ui.main_window import MainWindow
-    from ui.session_controller import SessionController, SessionOpener, SessionState
 
     app = QApplication([])
     sessions: list[Session] = []

@@ -64,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from PyQt6.QtWidgets import QApplication
 
     from ui.display_loss import completing_without_display
+    from ui.live.session_controller import NO_MODEL, SessionController, SessionOpener
     from ui.main_window import MainWindow
-    from ui.session_controller import NO_MODEL, SessionController, SessionOpener
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
     if not isinstance(app, QApplication):
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     window = MainWindow(controller, settings)
     window.errors.catch_all()
     if arguments.theme:
-        from ui.theme import THEMES
+        from ui.shell.theme import THEMES
 
         window.set_theme(THEMES[arguments.theme])
     if arguments.size:
@@ -211,8 +211,8 @@ def _take_screenshot(app: "QApplication", window: "MainWindow", path: Path, afte
     """Save what the window shows `after_s` after the source opened, or at once if it failed."""
     from PyQt6.QtCore import QTimer
 
-    from ui.error_dialog import describe_error
-    from ui.session_controller import SessionState
+    from ui.live.session_controller import SessionState
+    from ui.shell.error_dialog import describe_error
 
     timer = QTimer(window)
     timer.setSingleShot(True)

@@ -19,8 +19,8 @@ from PyQt6.QtWidgets import (
 )
 
 from thermoseg.cameras import CameraListing
-from ui.session_controller import NO_MODEL, SessionState
-from ui.theme import Theme, icon
+from ui.live.session_controller import NO_MODEL, SessionState
+from ui.shell.theme import Theme, icon
 
 ADDRESS: Final = Qt.ItemDataRole.UserRole
 

@@ -44,20 +44,20 @@ from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import describe_front, describe_telemetry
 from ui.camera_panel import CameraPanel, address_of
-from ui.elided_label import ElidedLabel
-from ui.error_dialog import ErrorDialog, capitalised, describe_error
 from ui.event_list import EventList
-from ui.live_view import LiveView
-from ui.pairing import Pairing
-from ui.palettes import PALETTES
+from ui.live.pairing import Pairing
+from ui.live.session_controller import NO_MODEL, SessionController, SessionState
+from ui.picture.legend import RegionLegend
+from ui.picture.palettes import PALETTES
+from ui.picture.span import Span, SpanMode
+from ui.picture.span_bar import TemperatureBar
+from ui.picture.view import LiveView
+from ui.plots.traces import TRACED, TraceView
 from ui.record_panel import RecordPanel
-from ui.region_legend import RegionLegend
-from ui.session_controller import NO_MODEL, SessionController, SessionState
-from ui.span import Span, SpanMode
+from ui.shell.elided_label import ElidedLabel
+from ui.shell.error_dialog import ErrorDialog, capitalised, describe_error
+from ui.shell.theme import DARK, LIGHT, THEMES, Theme, icon, numerals, wear
 from ui.state_page import StatePage
-from ui.temperature_bar import TemperatureBar
-from ui.theme import DARK, LIGHT, THEMES, Theme, icon, numerals, wear
-from ui.trace_view import TRACED, TraceView
 
 DEFAULT_MODEL: Final = "face-compact"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from PyQt6.QtCore import QSize, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ui.elided_label import ElidedLabel
-from ui.theme import Theme, icon, numerals, pad
+from ui.shell.elided_label import ElidedLabel
+from ui.shell.theme import Theme, icon, numerals, pad
 
 
 class RecordPanel(QFrame):

@@ -3,7 +3,7 @@
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from ui.theme import Theme, icon
+from ui.shell.theme import Theme, icon
 
 
 class StatePage(QWidget):

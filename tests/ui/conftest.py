@@ -25,8 +25,8 @@ from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
+from ui.live.session_controller import SessionController, SessionFactory
 from ui.main_window import MainWindow
-from ui.session_controller import SessionController, SessionFactory
 
 HEIGHT, WIDTH = 48, 64
 CENTIKELVIN = LinearRadiometry(scale_k=0.01)
@@ -131,7 +131,7 @@ class FakeSession:
 Stage: TypeAlias = Callable[[str], None]
 """Is told what is being done while a session is made."""
 FakeFactory: TypeAlias = Callable[[str, str, Stage], FakeSession]
-"""Makes a session of address and model, as `ui.session_controller.SessionFactory` does."""
+"""Makes a session of address and model, as `ui.live.session_controller.SessionFactory` does."""
 MakeController: TypeAlias = Callable[[FakeSession | FakeFactory], SessionController]
 """What the fixture `make_controller` gives."""
 MakeWindow: TypeAlias = Callable[[FakeSession | FakeFactory], MainWindow]

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from thermoseg.cameras import CameraListing
 from ui.camera_panel import CameraPanel
-from ui.theme import DARK
+from ui.shell.theme import DARK
 
 LEPTON = CameraListing("lepton:1", "FLIR Lepton", model="Lepton 3.5", serial="1")
 TWIN = CameraListing("lepton:usb-2", "FLIR Lepton", model="Lepton 3.5", serial="1")

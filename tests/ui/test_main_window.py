@@ -19,9 +19,9 @@ from thermoseg.errors import CameraError
 from thermoseg.events import SessionEvent
 from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.radiometry import RelativeCounts
+from ui.live.session_controller import SessionState
 from ui.main_window import MainWindow
-from ui.session_controller import SessionState
-from ui.theme import DARK, LIGHT
+from ui.shell.theme import DARK, LIGHT
 
 
 def text_of(window: MainWindow) -> str:
@@ -140,7 +140,7 @@ def test_a_camera_that_is_lost_is_said_with_the_seconds(
 ) -> None:
     session.show(0)
     session.lost, session.lost_seconds = "the cable is out", 3.0
-    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
+    monkeypatch.setattr("ui.live.session_controller.LOST_AFTER_S", 0.05)
     qtbot.waitUntil(lambda: text_of(running).count("Camera lost, reopening… 3 s") == 2)
     assert "The cable is out" in text_of(running)
     assert running._live._picture.opacity() < 1
@@ -154,7 +154,7 @@ def test_a_camera_that_sends_no_first_picture_is_said_with_the_reason(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: MainWindow, session: FakeSession
 ) -> None:
     qtbot.waitUntil(lambda: "Waiting for the first picture" in text_of(running))
-    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
+    monkeypatch.setattr("ui.live.session_controller.LOST_AFTER_S", 0.05)
     session.lost, session.lost_seconds = "none of its pictures arrives; let UDP through", 6.0
 
     qtbot.waitUntil(lambda: "None of its pictures arrives; let UDP through" in text_of(running))
@@ -166,12 +166,12 @@ def test_a_camera_that_sends_no_first_picture_is_said_with_the_reason(
 def test_a_picture_that_is_live_again_is_no_longer_dimmed(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, running: MainWindow, session: FakeSession
 ) -> None:
-    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 0.05)
+    monkeypatch.setattr("ui.live.session_controller.LOST_AFTER_S", 0.05)
     session.segment(session.show(0))
     session.lost = "the cable is out"
     qtbot.waitUntil(lambda: running._live._picture.opacity() < 1)
     qtbot.waitUntil(lambda: running._live._mask.opacity() < 1)
-    monkeypatch.setattr("ui.session_controller.LOST_AFTER_S", 100.0)
+    monkeypatch.setattr("ui.live.session_controller.LOST_AFTER_S", 100.0)
     session.lost = ""
     session.show(1)
 
@@ -194,7 +194,7 @@ def test_what_happens_to_the_camera_is_told_for_a_while_and_kept(
     ]
     session.events += (SessionEvent(4.0, "gap of 3.0 s: the camera was lost", 1e9),)
     qtbot.waitUntil(lambda: "4.0 s   gap of 3.0 s" in running._events.text)
-    monkeypatch.setattr("ui.session_controller.NEWS_S", 0.0)
+    monkeypatch.setattr("ui.live.session_controller.NEWS_S", 0.0)
 
     qtbot.waitUntil(lambda: not running._live._news.isVisible())
 

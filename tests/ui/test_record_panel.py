@@ -6,7 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from ui.record_panel import RecordPanel, describe_size
-from ui.theme import DARK
+from ui.shell.theme import DARK
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ui.span import Span, SpanMode
+from ui.picture.span import Span, SpanMode
 
 SCENE = np.linspace(20, 30, 64 * 48, dtype=np.float32).reshape(48, 64)
 

@@ -13,8 +13,8 @@ from PyQt6.QtWidgets import QGraphicsPathItem, QLabel, QWidget
 from thermoseg.face_geometry import FaceRois
 from thermoseg.frames import Frame
 from thermoseg.labels import Region, colour_table
-from ui.palettes import colours_of
-from ui.theme import DARK, Theme
+from ui.picture.palettes import colours_of
+from ui.shell.theme import DARK, Theme
 
 DIMMED: Final = 0.55
 """Opacity of a mask that is older than the picture, relative to that of one which is not."""
@@ -89,7 +89,7 @@ class LiveView(pg.GraphicsView):  # type: ignore[misc]
         self._box.sigResized.connect(self._on_box_resized)
 
     def set_palette(self, name: str) -> None:
-        """Colour pictures by a palette of `ui.palettes`."""
+        """Colour pictures by a palette of `ui.picture.palettes`."""
         self._picture.setLookupTable(colours_of(name))
 
     def set_mask_opacity(self, opacity: float) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-import ui.session_controller as session_controller
+import ui.live.session_controller as session_controller
 from tests.ui.conftest import FakeSession, MakeController, Stage
 from thermoseg.cameras import CameraListing
 from thermoseg.errors import CameraError, RecordingError
 from thermoseg.hotplug import CameraWatch
 from thermoseg.recording.status import RecorderStatus
-from ui.session_controller import SessionController, SessionState
+from ui.live.session_controller import SessionController, SessionState
 
 
 @pytest.fixture

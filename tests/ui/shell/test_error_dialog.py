@@ -8,14 +8,14 @@ from PyQt6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from thermoseg.errors import CameraError
-from ui.error_dialog import ErrorDialog, describe_error
+from ui.shell.error_dialog import ErrorDialog, describe_error
 
 SURVIVES = """
 import sys, threading
 from PyQt6.QtCore import QThread, QTimer
 from PyQt6.QtWidgets import QApplication, QWidget
 import pyqtgraph
-from ui.error_dialog import ErrorDialog
+from ui.shell.error_dialog import ErrorDialog
 
 class Failing(QThread):
     def run(self):

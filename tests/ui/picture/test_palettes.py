@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ui.palettes import PALETTES, colours_of
+from ui.picture.palettes import PALETTES, colours_of
 
 LIGHTNESS = np.array([0.2126, 0.7152, 0.0722])
 

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import FakeSession
 from thermoseg.labels import COLOURS, Region
-from ui.live_view import LiveView, describe_pixel, scale_to_bytes
+from ui.picture.view import LiveView, describe_pixel, scale_to_bytes
 
 
 @pytest.fixture

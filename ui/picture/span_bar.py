@@ -17,9 +17,9 @@ from PyQt6.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider
 
-from ui.palettes import colours_of
-from ui.span import Limits, SpanMode
-from ui.theme import Theme, numerals
+from ui.picture.palettes import colours_of
+from ui.picture.span import Limits, SpanMode
+from ui.shell.theme import Theme, numerals
 
 TICK_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Distances between ticks that are easy to count in, °C or counts."""
@@ -88,7 +88,7 @@ class TemperatureBar(QWidget):
         self._scale.inset = round(12 * scale) / 2
 
     def set_palette(self, name: str) -> None:
-        """Show the colours of a palette of `ui.palettes`."""
+        """Show the colours of a palette of `ui.picture.palettes`."""
         self._scale.set_colours(colours_of(name))
 
     def show_span(self, span_c: Limits, mode: SpanMode, radiometric: bool) -> None:

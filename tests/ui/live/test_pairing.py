@@ -4,7 +4,7 @@ import pytest
 
 from tests.ui.conftest import FakeSession
 from thermoseg.frames import Frame
-from ui.pairing import Pairing
+from ui.live.pairing import Pairing
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.rois import RoiSample
 from thermoseg.traces import TraceWindow
-from ui.theme import DARK, Theme, numerals, pad
+from ui.shell.theme import DARK, Theme, numerals, pad
 
 TRACED: Final = {"nostrils": "Nostrils", "perinasal": "Perinasal"}
 """Region → what the window calls it."""

@@ -6,8 +6,8 @@ from PyQt6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import MakeSample
-from ui.theme import DARK
-from ui.trace_view import TraceView, broken_at_gaps, describe_sample
+from ui.plots.traces import TraceView, broken_at_gaps, describe_sample
+from ui.shell.theme import DARK
 
 
 @pytest.fixture

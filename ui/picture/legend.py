@@ -8,9 +8,9 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from thermoseg.labels import COLOURS, FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
-from ui.elided_label import ElidedLabel
-from ui.theme import Theme, numerals, pad
-from ui.trace_view import describe_sample
+from ui.plots.traces import describe_sample
+from ui.shell.elided_label import ElidedLabel
+from ui.shell.theme import Theme, numerals, pad
 
 COLUMNS: Final = 2
 

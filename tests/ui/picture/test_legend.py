@@ -8,8 +8,8 @@ from pytestqt.qtbot import QtBot
 
 from thermoseg.labels import FACE_REGIONS, Region
 from thermoseg.rois import RoiSample
-from ui.region_legend import RegionLegend
-from ui.theme import DARK
+from ui.picture.legend import RegionLegend
+from ui.shell.theme import DARK
 
 
 @pytest.fixture

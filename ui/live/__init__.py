@@ -1,0 +1,1 @@
+"""The page that watches and records a camera."""

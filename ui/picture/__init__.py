@@ -1,0 +1,1 @@
+"""The thermal picture and what lies on it; knows no camera, no thread, no page."""

@@ -1,0 +1,1 @@
+"""Curves over time: traces, timeline; knows no camera, no thread, no page."""

@@ -1,0 +1,1 @@
+"""The frame around every page: window, rail, strip, notices, actions, preferences, theme."""

@@ -1,0 +1,1 @@
+"""Every word that the window shows, one module for each room."""
