@@ -157,10 +157,12 @@ class SessionSource:
             If it is damaged or no session.
         """
         # Only here: HDF5 and its filters take a while to load.
-        from thermoseg.recording.reader import Recording
+        from thermoseg.recording.reader import Recording, say_no_pictures
 
         with ExitStack() as stack:
             self._recording = stack.enter_context(Recording(path))
+            if not self._recording.has_pictures:
+                raise FormatError(say_no_pictures(path))
             self._radiometry = _with_scene(self._recording.info.radiometry, path.name, options)
             self._open = stack.pop_all()
         for problem in self._recording.problems:

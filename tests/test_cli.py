@@ -265,6 +265,10 @@ def test_what_could_not_be_read_is_counted(
         ["record", "simulated:", "--out", "a.h5", "--duration", "soon"],
         ["record", "simulated:", "--out", "a.h5", "--duration", "0"],
         ["record", "simulated:", "--out", "a.h5", "--duration", "nan"],
+        ["record", "--out", "a.h5", "--duration", "1"],
+        ["record", "simulated:", "--duration", "1"],
+        ["record", "simulated:", "--out", "a.h5", "--study", "b", "--duration", "1"],
+        ["record", "--study", "b", "--field", "age"],
     ],
     ids=" ".join,
 )
@@ -497,7 +501,7 @@ def test_info_tells_format_study_markers_and_problems(
     assert cli.main(["info", str(path)]) == 0
     told = capsys.readouterr()
     rows = dict(line.split(maxsplit=1) for line in told.out.splitlines())
-    assert rows["format"] == "1.1"
+    assert rows["format"] == "1.2"
     assert rows["study"] == "participant sub-07, age 31"
     assert (rows["markers"], rows["problems"]) == ("0", "1")
     assert rows["rate"] == "no clock"

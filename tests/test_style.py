@@ -19,7 +19,7 @@ LONGEST_FUNCTION = 85
 """Lines from `def` to its end, without docstring."""
 MOST_BRANCHES = 19
 """One more than the decisions in a function, those of functions inside it not counted."""
-MOST_PUBLIC_NAMES = 46
+MOST_PUBLIC_NAMES = 44
 """Functions, classes and constants of a module whose name has no underscore in front."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -13,11 +13,19 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from thermoseg.arguments import (
+    NO_MODEL,
+    add_model_option,
+    name_and_value,
+    port_number,
+    positive_seconds,
+)
 from thermoseg.errors import ThermoSegError
 from thermoseg.recording.unfinished import say_unfinished
 from thermoseg.terminal import escape_what_cannot_be_encoded, open_closed_streams, printable
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from thermoseg.inference.face_segmenter import Mode
     from thermoseg.inference.segmenter import Segmenter
     from thermoseg.recording.reader import Gap, Recording
+    from thermoseg.recording_plan import RecordingPlan
 
 
 OK: Final = 0
@@ -41,15 +50,10 @@ DAMAGED: Final = 3
 INTERRUPTED: Final = 130
 """128 + the number of SIGINT, as shells have it."""
 
-NO_MODEL: Final = "none"
-"""Given as `--model`, records without segmenting."""
-
 DEMO_SECONDS: Final = 15.0
 """Long enough for three breaths."""
 
 DEMO_MASKS: Final = 5
-
-LAST_PORT: Final = 65535
 
 WATCH_S: Final = 0.25
 """One wait for a camera to come or go; the end of the program is looked for between two."""
@@ -69,8 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.INFO if arguments.verbose else logging.ERROR,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    if arguments.log_file:
-        _keep_log()
+    with ExitStack() as stack:
+        if arguments.log_file:
+            from thermoseg.log_file import keeping_log
+
+            stack.enter_context(keeping_log("thermoseg", _complain))
+        return _perform(arguments)
+
+
+def _perform(arguments: argparse.Namespace) -> int:
+    """Run the command; what was to be expected is told in a sentence."""
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         for sentence in say_unfinished(_folders_of(arguments)):
@@ -90,26 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return INTERRUPTED
-    finally:
-        if arguments.log_file:
-            _end_log()
     return FAILED
-
-
-def _keep_log() -> None:
-    """Begin a log file, or say why there is none; a command goes on without it."""
-    from thermoseg.log_file import start_log_file
-
-    try:
-        _complain(f"what is going on is written into {start_log_file('thermoseg')}")
-    except ThermoSegError as error:
-        _complain(str(error))
-
-
-def _end_log() -> None:
-    from thermoseg.log_file import stop_log_file
-
-    stop_log_file()
 
 
 def _folders_of(arguments: argparse.Namespace) -> list[Path]:
@@ -117,6 +110,8 @@ def _folders_of(arguments: argparse.Namespace) -> list[Path]:
     out: Path | None = getattr(arguments, "out", None)
     if arguments.run in (_run_recover, _run_verify):
         return []  # they are at it already
+    if arguments.run is _run_record and arguments.study is not None:
+        return [Path(), *arguments.study.glob("sourcedata/sub-*/ses-*")]
     if arguments.run is _run_record and out is not None:
         return [Path(), out.parent]
     if arguments.run is _run_demo and out is not None:
@@ -166,7 +161,7 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder of the results"
     )
-    _add_model_option(parser)
+    add_model_option(parser)
     parser.add_argument(
         "--fast", action="store_true", help="segment as the live view does: faster, coarser"
     )
@@ -174,7 +169,7 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--option",
         action="append",
         default=[],
-        type=_option,
+        type=name_and_value,
         metavar="NAME=VALUE",
         help="how files are read, such as scale_k=0.04 (kelvin per count), emissivity=0.98, "
         "width=640; may be repeated",
@@ -188,27 +183,51 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="record a camera without a window",
         description="Record a camera into a session file while segmenting it.  Ctrl-C ends the "
         "recording early and leaves a whole file.",
-        epilog="example: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60.  "
-        "With --control another program starts, marks and stops recordings (docs/control.md): "
-        "session.h5, session-2.h5 and so on.",
+        epilog="examples: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60; "
+        "thermoseg record --study rest-study --participant 07 --session 01 --task rest.  "
+        "With --control another program starts, marks and stops recordings (docs/control.md).",
     )
-    parser.add_argument("address", metavar="ADDRESS", help="camera, as `thermoseg cameras` lists")
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="FILE", help="new session file, .h5"
+        "address",
+        nargs="?",
+        metavar="ADDRESS",
+        help="camera, as `thermoseg cameras` lists; default: that of the study",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, metavar="FILE", help="new session file, .h5")
+    where.add_argument(
+        "--study",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with study.toml: it names camera, model and fields, and the file is named "
+        "after the sitting and counted up",
+    )
+    for name in ("participant", "session", "task"):
+        parser.add_argument(f"--{name}", default="", help=f"{name} of the sitting, with --study")
+    parser.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        type=name_and_value,
+        metavar="NAME=VALUE",
+        help="value of a field of the study; may be repeated",
     )
     parser.add_argument(
         "--duration",
-        type=_positive_seconds,
+        type=positive_seconds,
         metavar="S",
-        help="seconds; with --control of everything, and without it until Ctrl-C",
+        help="seconds; default: the conditions of the study, with --control until Ctrl-C",
     )
     parser.add_argument(
         "--control",
-        type=_port,
+        type=port_number,
         metavar="PORT",
         help="record when another program on this computer says so through this port; 0 for any",
     )
-    _add_model_option(parser, extra=f"; “{NO_MODEL}” records without segmenting")
+    parser.add_argument(
+        "--traces-only", action="store_true", help="store neither pictures nor masks"
+    )
+    add_model_option(parser, extra=f"; “{NO_MODEL}” records without segmenting")
     parser.add_argument(
         "--json", action="store_true", help="end with the counts as one line of JSON"
     )
@@ -227,12 +246,12 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     parser.add_argument(
         "--duration",
-        type=_positive_seconds,
+        type=positive_seconds,
         default=DEMO_SECONDS,
         metavar="S",
         help=f"seconds, default {DEMO_SECONDS:.0f}",
     )
-    _add_model_option(parser)
+    add_model_option(parser)
     parser.set_defaults(run=_run_demo)
 
 
@@ -314,37 +333,6 @@ def _add_install_udev(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     parser.set_defaults(run=_run_install_udev)
 
 
-def _add_model_option(parser: argparse.ArgumentParser, extra: str = "") -> None:
-    parser.add_argument(
-        "--model",
-        metavar="M",
-        help=f"name from `thermoseg models` or path of a model file{extra}",
-    )
-
-
-def _option(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text}")
-    return name, value
-
-
-def _positive_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
-    return seconds
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= LAST_PORT):
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to {LAST_PORT}, got {text}")
-    return int(text)
-
-
 def _run_segment(arguments: argparse.Namespace) -> int:
     from thermoseg.segment_files import (
         TABLE_NAME,
@@ -392,14 +380,25 @@ def _run_segment(arguments: argparse.Namespace) -> int:
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
-    if arguments.duration is None and arguments.control is None:
-        arguments.refuse("the following arguments are required: --duration or --control")
-    segmenter = None if arguments.model == NO_MODEL else _choose(arguments.model)
-    report = (
-        _record(arguments.address, arguments.out, arguments.duration, segmenter)
-        if arguments.control is None
-        else _record_on_command(arguments, segmenter)
-    )
+    from thermoseg.headless import plan_file, plan_sitting
+
+    if arguments.study is None:
+        controlled = arguments.control is not None
+        if arguments.address is None or (arguments.duration is None and not controlled):
+            arguments.refuse("with --out, ADDRESS and --duration or --control are required")
+        order = plan_file(arguments.out, pictures=not arguments.traces_only)
+    else:
+        named = (arguments.participant, arguments.session, arguments.task)
+        values = dict(arguments.field)
+        order = plan_sitting(arguments.study, *named, values, traces_only=arguments.traces_only)
+    model = arguments.model or order.model
+    segmenter = None if model == NO_MODEL else _choose(model or None)
+    if arguments.control is None:
+        address, duration_s = order.settle(arguments.address, arguments.duration)
+        report = _record(address, order.plan, duration_s, segmenter)
+    else:
+        address, duration_s = order.settle(arguments.address, arguments.duration or math.inf)
+        report = _record_on_command(address, order.plan, duration_s, segmenter, arguments.control)
     _print_report(report)
     if arguments.json:
         print(json.dumps(_report_as_dict(report), ensure_ascii=False))
@@ -409,11 +408,13 @@ def _run_record(arguments: argparse.Namespace) -> int:
 def _run_demo(arguments: argparse.Namespace) -> int:
     from thermoseg.config import load_settings
     from thermoseg.recording.reader import Recording
+    from thermoseg.recording_plan import RecordingPlan
     from thermoseg.session_pictures import plot_traces, save_masks
 
     folder = arguments.out / time.strftime("%Y%m%d-%H%M%S")
     address = arguments.camera or load_settings().camera
-    report = _record(address, folder / "session.h5", arguments.duration, _choose(arguments.model))
+    plan = RecordingPlan.to_file(folder / "session.h5")
+    report = _record(address, plan, arguments.duration, _choose(arguments.model))
     _print_report(report)
     with Recording(report.path) as recording:
         plot_traces(recording, folder / "traces.png")
@@ -455,8 +456,7 @@ def _run_verify(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(asdict(verdict) | {"path": str(path)}, ensure_ascii=False))
         else:
-            frames, labels = (verdict.rows.get(n, 0) for n in ("frames/counts", "labels/labels"))
-            looked_at = f"{_count(frames, 'frame')}, {_count(labels, 'picture')} of labels"
+            looked_at = _say_looked_at(verdict.rows)
             doing = " so far, and is being recorded" if verdict.being_recorded else ""
             print(printable(f"{path}: {verdict.state}{doing} ({looked_at})"))
         for problem in verdict.problems:
@@ -465,6 +465,14 @@ def _run_verify(arguments: argparse.Namespace) -> int:
     if State.UNREADABLE in states:
         return FAILED
     return OK if states <= {State.SOUND} else DAMAGED
+
+
+def _say_looked_at(rows: Mapping[str, int]) -> str:
+    names = ("frames/counts", "labels/labels", "frames/index")
+    pictures, labels, frames = (rows.get(name, 0) for name in names)
+    if frames and not pictures:
+        return f"{_count(frames, 'frame')} without pictures"
+    return f"{_count(pictures, 'frame')}, {_count(labels, 'picture')} of labels"
 
 
 def _run_cameras(arguments: argparse.Namespace) -> int:
@@ -576,14 +584,15 @@ def _choose(model: str | None, mode: "Mode" = "live") -> "Segmenter":
 
 
 def _record(
-    address: str, path: Path, duration_s: float, segmenter: "Segmenter | None"
+    address: str, plan: "RecordingPlan", duration_s: float, segmenter: "Segmenter | None"
 ) -> "RecordingReport":
     from thermoseg.headless import record
     from thermoseg.thread_switching import switch_threads_often
 
     switch_threads_often()
     with _progress() as progress:
-        task = progress.add_task(f"recording {path.name}", total=round(duration_s, 1))
+        name = plan.planned_path().name
+        task = progress.add_task(f"recording {name}", total=round(duration_s, 1))
 
         def report_event(event: "SessionEvent") -> None:
             line = printable(f"{event.time_s:8.1f} s  {event.text}")
@@ -591,7 +600,7 @@ def _record(
 
         return record(
             address,
-            path,
+            plan,
             duration_s,
             segmenter,
             lambda seconds, _counts: progress.update(task, completed=round(seconds, 1)),
@@ -600,7 +609,11 @@ def _record(
 
 
 def _record_on_command(
-    arguments: argparse.Namespace, segmenter: "Segmenter | None"
+    address: str,
+    plan: "RecordingPlan",
+    duration_s: float,
+    segmenter: "Segmenter | None",
+    port: int,
 ) -> "RecordingReport":
     from thermoseg.headless import record_on_command
     from thermoseg.thread_switching import switch_threads_often
@@ -612,15 +625,7 @@ def _record_on_command(
         print(printable(f"{event.time_s:8.1f} s  {event.text}"), file=sys.stderr)
 
     switch_threads_often()
-    report = record_on_command(
-        arguments.address,
-        arguments.out,
-        segmenter,
-        arguments.control,
-        arguments.duration or math.inf,
-        tell_ready,
-        report_event,
-    )
+    report = record_on_command(address, plan, segmenter, port, duration_s, tell_ready, report_event)
     for path in report.paths:
         print(printable(f"recording   {path}"))
     return report
@@ -703,8 +708,10 @@ def _print_session(path: Path) -> None:
                 "gaps": _count_by_cause(recording.gaps),
                 "events": len(recording.events),
                 "markers": len(recording.markers),
+                "pictures": "yes" if recording.has_pictures else "none, traces only",
                 "study": ", ".join(f"{name} {value}" for name, value in recording.study.items())
                 or "none",
+                "notes": recording.notes or "none",
                 "ended": _ended(recording),
                 "problems": len(recording.problems),
             }

@@ -49,6 +49,10 @@ class RecordingError(ThermoSegError):
     """A session cannot be recorded or read."""
 
 
+class NameTakenError(RecordingError):
+    """A recording of this name exists or is being made; another name may be free."""
+
+
 class ConfigError(ThermoSegError):
     """A setting has an unknown name or a value it may not have; the message gives its path."""
 

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import Final
 
 from thermoseg.cameras import make_camera
 from thermoseg.control import ControlServer
-from thermoseg.errors import ThermoSegError
+from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.events import SessionEvent, events_after
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.interruption import noting_interruption
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session import Session
 from thermoseg.session_commands import SessionCommands
 from thermoseg.session_view import SessionView
+from thermoseg.study_file import Sitting, StudyFile, read_study
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 
@@ -53,21 +55,87 @@ class RecordingReport:
     """All files of a session that was controlled by another program, which may be none."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingOrder:
+    """What a command asks for, with what its study says where the command says nothing."""
+
+    plan: RecordingPlan
+    study: StudyFile | None = None
+    """None without a study."""
+
+    @property
+    def model(self) -> str:
+        """Model that the study names; empty if none."""
+        return "" if self.study is None else self.study.model
+
+    def settle(self, address: str | None, duration_s: float | None) -> tuple[str, float]:
+        """Return camera and seconds, those of the study where the command names none.
+
+        Raises
+        ------
+        ConfigError
+            If the study names none either.
+        """
+        address = address or ("" if self.study is None else self.study.camera)
+        if not address:
+            raise ConfigError("the study names no camera; give its address as well")
+        duration_s = duration_s or (0.0 if self.study is None else self.study.sitting_s)
+        if not duration_s:
+            raise ConfigError("the study names no conditions; give --duration as well")
+        return address, duration_s
+
+
+def plan_file(path: Path, *, pictures: bool) -> RecordingOrder:
+    """Order a recording into the new file `path`, with or without pictures."""
+    return RecordingOrder(RecordingPlan.to_file(path, pictures=pictures))
+
+
+def plan_sitting(
+    folder: Path,
+    participant: str,
+    session: str,
+    task: str,
+    values: Mapping[str, str],
+    *,
+    traces_only: bool,
+) -> RecordingOrder:
+    """Order a recording of a sitting of the study in `folder`.
+
+    Parameters
+    ----------
+    values
+        Values of the study's own fields, by name.
+    traces_only
+        Whether to store no pictures, whatever the study says.
+
+    Raises
+    ------
+    ConfigError
+        If the study cannot be read, or a field is missing or unfit; each is named.
+    """
+    study = read_study(folder)
+    sitting = Sitting(participant, session, task, values)
+    pictures = False if traces_only else None
+    return RecordingOrder(RecordingPlan.in_study(folder, study, sitting, pictures=pictures), study)
+
+
 def record(
     address: str,
-    path: Path,
+    plan: RecordingPlan | Path,
     duration_s: float,
     segmenter: Segmenter | None,
     tell: Callable[[float, SessionCounts], None] = lambda _seconds, _counts: None,
     report_event: Callable[[SessionEvent], None] = lambda _event: None,
 ) -> RecordingReport:
-    """Record `address` into a new file for `duration_s`, segmenting if there is a segmenter.
+    """Record `address` as planned for `duration_s`, segmenting if there is a segmenter.
 
     Ends early, with everything written that came, when the source ends, the disk is full, the
     camera fails or the user interrupts.
 
     Parameters
     ----------
+    plan
+        What to record and where, or the new file.
     tell
         Called ten times a second with the seconds recorded and the counts so far.
     report_event
@@ -81,7 +149,7 @@ def record(
         If the address cannot be opened.
     """
     session = Session(make_camera(address), segmenter, address=address)
-    session.start_recording(path)
+    planned = session.start_recording(plan)
     news = _News(report_event)
     with noting_interruption() as interrupted:
         session.start()
@@ -95,12 +163,12 @@ def record(
             news.pass_on(after)
     if before.lost and not problem and not after.counts.recorded:
         problem = f"nothing was recorded: {before.lost}"
-    return _report(path, segmenter, before, after, problem, interrupted.is_set())
+    return _report(planned, segmenter, before, after, problem, interrupted.is_set())
 
 
 def record_on_command(
     address: str,
-    path: Path,
+    plan: RecordingPlan,
     segmenter: Segmenter | None,
     port: int,
     duration_s: float = math.inf,
@@ -114,8 +182,9 @@ def record_on_command(
 
     Parameters
     ----------
-    path
-        Of the first recording; -2, -3 … is added to the name for further ones.
+    plan
+        Of each recording.  The runs of a sitting count up; to a file's name -2, -3 … is added if
+        there is one already.
     port
         Of the socket; 0 for any that is free.
     duration_s
@@ -133,7 +202,7 @@ def record_on_command(
         If the camera cannot be opened.
     """
     session = Session(make_camera(address), segmenter, address=address)
-    commands = SessionCommands(session, path)
+    commands = SessionCommands(session, plan)
     server = ControlServer(port, commands.by_name())
     news = _News(report_event)
     with noting_interruption() as interrupted, closing(server):
@@ -150,7 +219,7 @@ def record_on_command(
             problem = _stop(session) or problem
             after = session.look()
             news.pass_on(after)
-    report = _report(path, segmenter, before, after, problem, interrupted.is_set())
+    report = _report(plan.path, segmenter, before, after, problem, interrupted.is_set())
     return replace(report, paths=commands.paths)
 
 
@@ -207,7 +276,7 @@ def _report(
     interrupted: bool,
 ) -> RecordingReport:
     return RecordingReport(
-        path=path,
+        path=after.recording_path or path,
         counts=after.counts,
         model=segmenter.model_name if segmenter else "",
         backend=segmenter.backend if segmenter else "",

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from thermoseg.backlog import Backlog, BacklogTrends, waiting_for_disk, waiting_for_network
+from thermoseg.backlog import BacklogTrends
 from thermoseg.camera_feed import READ_TIMEOUT_S, Arrival, CameraFeed
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
 from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError
@@ -25,9 +25,12 @@ from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmenter
 from thermoseg.latest import Latest
 from thermoseg.live_model import LiveModel
+from thermoseg.marks import Mark
 from thermoseg.rate_watch import RateWatch, asked_rate_hz
-from thermoseg.recording.status import RecorderStatus, RecordingSummary
+from thermoseg.recording.status import RecordingSummary
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
+from thermoseg.session_marks import SessionMarks
 from thermoseg.session_recording import SessionRecording
 from thermoseg.session_view import SessionView
 from thermoseg.sinks import FanOut, Sink, catch, join_until
@@ -83,6 +86,7 @@ class Session:
         self._events = EventLog()
         self._feed = CameraFeed(camera, self._tally, self.note_event, self._stopping, address)
         self._recording = SessionRecording(address, self._identify_model, self.note_event)
+        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._sinks = FanOut(sinks, self.note_event)
         self._backlogs = BacklogTrends()
         self._rate, self._asked_hz = RateWatch(), asked_rate_hz(address)
@@ -213,11 +217,18 @@ class Session:
             counts=counts,
             recording=recording,
             recorder=recorder,
+            recording_path=self._recording.path,
+            pre_recorded_s=self._recording.pre_record.kept_s,
+            marks=self._marks.marks,
             telemetry=feed.telemetry,
             visible_jpeg=feed.visible_jpeg,
             lost=lost,
             lost_seconds=self._tally.lost_seconds() if lost else 0.0,
-            backlogs=self._look_at_backlogs(frame, result, recorder, counts.camera_rate_hz),
+            backlogs=self._backlogs.look_at(
+                recorder,
+                None if model is None else (frame, result, counts.camera_rate_hz),
+                self._sinks.waiting,
+            ),
             rate_note=self._look_at_rate(0.0 if lost or ended else counts.camera_rate_hz),
             events=self._events.events,
             info=self._info,
@@ -270,42 +281,69 @@ class Session:
         """
         self._sinks.remove(sink, time.monotonic() + JOIN_TIMEOUT_S)
 
-    def start_recording(self, path: Path) -> None:
-        """Record every frame and result from now on into the new file `path`.
+    def now_s(self) -> float:
+        """Return the present moment on the clock of the frames, 0 before the camera is open."""
+        return self._feed.now_s()
+
+    def mark(
+        self,
+        label: str,
+        *,
+        kind: str = "marker",
+        source: str = "key",
+        time_s: float | None = None,
+        duration_s: float = 0.0,
+    ) -> Mark:
+        """Mark a moment or a stretch; see `SessionMarks.add`."""
+        return self._marks.add(label, kind, source, time_s, duration_s)
+
+    def take_back(self, mark: Mark) -> bool:
+        """Take a mark back if it is not too late; see `SessionMarks.take_back`."""
+        return self._marks.take_back(mark)
+
+    def set_pre_record(self, seconds: float) -> None:
+        """Let recordings begin so much earlier, at most 30 s; 0 to begin when they are started.
+
+        Raises
+        ------
+        RecordingError
+            If it does not fit into the memory (it says what would), or the source is a file.
+        """
+        self._recording.pre_record.set(seconds)
+
+    def start_recording(self, plan: RecordingPlan | Path) -> Path:
+        """Record every frame and result from now on, as `plan` says or into the new file it names.
 
         Returns when the file is on its disk, for which a slow one needs seconds; frames are taken
         meanwhile.  Called before the camera is open (before `start`, too) it arms the recording,
         which then begins with the very first frame; should that fail, the session ends with the
         error.
 
+        Returns
+        -------
+        Path of the recording.  One that is armed may get a later run: `look` says which.
+
         Raises
         ------
         RecordingError
             If a recording runs already, the session ends, or the file cannot be made.
         """
-        self._recording.start(path)
+        return self._recording.start(plan)
 
-    def stop_recording(self) -> RecordingSummary:
+    def stop_recording(self, notes: str = "") -> RecordingSummary:
         """Finish the recording, once it has started; the session goes on.
+
+        Parameters
+        ----------
+        notes
+            Written into the file, in place of those of its plan unless empty.
 
         Raises
         ------
         RecordingError
             If nothing is being recorded; one that is armed is disarmed.
         """
-        return self._recording.stop(lost=bool(self._feed.lost))
-
-    def _look_at_backlogs(
-        self,
-        frame: Frame | None,
-        result: Result | None,
-        recorder: RecorderStatus | None,
-        rate_hz: float,
-    ) -> tuple[Backlog, ...]:
-        queues = waiting_for_disk(recorder) + self._sinks.waiting
-        if self._model is not None:
-            queues.append(waiting_for_network(frame, result, rate_hz))
-        return self._backlogs.look(time.monotonic(), queues)
+        return self._recording.stop(lost=bool(self._feed.lost), notes=notes)
 
     def _look_at_rate(self, delivered_hz: float) -> str:
         info = self._info

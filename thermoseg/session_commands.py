@@ -1,15 +1,16 @@
 """What the control socket can do to a session without a window: start, stop, mark, tell."""
 
-import itertools
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from thermoseg.control import Command
 from thermoseg.control_request import Answer, ControlRequest
-from thermoseg.errors import RecordingError
+from thermoseg.errors import NameTakenError, RecordingError
 from thermoseg.recording.status import RecordingSummary
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session import Session
 from thermoseg.session_recording import RecordingState
 
@@ -17,18 +18,18 @@ from thermoseg.session_recording import RecordingState
 class SessionCommands:
     """Commands of one session; each answers when what it says has happened."""
 
-    def __init__(self, session: Session, path: Path) -> None:
+    def __init__(self, session: Session, plan: RecordingPlan) -> None:
         """Do nothing yet.
 
         Parameters
         ----------
-        path
-            Of the first recording; no client chooses where files go.
+        plan
+            Of each recording; no client chooses where files go.
         """
         self.paths: tuple[Path, ...] = ()
         """Files of the recordings so far."""
         self._session = session
-        self._path = path
+        self._plan = plan
         self._lock = threading.Lock()
         self._problem = ""
 
@@ -52,8 +53,7 @@ class SessionCommands:
 
     def _start(self, _request: ControlRequest, _arrived_s: float) -> Answer:
         with self._lock:  # two clients at once take two names
-            path = self._free_path()
-            self._session.start_recording(path)
+            path = self._start_next()
             self.paths = (*self.paths, path)
         return {"path": str(path.absolute()), "wall_time": time.time()}
 
@@ -69,11 +69,11 @@ class SessionCommands:
             "problem": summary.failed,
         }
 
-    def _mark(self, request: ControlRequest, arrived_s: float) -> Answer:
+    def _mark(self, request: ControlRequest, _arrived_s: float) -> Answer:
         if self._session.look().recording is not RecordingState.RUNNING:
             raise RecordingError("nothing is being recorded, so nothing was marked; start first")
-        self._session.note_event(request.label)
-        return {"label": request.label, "wall_time": time.time() - (time.monotonic() - arrived_s)}
+        mark = self._session.mark(request.label, source="control")
+        return {"label": mark.label, "time_s": mark.begin_s, "wall_time": mark.wall_time}
 
     def _tell(self, _request: ControlRequest, _arrived_s: float) -> Answer:
         view = self._session.look()
@@ -92,13 +92,18 @@ class SessionCommands:
             "masks_per_s": view.counts.segmented_rate_hz,
         }
 
-    def _free_path(self) -> Path:
-        """Return the first that is free of session.h5, session-2.h5, session-3.h5 and so on."""
-        names = itertools.chain([self._path.name], (self._numbered(n) for n in itertools.count(2)))
-        return next(path for name in names if not (path := self._path.with_name(name)).exists())
-
-    def _numbered(self, number: int) -> str:
-        return f"{self._path.stem}-{number}{self._path.suffix}"
+    def _start_next(self) -> Path:
+        """Start the next run, or the first that is free of session.h5, session-2.h5 and so on."""
+        plan, number = self._plan, 1
+        while True:
+            try:
+                return self._session.start_recording(plan)
+            except NameTakenError:
+                if plan.sitting is not None:
+                    raise
+            number += 1
+            path = self._plan.path
+            plan = replace(plan, path=path.with_stem(f"{path.stem}-{number}"))
 
     def _note(self, summary: RecordingSummary) -> None:
         self._problem = summary.failed

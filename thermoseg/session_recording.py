@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +18,13 @@ from thermoseg.errors import RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo
 from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.manifest_thread import ManifestThreads
+from thermoseg.marks import Mark
 from thermoseg.memory_guard import MemoryGuard
+from thermoseg.pre_record import PreRecord
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
 from thermoseg.telemetry import Telemetry, describe_telemetry
 
@@ -76,14 +81,19 @@ class SessionRecording:
         self._changed = threading.Condition()
         self._state = RecordingState.OFF
         self._info: CameraInfo | None = None
-        self._armed_path: Path | None = None
+        self._armed: RecordingPlan | None = None
         self._closed = False
         self._taking: Recorder | None = None
         """Gets what comes; None while none does."""
         self._newest: Recorder | None = None
         """The last one that took frames, for its status; kept when it is finished."""
-        self._early: list[SessionEvent] = []
+        self._early: list[SessionEvent | Mark] = []
         """Noted while the recording was starting."""
+        self._marked: list[tuple[Mark, Recorder]] = []
+        """Marks that may still be taken back, and where they are."""
+        self.pre_record = PreRecord()
+        """Keeps what comes while nothing is recorded."""
+        self._manifests = ManifestThreads(tell)
         self._told_to: Recorder | None = None
         self._told_s = 0.0
         self._disk_asked_s = 0.0
@@ -101,10 +111,20 @@ class SessionRecording:
             state = RecordingState.STARTING
         return state, status
 
-    def start(self, path: Path) -> None:
-        """Record into the new file `path` from now on, or once the camera is open.
+    @property
+    def path(self) -> Path | None:
+        """Where the recording goes, or the last one went; None before the first."""
+        recorder = self._newest
+        return None if recorder is None else recorder.path
+
+    def start(self, plan: RecordingPlan | Path) -> Path:
+        """Record as `plan` says, or into the new file of that name, once the camera is open.
 
         Returns when the file is on its disk; frames are taken while that is waited for.
+
+        Returns
+        -------
+        Path of the recording; before the camera is open the planned one.
 
         Raises
         ------
@@ -113,14 +133,16 @@ class SessionRecording:
         """
         with self._changed:
             self._check_free()
+            plan = RecordingPlan.to_file(plan) if isinstance(plan, Path) else plan
             if self._info is None:
-                self._armed_path, self._state = path, RecordingState.ARMED
-                return
+                self._armed, self._state = plan, RecordingState.ARMED
+                return plan.planned_path().absolute()
             info, self._state = self._info, RecordingState.STARTING
-        recorder = self._begin(path, info)
+        recorder = self._begin(plan, info)
         if recorder is None:
+            name = plan.planned_path().name
             raise RecordingError(
-                f"the session ended before {path.name} held a frame; start a new one to record"
+                f"the session ended before {name} held a frame; start a new one to record"
             )
         try:
             recorder.wait_on_disk()
@@ -128,6 +150,7 @@ class SessionRecording:
             self._undo(recorder)
             raise
         self._set_state(RecordingState.RUNNING)
+        return recorder.path
 
     def open(self, info: CameraInfo) -> None:
         """Note that frames of this camera will come, and start the recording that is armed.
@@ -140,12 +163,15 @@ class SessionRecording:
             If its file cannot be made.
         """
         with self._changed:
-            self._info, path, self._armed_path = info, self._armed_path, None
-            if path is None:
-                return
-            self._state = RecordingState.STARTING
-        if self._begin(path, info) is None:
-            log.info("the session was stopped before %s held a frame", path)
+            self._info, plan, self._armed = info, self._armed, None
+            self._state = self._state if plan is None else RecordingState.STARTING
+        shortened = self.pre_record.open(info)
+        if shortened:
+            self._tell(shortened)
+        if plan is None:
+            return
+        if self._begin(plan, info) is None:
+            log.info("the session was stopped before %s held a frame", plan.path)
         else:
             self._set_state(RecordingState.RUNNING)
 
@@ -154,15 +180,17 @@ class SessionRecording:
         with self._changed:
             self._closed = True
             if self._state is RecordingState.ARMED:
-                self._armed_path, self._state = None, RecordingState.OFF
+                self._armed, self._state = None, RecordingState.OFF
 
-    def stop(self, *, lost: bool = False) -> RecordingSummary:
+    def stop(self, *, lost: bool = False, notes: str = "") -> RecordingSummary:
         """Finish the recording; if it is still starting or being finished, wait for that as well.
 
         Parameters
         ----------
         lost
             As that of `Recorder.stop`.
+        notes
+            Written into the file in place of those of its plan, unless empty.
 
         Raises
         ------
@@ -171,7 +199,7 @@ class SessionRecording:
         """
         with self._changed:
             if self._state is RecordingState.ARMED:
-                self._armed_path, self._state = None, RecordingState.OFF
+                self._armed, self._state = None, RecordingState.OFF
                 raise RecordingError(
                     "the recording had not begun and will not; start one once the camera is open"
                 )
@@ -179,13 +207,15 @@ class SessionRecording:
             recorder = self._halt()
         if recorder is None:
             raise RecordingError("nothing is being recorded; start a recording first")
-        return self._finish(recorder, lost=lost)
+        return self._finish(recorder, lost=lost, notes=notes)
 
     def finish(self, *, lost: bool = False) -> None:
-        """Finish the recording that runs, if one does; `lost` as that of `Recorder.stop`."""
+        """Finish the recording that runs, end all threads; `lost` as that of `Recorder.stop`."""
         recorder = self._halt()
         if recorder is not None:
             self._finish(recorder, lost=lost)
+        self.pre_record.close()
+        self._manifests.close()
 
     def wait_started(self, timeout_s: float) -> None:
         """Wait until no recording is being started, at most `timeout_s` seconds."""
@@ -193,15 +223,15 @@ class SessionRecording:
             self._changed.wait_for(lambda: self._state is not RecordingState.STARTING, timeout_s)
 
     def offer(self, arrival: Arrival) -> None:
-        """Record a frame, if a recording runs."""
+        """Record a frame, if a recording runs; else keep it, if there is a pre-record."""
         recorder = self._taking
-        if recorder is not None:
+        if not self.pre_record.put(arrival) and recorder is not None:
             recorder.offer(arrival.frame, arrival.refused_before)
 
     def offer_result(self, result: Result) -> None:
-        """Record a result, if a recording runs."""
+        """Record a result, if a recording runs; else keep it, if there is a pre-record."""
         recorder = self._taking
-        if recorder is not None:
+        if not self.pre_record.put(result) and recorder is not None:
             recorder.offer_result(result)
 
     def note(self, event: SessionEvent) -> None:
@@ -212,6 +242,44 @@ class SessionRecording:
                 self._early.append(event)
         if recorder is not None:
             _write(recorder, event)
+
+    def mark(self, mark: Mark) -> None:
+        """Record a mark, if a recording runs or starts.
+
+        Raises
+        ------
+        RecordingError
+            If one runs and does not take it.
+        """
+        with self._changed:
+            recorder = self._taking
+            if recorder is None and self._state is RecordingState.STARTING:
+                self._early.append(mark)
+            self._marked = [pair for pair in self._marked if not pair[0].fixed]
+        if recorder is not None:
+            recorder.note_mark(mark)
+            with self._changed:
+                self._marked.append((mark, recorder))
+
+    def take_back(self, mark: Mark, event: SessionEvent) -> bool:
+        """Let `mark` be in no recording, and note there that it was; False if it is too late.
+
+        Raises
+        ------
+        RecordingError
+            If a recording runs and does not take that; the mark stays.
+        """
+        with self._changed:
+            if mark in self._early:
+                self._early[self._early.index(mark)] = event
+                return True
+            recorders = [recorder for known, recorder in self._marked if known is mark]
+            taking = self._taking
+        if not recorders:
+            return not mark.fixed
+        if recorders[0] is not taking:
+            return False
+        return recorders[0].take_back(mark, event.text, event.time_s)
 
     def note_telemetry(self, telemetry: Telemetry, time_s: float) -> None:
         """Record what the camera tells of itself, at the beginning and once a minute.
@@ -260,20 +328,24 @@ class SessionRecording:
         if self._state is not RecordingState.OFF:
             raise RecordingError("a recording is running; stop it before you start another")
 
-    def _begin(self, path: Path, info: CameraInfo) -> Recorder | None:
+    def _begin(self, plan: RecordingPlan, info: CameraInfo) -> Recorder | None:
         """Start a recorder and let it take what comes; undone, and None, if no frame will come."""
         try:
-            recorder = Recorder(path, info, self._address, self._model())
-            recorder.start()
+            recorder = plan.start(
+                partial(Recorder, info=info, address=self._address, model=self._model())
+            )
         except BaseException:
             self._set_state(RecordingState.OFF)
             raise
         with self._changed:
             if not self._closed:
-                for event in self._early:
-                    _write(recorder, event)
+                for noted in self._early:
+                    _write(recorder, noted)
+                    if isinstance(noted, Mark):
+                        self._marked.append((noted, recorder))
                 self._early.clear()
                 self._taking = self._newest = recorder
+                self.pre_record.begin(recorder)
                 self._disk_told_s = -DISK_TOLD_S
         if self._taking is not recorder:
             self._undo(recorder)
@@ -285,6 +357,7 @@ class SessionRecording:
     def _undo(self, recorder: Recorder) -> None:
         """Stop a recorder that was just started, and leave no file without a frame."""
         self._taking = None
+        self.pre_record.end(discard=True)
         try:
             summary = recorder.stop()
             if not summary.recorded and not summary.failed:
@@ -298,11 +371,17 @@ class SessionRecording:
             if self._state not in (RecordingState.RUNNING, RecordingState.FINISHING):
                 return None
             self._taking, self._state = None, RecordingState.FINISHING
+            self.pre_record.end()
             return self._newest
 
-    def _finish(self, recorder: Recorder, *, lost: bool) -> RecordingSummary:
+    def _finish(self, recorder: Recorder, *, lost: bool, notes: str = "") -> RecordingSummary:
         try:
-            return recorder.stop(lost=lost)
+            self.pre_record.wait_fed()
+            if notes:
+                recorder.set_notes(notes)
+            summary = recorder.stop(lost=lost)
+            self._manifests.add(recorder, summary)
+            return summary
         finally:
             with self._changed:
                 # Whoever waited beside us may find the next recording here already.
@@ -317,8 +396,11 @@ class SessionRecording:
             self._changed.notify_all()
 
 
-def _write(recorder: Recorder, event: SessionEvent) -> None:
+def _write(recorder: Recorder, noted: SessionEvent | Mark) -> None:
     try:
-        recorder.note_event(event.text, event.time_s)
+        if isinstance(noted, Mark):
+            recorder.note_mark(noted)
+        else:
+            recorder.note_event(noted.text, noted.time_s)
     except RecordingError as error:
         log.warning("%s", error)

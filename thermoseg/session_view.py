@@ -1,11 +1,13 @@
 """What a session looks like at one moment, for whoever looks: a window, a command, a benchmark."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from thermoseg.backlog import Backlog
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.marks import Mark
 from thermoseg.recording.status import RecorderStatus
 from thermoseg.result import Result
 from thermoseg.session_recording import RecordingState
@@ -25,6 +27,12 @@ class SessionView:
     recording: RecordingState = RecordingState.OFF
     recorder: RecorderStatus | None = None
     """Status of the recording, or of the last one; its `failed` says if it ended by itself."""
+    recording_path: Path | None = None
+    """Path of the recording, or of the last one; None before the first."""
+    pre_recorded_s: float = 0.0
+    """Length of what a recording that began now would start with."""
+    marks: tuple[Mark, ...] = ()
+    """The last marks that were made and not taken back, oldest first, recorded or not."""
     telemetry: Telemetry = field(default_factory=dict)
     """Telemetry of the camera, at most a second old; empty if it has none."""
     visible_jpeg: bytes | None = None

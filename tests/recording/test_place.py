@@ -1,6 +1,8 @@
 """Where a recording may go; one for a network share is made here and moved."""
 
+import json
 import os
+import platform
 import shutil
 from pathlib import Path
 from typing import BinaryIO
@@ -9,7 +11,7 @@ import psutil
 import pytest
 
 from tests.recording import made_frames as made
-from thermoseg.errors import RecordingError
+from thermoseg.errors import NameTakenError, RecordingError
 from thermoseg.recording.place import DiskLimits, move_compared
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
@@ -45,7 +47,7 @@ def test_a_recording_for_a_share_is_made_here_and_moved(share: Path) -> None:
     recorder = record(share / "a.h5")
     assert "is on a network share, so the recording is made in" in recorder.remark
     recorder.wait_on_disk()
-    assert names_in(share) == []
+    assert names_in(share) == ["a.h5.RECORDING"]
 
     summary = recorder.stop()
     assert (summary.path, summary.failed, summary.recorded) == (share / "a.h5", "", 5)
@@ -58,7 +60,7 @@ def test_a_recording_for_a_share_is_made_here_and_moved(share: Path) -> None:
 @pytest.mark.parametrize("share", ["nfs4"], indirect=True)
 def test_a_share_that_is_gone_at_the_end_costs_nothing(share: Path) -> None:
     recorder = record(share / "a.h5")
-    share.rmdir()
+    shutil.rmtree(share)
 
     summary = recorder.stop()
     assert summary.path.parent == staging_folder()
@@ -76,16 +78,31 @@ def test_a_name_that_was_taken_meanwhile_is_not_overwritten(share: Path) -> None
     summary = recorder.stop()
     assert "cannot be written (File exists)" in summary.failed
     assert (share / "a.h5").read_bytes() == b"somebody's"
+    assert names_in(share) == ["a.h5"]
     assert summary.path.exists()
 
 
 @pytest.mark.parametrize("share", ["nfs4"], indirect=True)
-def test_two_recordings_of_one_name_for_a_share_do_not_meet_here(share: Path) -> None:
-    first, second = record(share / "a.h5"), record(share / "a.h5")
+def test_a_name_on_a_share_belongs_to_one_recording(share: Path) -> None:
+    first = record(share / "a.h5")
+    with pytest.raises(NameTakenError, match="is being recorded already"):
+        record(share / "a.h5")
     assert first.stop().failed == ""
-    left = second.stop()
-    assert "File exists" in left.failed
-    assert left.path.exists()
+    with pytest.raises(NameTakenError, match="exists already"):
+        record(share / "a.h5")
+    assert names_in(share) == ["a.h5"]
+    assert names_in(staging_folder()) == []
+
+
+@pytest.mark.parametrize("share", ["nfs4"], indirect=True)
+def test_a_name_that_another_computer_records_is_taken(share: Path) -> None:
+    """Whether its process lives, nobody here can tell."""
+    marker = share / "a.h5.RECORDING"
+    marker.write_text(json.dumps({"pid": 2**22 + 1, "started": 1.0, "host": "the other one"}))
+    with pytest.raises(NameTakenError, match="is being recorded already"):
+        record(share / "a.h5")
+    marker.write_text(json.dumps({"pid": 2**22 + 1, "started": 1.0, "host": platform.node()}))
+    assert record(share / "a.h5").stop().failed == ""
 
 
 def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(

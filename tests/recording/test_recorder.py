@@ -23,13 +23,13 @@ from tests.recording.conftest import MakeRecorder, Record
 from tests.recording.made_frames import running_writer
 from thermoseg.errors import RecordingError
 from thermoseg.frames import FrameFlag
+from thermoseg.recording import name as name_module
 from thermoseg.recording import recorder as recorder_module
 from thermoseg.recording import session_writer, writer, writer_process
 from thermoseg.recording.header import describe_session
 from thermoseg.recording.job import WriterJob
 from thermoseg.recording.layout import REGIONS, create_datasets
-from thermoseg.recording.marker import claim_marker
-from thermoseg.recording.place import DiskLimits
+from thermoseg.recording.place import DiskLimits, refuse_taken
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.ring import MESSAGE, Kind, SharedMemory
@@ -360,10 +360,10 @@ def test_the_file_gets_its_name_when_it_is_whole(
     seen = []
 
     def create(
-        file: h5py.File, height: int, width: int, regions: Sequence[str]
+        file: h5py.File, height: int, width: int, regions: Sequence[str], notes: bytes
     ) -> dict[str, h5py.Dataset]:
         seen.append(path.exists())
-        return create_datasets(file, height, width, regions)
+        return create_datasets(file, height, width, regions, notes)
 
     monkeypatch.setattr(session_writer, "create_datasets", create)
     session = session_writer.SessionWriter(*job)
@@ -474,11 +474,11 @@ class TestRefusals:
 def test_a_place_that_cannot_be_written_is_named(
     make_recorder: MakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path) -> None:
+    def refuse(path: Path, *, replace_stale: bool) -> None:
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patched:
-        patched.setattr(recorder_module, "claim_marker", refuse)
+        patched.setattr(name_module, "claim_marker", refuse)
         with pytest.raises(RecordingError, match=r"cannot be recorded \(Read-only.*another place"):
             make_recorder()
 
@@ -516,11 +516,11 @@ def test_a_file_that_the_writer_cannot_make_is_told_of_and_leaves_nothing(
     """As when the folder goes between the claim and the file: the writer is another process."""
     (tmp_path / "gone").mkdir()
 
-    def claim_and_lose(path: Path) -> None:
-        claim_marker(path)
+    def find_free_and_lose(path: Path) -> None:
+        refuse_taken(path)
         path.with_suffix(".events.jsonl").touch()
 
-    monkeypatch.setattr(recorder_module, "claim_marker", claim_and_lose)
+    monkeypatch.setattr(name_module, "refuse_taken", find_free_and_lose)
     recorder = make_recorder("gone/session")
     with pytest.raises(RecordingError, match=r"cannot be recorded \(File exists\)"):
         recorder.wait_on_disk()

@@ -21,6 +21,8 @@ def describe_session(
     model: ModelIdentity | None,
     regions: Sequence[str],
     study: Mapping[str, str | float],
+    *,
+    pictures: bool = True,
 ) -> dict[str, str | int | float]:
     """Return the attributes of a session that begins now, see `layout.HEADER`.
 
@@ -54,6 +56,7 @@ def describe_session(
         **{f"model_{name}": value for name, value in identity.items()},
         "regions": json.dumps(list(regions)),
         "study": _study_text(study),
+        "pictures": int(pictures),
     }
 
 

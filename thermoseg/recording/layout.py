@@ -24,22 +24,25 @@ from thermoseg.labels import ROI_NAMES
 FORMAT: Final = "thermoseg session"
 FORMAT_VERSION: Final = 1
 """Major version: a file of another one is refused."""
-FORMAT_MINOR: Final = 1
-"""Minor version: 1 added region names, study fields, markers, clocks, breathing, perspiration."""
+FORMAT_MINOR: Final = 2
+"""Minor version: 1 added region names, study fields, markers, clocks, breathing, perspiration;
+2 added closing notes and recordings without pictures."""
 
 LIBVER: Final = ("v110", "v110")
 """SWMR needs the 1.10 format, and MATLAB as well as h5dump read nothing newer."""
 
 SUFFIX: Final = ".h5"
-MARKER_SUFFIX: Final = ".RECORDING"
+_MARKER_SUFFIX: Final = ".RECORDING"
 """Appended to the file's name while it is being written; left behind by a crash."""
-EVENTS_SUFFIX: Final = ".events.jsonl"
+_EVENTS_SUFFIX: Final = ".events.jsonl"
 """Replaces `.h5`: the events of an unfinished recording, one JSON object per line."""
+_MANIFEST_SUFFIX: Final = ".json"
+"""Replaces `.h5`: what a finished recording holds, for other programs."""
 
 REGIONS: Final = ROI_NAMES
 """Regions that are recorded unless told otherwise, one table of samples each; right is the
 subject's right.  Their names stand in the file."""
-REGIONS_1_0: Final = (
+_REGIONS_1_0: Final = (
     *("chin", "mouth", "eyes", "eyebrows", "nose"),
     *("nostrils", "nostril_right", "nostril_left", "perinasal"),
 )
@@ -48,6 +51,8 @@ REGIONS_1_0: Final = (
 TEXT_BYTES: Final = 512
 """Longest event or closing sentence, UTF-8; SWMR forbids variable length."""
 REASON_BYTES: Final = 120
+NOTES_BYTES: Final = 8000
+"""Longest notes, UTF-8; an attribute that is overwritten in place has its size from the start."""
 
 TABLE_ROWS: Final = 256
 """Rows per chunk of a table."""
@@ -168,15 +173,18 @@ HEADER: Final[dict[str, type[str] | type[int] | type[float]]] = {
     "format_minor": int,
     "regions": str,
     "study": str,
+    "pictures": int,
 }
-"""Attributes of the file, written before anything else."""
+"""Attributes of the file, written before anything else; `pictures` is 0 where only traces are."""
 
 HEADER_DEFAULTS: Final[dict[str, str | int]] = {
     "format_minor": 0,
-    "regions": json.dumps(REGIONS_1_0),
+    "regions": json.dumps(_REGIONS_1_0),
     "study": "{}",
+    "pictures": 1,
+    "notes": "",
 }
-"""Attributes that files of version 1.0 lack, and what they mean there."""
+"""Attributes that files of an older minor version lack, and what they mean there."""
 
 BLANK: Final[dict[str, Any]] = {
     **dict.fromkeys(("session_id", "program", "created", "address"), ""),
@@ -186,8 +194,10 @@ BLANK: Final[dict[str, Any]] = {
     "rate_hz": 0.0,
     "live": 0,
     "study": "{}",
+    "pictures": 1,
     "complete": 0,
     "ended": "",
+    "notes": "",
 }
 """Attributes that only describe a session, and what stands for each where it is lost."""
 
@@ -235,19 +245,24 @@ COUNTS: Final = ("captured", "recorded", "dropped", "missed")
 
 @dataclass(frozen=True, slots=True)
 class SessionNames:
-    """The three files of one recording."""
+    """The files of one recording."""
 
     session: Path
 
     @property
     def marker(self) -> Path:
         """Exists while the session is being written, and after a crash."""
-        return self.session.with_name(self.session.name + MARKER_SUFFIX)
+        return self.session.with_name(self.session.name + _MARKER_SUFFIX)
 
     @property
     def events(self) -> Path:
         """Events of an unfinished recording."""
-        return self.session.with_suffix(EVENTS_SUFFIX)
+        return self.session.with_suffix(_EVENTS_SUFFIX)
+
+    @property
+    def manifest(self) -> Path:
+        """Contents and checksum of a finished recording."""
+        return self.session.with_suffix(_MANIFEST_SUFFIX)
 
 
 def encode_text(text: str, size: int) -> bytes:
@@ -266,7 +281,7 @@ def tables_of(regions: Sequence[str]) -> dict[str, np.dtype[Any]]:
 
 
 def create_datasets(
-    file: h5py.File, height: int, width: int, regions: Sequence[str] = REGIONS
+    file: h5py.File, height: int, width: int, regions: Sequence[str] = REGIONS, notes: bytes = b""
 ) -> dict[str, h5py.Dataset]:
     """Create every dataset, empty, and the closing attributes: SWMR allows none later.
 
@@ -276,6 +291,8 @@ def create_datasets(
         Size of the pictures, pixels.
     regions
         Names of the regions that will be recorded.
+    notes
+        UTF-8, as they are before the end.
 
     Returns
     -------
@@ -304,13 +321,17 @@ def create_datasets(
         )
     file.attrs["complete"] = np.int64(0)
     file.attrs["ended"] = np.array(b"", f"S{TEXT_BYTES}")
+    file.attrs["notes"] = np.array(notes, f"S{NOTES_BYTES}")
     for name in COUNTS:
         file.attrs[name] = np.int64(-1)
     return datasets
 
 
-def set_closing_attributes(file: h5py.File, ended: str, counts: dict[str, int]) -> None:
+def set_closing_attributes(
+    file: h5py.File, ended: str, counts: dict[str, int], notes: bytes = b""
+) -> None:
     """Overwrite the closing attributes in place, which SWMR allows, and mark the file complete."""
+    file.attrs.modify("notes", np.array(notes, f"S{NOTES_BYTES}"))
     for name in COUNTS:
         file.attrs.modify(name, np.int64(counts[name]))
     file.attrs.modify("ended", np.array(encode_text(ended, TEXT_BYTES), f"S{TEXT_BYTES}"))

@@ -6,6 +6,7 @@ is what a crash leaves behind.
 
 import json
 import os
+import platform
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,18 +21,25 @@ _MARKER_BYTES: Final = 4096
 """Read of a marker; one has less than a hundred."""
 
 
-def claim_marker(path: Path) -> None:
-    """Make the marker of the session `path`, for this process; a stale one is replaced.
+def claim_marker(path: Path, *, replace_stale: bool = True) -> None:
+    """Make the marker of the session `path`, for this process.
+
+    Parameters
+    ----------
+    replace_stale
+        Whether to replace one whose process is gone.  Of two programs that replace one at the same
+        moment, both would believe to have it; whoever has another name to try leaves it alone.
 
     Raises
     ------
     FileExistsError
-        If a living process records it.
+        If a living process records it, or a process of another computer: nobody here can tell.
     OSError
         If it cannot be written.
     """
     marker = SessionNames(path).marker
-    if marker.exists() and not is_being_recorded(path):
+    replaceable = replace_stale and marker.exists() and _is_of_this_host(marker)
+    if replaceable and not is_being_recorded(path):
         marker.unlink()
     with creating(marker, durable=False) as temporary:
         temporary.write_text(json.dumps(_owner()))
@@ -76,5 +84,14 @@ def _read_marker(marker: Path) -> bytes:
         return file.read(_MARKER_BYTES)
 
 
-def _owner() -> dict[str, float]:
-    return {"pid": os.getpid(), "started": time.time()}
+def _is_of_this_host(marker: Path) -> bool:
+    """Tell whether a process of this computer made it; one that cannot be read is nobody's."""
+    try:
+        host = json.loads(_read_marker(marker)).get("host", platform.node())
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return True
+    return bool(host == platform.node())
+
+
+def _owner() -> dict[str, float | str]:
+    return {"pid": os.getpid(), "started": time.time(), "host": platform.node()}

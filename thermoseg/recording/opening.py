@@ -103,6 +103,16 @@ class OpenSession:
         pictures = self.dataset(name)
         return 0 if pictures is None else len(pictures)
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether pictures were recorded; if not, frames are their rows in the tables alone."""
+        recorded = self.attributes.described("pictures", int, []) != 0
+        return recorded or self.picture_count("frames/counts") > 0
+
+    def frame_count(self, rows: int) -> int:
+        """Return how many frames there may be: one for each picture, or for each of `rows`."""
+        return self.picture_count("frames/counts") if self.has_pictures else rows
+
     def say_missing(self) -> str:
         """Say that the file is cut off; empty if it is not."""
         if not self.missing_bytes:

@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from thermoseg.errors import RecordingError
+from thermoseg.errors import NameTakenError, RecordingError
 from thermoseg.recording.layout import SUFFIX, SessionNames
 from thermoseg.recording.staging import staging_folder
 from thermoseg.whole_file import creating
@@ -47,17 +47,15 @@ def choose_place(wanted: Path, limits: DiskLimits) -> Path:
 
     Raises
     ------
+    NameTakenError
+        If there is a recording of this name already.
     RecordingError
-        If it is no name for a session, exists already, or its disk is too full.
+        If it is no name for a session, or its disk is too full.
     """
     if wanted.suffix != SUFFIX:
         raise RecordingError(f"{wanted} does not end in {SUFFIX}; session files must")
     _make_folder(wanted.parent)
-    for name in (wanted, SessionNames(wanted).events):
-        if os.path.lexists(name):  # a link that leads nowhere, too
-            raise RecordingError(
-                f"{name} exists already and is not overwritten; choose another name"
-            )
+    refuse_taken(wanted)
     kind = file_system_of(wanted.parent)
     place = wanted
     if kind in NETWORK_FILE_SYSTEMS:
@@ -75,6 +73,22 @@ def choose_place(wanted: Path, limits: DiskLimits) -> Path:
             f"make room for at least {limits.refuse_bytes / 1e6:.0f} MB"
         )
     return place
+
+
+def refuse_taken(wanted: Path) -> None:
+    """Check that nothing has the names of the files of the session `wanted`, but for its marker.
+
+    Raises
+    ------
+    NameTakenError
+        If something has.
+    """
+    names = SessionNames(wanted)
+    for name in (wanted, names.events, names.manifest):
+        if os.path.lexists(name):  # a link that leads nowhere, too
+            raise NameTakenError(
+                f"{name} exists already and is not overwritten; choose another name"
+            )
 
 
 def move_compared(source: Path, target: Path) -> None:

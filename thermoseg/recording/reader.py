@@ -1,6 +1,5 @@
 """Reads session files, finished or not, and trusts nothing in them."""
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from thermoseg.errors import FormatError
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.recording.event_lines import read_event_lines, read_mark_lines
 from thermoseg.recording.layout import (
     CLOCKS,
     COUNTS,
@@ -179,6 +179,16 @@ class Recording:
         return self._regions
 
     @property
+    def has_pictures(self) -> bool:
+        """Whether pictures and labels were recorded, and not only numbers, times and traces."""
+        return self._has_pictures
+
+    @property
+    def notes(self) -> str:
+        """Notes of whoever recorded; empty if there are none."""
+        return self._notes
+
+    @property
     def study(self) -> Mapping[str, str | float]:
         """Study and participant fields, by name; empty if none were given."""
         return self._study
@@ -231,9 +241,11 @@ class Recording:
         IndexError
             If there is no such frame.
         FormatError
-            If it is damaged; other frames can still be read.
+            If it is damaged, while other frames can still be read; or if the file has no pictures.
         """
         place = self._place(position)
+        if not self._has_pictures:
+            raise FormatError(say_no_pictures(self.path))
         row = int(self._rows[place])
         counts = self._picture("frames/counts", row, f"frame {row}")
         return Frame.from_counts(
@@ -354,8 +366,15 @@ class Recording:
                 label=row["label"].decode("utf-8", "replace"),
                 source=row["source"].decode("utf-8", "replace"),
             )
-            for row in self.table("markers")
+            for row in self._marker_rows()
         )
+
+    def _marker_rows(self) -> NDArray[Any]:
+        rows = self.table("markers")
+        if self._complete:
+            return rows
+        beside = read_mark_lines(SessionNames(self.path).events, rows)
+        return np.concatenate([rows, beside[np.isfinite(beside["begin_s"])]])
 
     @cached_property
     def events(self) -> tuple[SessionEvent, ...]:
@@ -461,9 +480,12 @@ class Recording:
         )
         self._regions = attributes.regions()
         self._study = attributes.study(lost)
+        self._notes = text("notes")
         self._complete = self._session.finished
         attributes.described("complete", int, lost)
         self._ended = text("ended")
+        attributes.described("pictures", int, lost)
+        self._has_pictures = self._session.has_pictures
         height, width = self._session.file["frames/counts"].shape[1:]
         if (attributes.integer("height"), attributes.integer("width")) != (height, width):
             raise FormatError(
@@ -494,13 +516,14 @@ class Recording:
         names = [f"frames/{name}" for name in ("index", "time_s", "wall_time", "flags")]
         tables = {name: self._stored(name, types[name]) for name in names}
         indices, times_s = tables["frames/index"], tables["frames/time_s"]
-        held = session.picture_count("frames/counts")
+        held = session.frame_count(len(indices.values))
         cut = bool(session.missing_bytes)
         # A crash may come between the growth of one table and of the next.
         needed = names[:2] if self._complete else [n for n in names if session.dataset(n)]
         rows = min(held, *(len(tables[name].values) for name in needed))
         claimed = max(held, len(indices.values), len(times_s.values))
-        rows = self._sound_rows("frames/counts", rows)
+        if self._has_pictures:
+            rows = self._sound_rows("frames/counts", rows)
         sound = indices.sound[:rows] & times_s.sound[:rows]
         possible = possible_frames(indices.values[:rows], times_s.values[:rows], sound)
         self._problems += filter(None, [session.say_missing()])
@@ -638,20 +661,9 @@ def _list_counts(counts: RecordingCounts) -> str:
     return ", ".join(f"{getattr(counts, name)} {name}" for name in COUNTS)
 
 
-def read_event_lines(path: Path) -> tuple[SessionEvent, ...]:
-    """Read the events of an unfinished recording; a line cut off by the crash is left out."""
-    if not path.is_file():
-        return ()
-    events = []
-    for line in path.read_bytes().splitlines():
-        try:
-            fields = json.loads(line)
-            event = SessionEvent(
-                time_s=float(fields["time_s"]),
-                text=str(fields["text"]),
-                wall_time=float(fields["wall_time"]),
-            )
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-        events.append(event)
-    return tuple(events)
+def say_no_pictures(path: Path) -> str:
+    """Say that the session `path` was recorded without pictures, and what there is instead."""
+    return (
+        f"{path} was recorded as traces only and has no pictures; its traces can be read, to see "
+        "pictures record with them"
+    )

@@ -3,27 +3,34 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from thermoseg.errors import RecordingError
-from thermoseg.frames import CameraInfo, Frame, FrameFlag
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.marks import Mark
+from thermoseg.recording.disk_warning import RISK_S, warn_of_disk
 from thermoseg.recording.header import describe_session
-from thermoseg.recording.layout import (
-    MAX_SIDE_PX,
-    REASON_BYTES,
-    REGIONS,
-    SAMPLE_FIELDS,
-    TEXT_BYTES,
-    encode_text,
-)
-from thermoseg.recording.marker import claim_marker, remove_marker
-from thermoseg.recording.place import DiskLimits, choose_place, move_compared
+from thermoseg.recording.layout import MAX_SIDE_PX, NOTES_BYTES, REGIONS, TEXT_BYTES, encode_text
+from thermoseg.recording.manifest import Manifest, describe_recording
+from thermoseg.recording.name import RecordingName
+from thermoseg.recording.place import DiskLimits
 from thermoseg.recording.ring import Kind
+from thermoseg.recording.slots import (
+    FrameFacts,
+    FrameTotals,
+    fill_event,
+    fill_mark,
+    fill_samples,
+)
 from thermoseg.recording.status import NOTHING_YET, RecorderStatus, RecordingSummary
 from thermoseg.recording.writer_process import WriterProcess
 
@@ -39,8 +46,8 @@ ON_DISK_S: Final = 30.0
 """The longest wait for a new file to be on its disk."""
 GLANCE_S: Final = 0.005
 """Interval of looking whether the new file is on its disk."""
-RISK_S: Final = 1.0
-"""A disk that leaves more than this at risk is said to be slow."""
+KEPT_WAIT_S: Final = 30.0
+"""Longest wait for the writer with a frame that was kept before the recording began."""
 
 
 class Recorder:
@@ -61,6 +68,9 @@ class Recorder:
         *,
         study: Mapping[str, str | float] = MappingProxyType({}),
         regions: Sequence[str] = REGIONS,
+        pictures: bool = True,
+        notes: str = "",
+        new_name: bool = False,
     ) -> None:
         """Prepare to record; nothing is touched before `start`.
 
@@ -76,17 +86,27 @@ class Recorder:
             Study and participant fields, by name.
         regions
             Whose samples are recorded; the names stand in the file.
+        pictures
+            Whether pictures and labels are stored; without them numbers, times and samples are.
+        notes
+            Written at once, and again at the end; see `set_notes`.
+        new_name
+            Whether to refuse the name of a recording that has left nothing but its marker, too.
 
         Raises
         ------
         RecordingError
             If the study fields take too much room.
         """
-        self._wanted = path.absolute()
-        self._place = self._wanted
+        self._name = RecordingName(path.absolute())
         self._info = info
         self._regions = tuple(regions)
-        self._attributes = describe_session(info, address, model, self._regions, study)
+        self._pictures = pictures
+        self._new_name = new_name
+        self._notes = encode_text(notes, NOTES_BYTES)
+        self._attributes = describe_session(
+            info, address, model, self._regions, study, pictures=pictures
+        )
         self._limits = limits or DiskLimits()
         self._lock = threading.Lock()
         self._stop_lock = threading.Lock()
@@ -95,30 +115,22 @@ class Recorder:
         self._stopping = False
         self._failed = ""
         self._warned: set[str] = set()
-        self._offered = 0
-        self._dropped = 0
-        self._missed = 0
-        self._refused = 0
-        self._gap = FrameFlag.NONE
-        """`GAP_BEFORE` while a frame that carried it was dropped."""
-        self._last_index: int | None = None
-        self._first_s = 0.0
-        self._last_s = 0.0
+        self._totals = FrameTotals()
+        self._kept = 0
+        """Frames offered that came before the recording began."""
+        self._stuck = False
+        """Whether the writer took nothing for as long as a kept frame waits."""
+        self._begun_s = 0.0
 
     @property
     def path(self) -> Path:
         """Absolute path at which the session file will be in the end."""
-        return self._wanted
+        return self._name.wanted
 
     @property
     def remark(self) -> str:
         """Notice of the place where the file is written meanwhile; empty if that is `path`."""
-        if self._place == self._wanted:
-            return ""
-        return (
-            f"{self._wanted.parent} is on a network share, so the recording is made in "
-            f"{self._place} and moved when it ends"
-        )
+        return self._name.remark
 
     def start(self) -> None:
         """Start the writer process; frames may be offered at once.
@@ -128,8 +140,10 @@ class Recorder:
 
         Raises
         ------
+        NameTakenError
+            If there is a recording of this name, or somebody makes one.
         RecordingError
-            If the file exists, its disk is full, or no process can be started.
+            If its disk is full, or no process can be started.
         """
         if self._writer is not None or self._final is not None:
             raise RecordingError(f"{self.path} is being recorded already; make a new recorder")
@@ -138,27 +152,21 @@ class Recorder:
                 f"pictures of {self._info.width}×{self._info.height} pixels cannot be recorded; "
                 f"no side may exceed {MAX_SIDE_PX}"
             )
-        self._place = choose_place(self._wanted, self._limits)
-        try:
-            claim_marker(self._place)
-        except FileExistsError as error:
-            raise RecordingError(
-                f"{self.path} is being recorded already; choose another name"
-            ) from error
-        except OSError as error:
-            raise self._unrecordable(error) from error
+        self._begun_s = time.monotonic()
+        self._name.claim(self._limits, replace_stale=not self._new_name)
         try:
             self._writer = WriterProcess(
-                self._place,
+                self._name.place,
                 self._attributes,
                 self._info,
                 self._regions,
                 self._limits.stop_bytes,
+                self._notes,
             )
         except BaseException as error:
-            remove_marker(self._place)
+            self._name.release()
             if isinstance(error, OSError | MemoryError | ValueError):
-                raise self._unrecordable(error) from error
+                raise self._name.unrecordable(error) from error
             raise
 
     def wait_on_disk(self, timeout_s: float = ON_DISK_S) -> None:
@@ -177,7 +185,7 @@ class Recorder:
                 raise RecordingError(f"{self.path} was stopped before it was on the disk")
             if time.monotonic() > deadline_s:
                 raise RecordingError(
-                    f"the disk of {self._place} has not taken the new file within "
+                    f"the disk of {self._name.place} has not taken the new file within "
                     f"{timeout_s:.0f} s; record to another disk"
                 )
             time.sleep(GLANCE_S)
@@ -196,37 +204,33 @@ class Recorder:
             If recording was not started.
         """
         if not self._info.live:
-            self._wait_for_slot()
+            self._wait_for_slot(Kind.FRAME, FILE_WAIT_S)
         with self._lock:
-            if self._stopping:
-                return
-            writer = self._started()
-            self._count(frame, refused, writer)
-            if frame.counts.shape != (self._info.height, self._info.width):
-                self._end_because(
-                    f"the camera changed its picture from {self._info.width}×{self._info.height} "
-                    f"to {frame.counts.shape[1]}×{frame.counts.shape[0]} pixels; "
-                    "start a new recording"
-                )
-            # A slot, once given, belongs to the writer.  Without a free one the frame is dropped,
-            # and its GAP_BEFORE goes on to the next frame that is written, with the totals: a gap
-            # must not vanish because the frame that told of it did.
-            ring = writer.memory.frames
-            slot = None if self._has_failed() else ring.claim()
-            if slot is None:
-                self._drop(writer)
-                self._gap |= frame.flags & FrameFlag.GAP_BEFORE
-                return
-            target = ring.slots[slot]
-            target["counts"] = frame.counts
-            target["index"], target["flags"] = frame.index, int(frame.flags | self._gap)
-            self._gap = FrameFlag.NONE
-            target["time_s"], target["wall_time"] = frame.time_s, frame.wall_time
-            target["monotonic_s"] = time.monotonic()
-            target["dropped"], target["missed"] = self._dropped, self._missed
-            target["refused"] = self._refused
-            ring.give(slot)
-            writer.tell(Kind.FRAME, slot)
+            self._take(frame, frame.counts, refused, time.monotonic())
+
+    def offer_kept(
+        self,
+        frame: FrameFacts,
+        counts: NDArray[np.uint16] | None,
+        refused: int,
+        arrived_s: float,
+    ) -> None:
+        """Record a frame that came earlier; wait for the writer, as nobody waits for this.
+
+        Parameters
+        ----------
+        counts
+            (height, width); None if there was no memory to keep them, so that the frame is dropped.
+        refused
+            As that of `offer`.
+        arrived_s
+            Monotonic clock.
+        """
+        if counts is not None:
+            self._wait_with_patience(Kind.FRAME)
+        with self._lock:
+            self._take(frame, counts, refused, arrived_s)
+            self._kept = self._totals.offered
 
     def offer_result(self, result: "Result") -> None:
         """Record the labels and samples of a frame, unless the writer is behind or gone.
@@ -236,28 +240,26 @@ class Recorder:
         RecordingError
             If recording was not started.
         """
+        segmentation = result.segmentation
+        frame = segmentation.frame_index, result.frame.time_s
         with self._lock:
-            if self._stopping or self._has_failed():
-                return
-            writer = self._started()
-            labels, ring = result.segmentation.labels, writer.memory.results
-            slot = ring.claim()
-            if slot is None or labels.shape != (self._info.height, self._info.width):
-                self._warn("results", "some labels of %s are not recorded", self.path)
-                return
-            target = ring.slots[slot]
-            target["labels"] = labels
-            target["frame_index"] = result.segmentation.frame_index
-            target["time_s"] = result.frame.time_s
-            known = [sample for sample in result.samples if sample.region in self._regions]
-            if len(known) < len(result.samples):
-                self._warn("regions", "%s has no table for some regions: not recorded", self.path)
-            target["sample_count"] = len(known)
-            for row, sample in zip(target["samples"], known, strict=False):
-                row["region"] = self._regions.index(sample.region)
-                _fill_sample(row, sample)
-            ring.give(slot)
-            writer.tell(Kind.RESULT, slot)
+            self._take_result(frame, segmentation.labels, result.samples)
+
+    def offer_kept_result(
+        self, frame: tuple[int, float], labels: NDArray[np.uint8], samples: Sequence["RoiSample"]
+    ) -> None:
+        """Record what came of a frame that was kept; wait for the writer.
+
+        Parameters
+        ----------
+        frame
+            Its number and its time, seconds.
+        labels
+            (height, width).
+        """
+        self._wait_with_patience(Kind.RESULT)
+        with self._lock:
+            self._take_result(frame, labels, samples)
 
     def note_event(self, text: str, time_s: float) -> None:
         """Record that something happened; it is on disk within a tenth of a second.
@@ -275,19 +277,64 @@ class Recorder:
             If nothing is being recorded, or too many events wait for the disk.
         """
         with self._lock:
-            ended = self._stopping or self._has_failed()
-            writer = None if ended else self._started()
-            slot = None if writer is None else writer.memory.events.claim()
-            if writer is None or slot is None:
-                reason = self._failed or ("recording has stopped" if ended else "disk too slow")
-                raise RecordingError(
-                    f"the event “{text[:40]}” was not recorded ({reason}); write it down"
-                )
-            target = writer.memory.events.slots[slot]
-            target["time_s"], target["wall_time"] = time_s, time.time()
-            target["text"] = encode_text(text, TEXT_BYTES)
-            writer.memory.events.give(slot)
-            writer.tell(Kind.EVENT, slot)
+            fill = partial(fill_event, text=text, time_s=time_s)
+            self._note(Kind.EVENT, fill, f"the event “{text[:40]}”")
+
+    def note_mark(self, mark: Mark) -> None:
+        """Record a mark: a line beside the file at once, a row in it once it cannot be taken back.
+
+        Raises
+        ------
+        RecordingError
+            As `note_event`.
+        """
+        with self._lock:
+            self._note(Kind.MARK, partial(fill_mark, mark=mark), f"the mark “{mark.label[:40]}”")
+
+    def take_back(self, mark: Mark, text: str, time_s: float) -> bool:
+        """Take a mark back, so that it becomes no row; an event says so.
+
+        Parameters
+        ----------
+        text, time_s
+            The event, at a time on the clock of the frames.
+
+        Returns
+        -------
+        Whether it was in time.
+
+        Raises
+        ------
+        RecordingError
+            As `note_event`; then the mark stays.
+        """
+        # Under the lock, as frames are: the writer makes the mark a row after a frame that was
+        # offered later than this.
+        with self._lock:
+            if mark.fixed:
+                return False
+            fill = partial(fill_event, text=text, time_s=time_s, number=mark.number)
+            self._note(Kind.TAKE_BACK, fill, f"that the mark “{mark.label[:40]}” is taken back")
+            return True
+
+    def describe(self, summary: RecordingSummary) -> Manifest:
+        """Return the manifest of the recording, finished as `summary` says.
+
+        Raises
+        ------
+        OSError
+            If its file is gone.
+        """
+        return describe_recording(self._attributes, summary, self._notes.decode())
+
+    def set_notes(self, text: str) -> None:
+        """Let `text` be the closing notes, of at most `NOTES_BYTES` as UTF-8."""
+        self._notes = notes = encode_text(text, NOTES_BYTES)
+        if len(notes) < len(text.encode("utf-8", "replace")):
+            log.warning("the notes of %s are cut after %d bytes", self.path, NOTES_BYTES)
+        with self._lock:
+            if self._writer is not None:
+                self._writer.control["notes"] = notes
 
     def status(self) -> RecorderStatus:
         """Return how the recording is getting on; cheap, from any thread."""
@@ -302,8 +349,10 @@ class Recorder:
             status = RecorderStatus(
                 recorded=recorded,
                 # While it is being finished, what waits is still on its way into the file.
-                dropped=self._offered - recorded if failed or self._writer.ended else self._dropped,
-                seconds=self._last_s - self._first_s,
+                dropped=self._totals.offered - recorded
+                if failed or self._writer.ended
+                else self._totals.dropped,
+                seconds=self._totals.last_s - self._totals.first_s,
                 bytes_on_disk=int(control["file_bytes"]),
                 free_bytes=int(control["free_bytes"]),
                 failed=self._failed,
@@ -352,13 +401,13 @@ class Recorder:
                 writer.control["lost"] = lost
                 writer.end(self._end_because)
                 status = self.status()
-                path, failed = self._deliver(status.failed)
+                path, failed = self._name.deliver(status.failed)
                 summary = RecordingSummary(
                     path=path,
-                    captured=self._offered,
+                    captured=self._totals.offered,
                     recorded=status.recorded,
-                    dropped=self._offered - status.recorded,
-                    missed=self._missed,
+                    dropped=self._totals.offered - status.recorded,
+                    missed=self._totals.missed,
                     seconds=status.seconds,
                     bytes_on_disk=status.bytes_on_disk,
                     failed=failed,
@@ -369,52 +418,79 @@ class Recorder:
                     self._writer = None
             return self._final[1]
 
-    def _deliver(self, failed: str) -> tuple[Path, str]:
-        """Return where the file is, moved to its share if that was wanted, and what went wrong."""
-        if self._place == self._wanted:
-            return self._wanted, failed
-        if failed:
-            return self._place, f"{failed}; what there is of it is in {self._place}"
-        try:
-            move_compared(self._place, self._wanted)
-        except RecordingError as error:
-            return self._place, str(error)
-        return self._wanted, ""
-
-    def _unrecordable(self, error: Exception) -> RecordingError:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return RecordingError(f"{self._place} cannot be recorded ({reason}); choose another place")
-
     def _started(self) -> WriterProcess:
         if self._writer is None:
             raise RecordingError(f"{self.path} is not being recorded; call start first")
         return self._writer
 
-    def _count(self, frame: Frame, refused: int, writer: WriterProcess) -> None:
-        if self._offered == 0:
-            self._first_s = frame.time_s
-        self._last_s = frame.time_s
-        self._offered += 1
-        if self._last_index is not None:
-            self._missed += max(frame.index - self._last_index - 1 - refused, 0)
-            self._refused += refused
-        self._last_index = frame.index
-        writer.control["offered"], writer.control["missed"] = self._offered, self._missed
-
-    def _wait_for_slot(self) -> None:
-        """Let a file be read no faster than it can be written; a camera would lose frames."""
-        if self._writer is None:
+    def _take(
+        self,
+        frame: FrameFacts,
+        counts: NDArray[np.uint16] | None,
+        refused: int,
+        arrived_s: float,
+    ) -> None:
+        """Give a frame to the writer, or drop it if it has no picture any more or no room."""
+        if self._stopping:
             return
-        ring = self._writer.memory.frames
-        deadline = time.monotonic() + FILE_WAIT_S
-        while ring.claim() is None and not self._failed and time.monotonic() < deadline:
-            time.sleep(0.001)
+        writer, totals = self._started(), self._totals
+        totals.count(frame, refused)
+        writer.control["offered"], writer.control["missed"] = totals.offered, totals.missed
+        if counts is not None and counts.shape != (self._info.height, self._info.width):
+            self._end_because(
+                f"the camera changed its picture from {self._info.width}×{self._info.height} "
+                f"to {counts.shape[1]}×{counts.shape[0]} pixels; start a new recording"
+            )
+        picture = counts if self._pictures else None
+        fill = partial(totals.fill, frame=frame, counts=picture, arrived_s=arrived_s)
+        if counts is None or self._has_failed() or not writer.put(Kind.FRAME, fill):
+            totals.drop(frame)
+            writer.control["dropped"] = totals.dropped
+            if not self._failed:
+                self._warn("dropped", "the disk is too slow: frames of %s are dropped", self.path)
 
-    def _drop(self, writer: WriterProcess) -> None:
-        self._dropped += 1
-        writer.control["dropped"] = self._dropped
-        if not self._failed:
-            self._warn("dropped", "the disk is too slow: frames of %s are dropped", self.path)
+    def _take_result(
+        self, frame: tuple[int, float], labels: NDArray[np.uint8], samples: Sequence["RoiSample"]
+    ) -> None:
+        if self._stopping or self._has_failed():
+            return
+        if not {sample.region for sample in samples} <= set(self._regions):
+            self._warn("regions", "%s has no table for some regions: not recorded", self.path)
+
+        def fill(slot: NDArray[Any]) -> None:
+            if self._pictures:
+                slot["labels"] = labels
+            slot["frame_index"], slot["time_s"] = frame
+            fill_samples(slot, samples, self._regions)
+
+        fits = labels.shape == (self._info.height, self._info.width)
+        if not (fits and self._started().put(Kind.RESULT, fill)):
+            self._warn("results", "some labels of %s are not recorded", self.path)
+
+    def _note(self, kind: Kind, fill: Callable[[NDArray[Any]], None], what: str) -> None:
+        """Give an event to the writer; `RecordingError`, naming `what` is lost, if it cannot be."""
+        ended = self._stopping or self._has_failed()
+        if ended or not self._started().put(kind, fill):
+            reason = self._failed or ("recording has stopped" if ended else "disk too slow")
+            raise RecordingError(f"{what} was not recorded ({reason}); write it down")
+
+    def _wait_with_patience(self, kind: Kind) -> None:
+        """Wait for a slot for something kept; once only if the writer takes nothing any more."""
+        self._stuck = not self._wait_for_slot(kind, 0.0 if self._stuck else KEPT_WAIT_S)
+
+    def _wait_for_slot(self, kind: Kind, limit_s: float) -> bool:
+        """Let a file be read no faster than it can be written; return whether a slot is free."""
+        writer = self._writer
+        if writer is None:
+            return False
+        ring = writer.memory.ring_of(kind)
+        deadline = time.monotonic() + limit_s
+        while ring.claim() is None:
+            with self._lock:
+                if self._stopping or self._has_failed() or time.monotonic() >= deadline:
+                    return False
+            time.sleep(0.001)
+        return True
 
     def _has_failed(self) -> bool:
         """Look whether the writer has given up or died, without waiting."""
@@ -438,33 +514,19 @@ class Recorder:
             log.warning(message, *arguments)
 
     def _at_risk_s(self, control: Any) -> float:  # noqa: ANN401  # a NumPy structure of no dimension
-        if self._failed or int(control["safe"]) >= self._offered:
+        if self._failed or int(control["safe"]) >= self._totals.offered:
             return 0.0  # once it has failed, that says what is lost
-        return self._last_s - (float(control["safe_s"]) if control["safe"] else self._first_s)
+        return self._totals.last_s - (
+            float(control["safe_s"]) if control["safe"] else self._totals.first_s
+        )
 
     def _warning(self, status: RecorderStatus) -> str:
         """Say what is wrong with the disk, in one sentence; empty if nothing is."""
-        if status.at_risk_s > RISK_S:
-            self._warn("slow", "the disk of %s is slow to take what is written", self._place)
-            return (
-                f"the disk of {self._place} is slow: a power cut now would cost the last "
-                f"{status.at_risk_s:.1f} s; record to a faster one"
-            )
-        size, free, seconds = status.bytes_on_disk, status.free_bytes, status.seconds
-        if not free:
-            return ""
-        left_s = free / (size / seconds) if size and seconds > 1 else float("inf")
-        if free >= self._limits.warn_bytes and left_s >= self._limits.warn_s:
-            return ""
-        left = f", enough for {left_s / 60:.0f} min" if left_s < float("inf") else ""
-        warning = (
-            f"the disk that holds {self._place} has {free / 1e9:.1f} GB left{left}; make space"
-        )
-        self._warn("disk", "%s", warning)
+        # What came before the recording is not on its disk at once, even if that is fast.
+        began = time.monotonic() - self._begun_s < KEPT_WAIT_S
+        if began and self._writer is not None and self._writer.control["safe"] < self._kept:
+            status = replace(status, at_risk_s=0.0)
+        warning = warn_of_disk(self._name.place, status, self._limits)
+        if warning:
+            self._warn("slow" if status.at_risk_s > RISK_S else "disk", "%s", warning)
         return warning
-
-
-def _fill_sample(row: Any, sample: "RoiSample") -> None:  # noqa: ANN401  # one row of the ring
-    for field in SAMPLE_FIELDS:
-        row[field.name] = getattr(sample, field.name)
-    row["reason"] = encode_text(sample.reason, REASON_BYTES)

@@ -21,7 +21,14 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.recording.layout import REASON_BYTES, SAMPLE_FIELDS, TEXT_BYTES
+from thermoseg.recording.layout import (
+    KIND_BYTES,
+    NOTES_BYTES,
+    REASON_BYTES,
+    SAMPLE_FIELDS,
+    SOURCE_BYTES,
+    TEXT_BYTES,
+)
 
 EVENT_SLOTS: Final = 64
 _ALIGNMENT: Final = 64
@@ -35,8 +42,20 @@ _SAMPLE: Final = np.dtype(
 )
 """`region` counts in the order of the session's regions."""
 _EVENT: Final = np.dtype(
-    [("time_s", "<f8"), ("wall_time", "<f8"), ("text", f"S{TEXT_BYTES}")], align=True
+    [
+        ("time_s", "<f8"),
+        ("wall_time", "<f8"),
+        ("duration_s", "<f8"),
+        ("monotonic_s", "<f8"),
+        ("number", "<i8"),
+        ("text", f"S{TEXT_BYTES}"),
+        ("kind", f"S{KIND_BYTES}"),
+        ("source", f"S{SOURCE_BYTES}"),
+    ],
+    align=True,
 )
+"""An event, a mark, or that one is taken back; only marks have what lies between `wall_time` and
+`text` or behind it.  `number` tells the marks of a recording apart."""
 _CONTROL: Final = np.dtype(
     [
         ("state", "<i8"),
@@ -53,6 +72,7 @@ _CONTROL: Final = np.dtype(
         ("free_bytes", "<i8"),
         ("sentence", f"S{TEXT_BYTES}"),
         ("closing", f"S{TEXT_BYTES}"),
+        ("notes", f"S{NOTES_BYTES}"),
     ]
 )
 """`written` frames are in the file, `flushed` ones survive a kill, `safe` ones a power cut, and the
@@ -75,6 +95,8 @@ class Kind(IntEnum):
     FRAME = ord("F")
     RESULT = ord("R")
     EVENT = ord("E")
+    MARK = ord("M")
+    TAKE_BACK = ord("T")
     STOP = ord("S")
 
 
@@ -205,6 +227,10 @@ class SharedMemory:
             np.ndarray((counts[1],), geometry.result_dtype, memory, results), of_results
         )
         self.events = Ring(np.ndarray((counts[2],), _EVENT, memory, events), of_events)
+
+    def ring_of(self, kind: Kind) -> Ring:
+        """Return the ring through which what is of `kind` goes."""
+        return {Kind.FRAME: self.frames, Kind.RESULT: self.results}.get(kind, self.events)
 
     @classmethod
     def create(cls, geometry: RingGeometry) -> Self:

@@ -6,7 +6,6 @@ Runs in a process of its own, see `salvage_process`.
 import json
 import logging
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import h5py
@@ -22,13 +21,16 @@ from thermoseg.recording.account import (
     count_frames,
     gaps_of_damage,
 )
+from thermoseg.recording.event_lines import count_lines, read_event_lines, read_mark_lines
 from thermoseg.recording.layout import (
     BLANK,
     CLOCKS,
     COUNTS,
     EVENT,
     HEADER,
+    MARKER,
     MAX_SIDE_PX,
+    NOTES_BYTES,
     PICTURES,
     REASON_BYTES,
     TABLE_ROWS,
@@ -42,7 +44,7 @@ from thermoseg.recording.layout import (
     unwritten,
 )
 from thermoseg.recording.opening import OpenSession
-from thermoseg.recording.reader import UNKNOWN_REASON, read_event_lines
+from thermoseg.recording.reader import UNKNOWN_REASON
 from thermoseg.recording.soundness import (
     MAX_RATE_HZ,
     are_regions,
@@ -105,14 +107,15 @@ class Salvage:
         self._copy_reasons()
         gaps = np.concatenate([self._sound_rows("gaps"), damaged])
         append(self._copy["gaps"], gaps[np.argsort(gaps["time_s"], kind="stable")])
-        known = {*HEADER, *COUNTS, "complete", "ended", RECOVERY}
+        known = {*HEADER, *COUNTS, "complete", "ended", "notes", RECOVERY}
         datasets, losses = {*PICTURES, *self._types}, self._account.losses
         self._held += copy_strangers(self._source, self._copy, known, datasets, losses)
         self._copy_events()
         text = self._account.to_json()
         if len(text.encode()) <= _ATTRIBUTE_BYTES:
             self._copy.attrs[RECOVERY] = text
-        set_closing_attributes(self._copy, RECOVERED, count_frames(kept, gaps))
+        notes = encode_text(self._attributes.described("notes", str, []), NOTES_BYTES)
+        set_closing_attributes(self._copy, RECOVERED, count_frames(kept, gaps), notes)
         # A failure shows here; closing a file that it could not write, HDF5 crashes.
         self._copy.flush()
         return self._account
@@ -182,7 +185,7 @@ class Salvage:
         """Copy frames with their tables; returns how many, and the gaps that damage left."""
         indices, times_s = self._read("frames/index"), self._read("frames/time_s")
         beside = {name: self._read(name) for name in _BESIDE}
-        held = self._source.picture_count("frames/counts")
+        held = self._source.frame_count(len(indices.values))
         rows = min(len(indices.values), len(times_s.values), held)
         if self._source.finished:
             # Every table claims all frames, and what one of them lacks is lost.
@@ -191,7 +194,9 @@ class Salvage:
         time_s = _filled(times_s, rows, np.nan)
         sound = _marked(indices, rows) & _marked(times_s, rows)
         possible = possible_frames(number, time_s, sound)
-        copied = self._copy_pictures("frames/counts", possible)
+        copied = possible.copy()
+        if self._source.has_pictures:
+            copied = self._copy_pictures("frames/counts", possible)
         if not self._source.finished:
             tail = self._unfinished_tail("frames/counts", copied)
             rows -= tail
@@ -205,7 +210,8 @@ class Salvage:
         append(self._copy["frames/time_s"], time_s[copied])
         for name, stored in beside.items():
             self._copy_beside(name, stored, copied)
-        self._keep("frames/counts", rows, copied)
+        pictures = self._source.has_pictures
+        self._keep("frames/counts" if pictures else "frames/index", rows, copied)
         self._account.lose(
             "frames", int((~sound[:rows]).sum()), "damaged in their numbers or times"
         )
@@ -291,6 +297,19 @@ class Salvage:
 
     def _copy_table(self, name: str) -> None:
         append(self._copy[name], self._sound_rows(name))
+        if name == "markers" and not self._source.finished:
+            self._copy_marks_beside()
+
+    def _copy_marks_beside(self) -> None:
+        """Copy the marks that a crash has left in the lines beside the file."""
+        written = np.array(self._copy["markers"][:][list(MARKER.names or ())], MARKER)
+        lines = read_mark_lines(SessionNames(self._source.path).events, written)
+        marks = lines[possible_rows("markers", lines, np.ones(len(lines), bool), newer=False)]
+        rows = np.zeros(len(marks), self._types["markers"])
+        for column in MARKER.names or ():
+            rows[column] = marks[column]
+        append(self._copy["markers"], rows)
+        self._account.tables["markers"].recovered += len(rows)
 
     def _sound_rows(self, name: str) -> NDArray[Any]:
         """Return the rows of a compound table that are sound and can be, and account for it."""
@@ -340,8 +359,8 @@ class Salvage:
         for row, event in zip(rows, events, strict=True):
             row["time_s"], row["wall_time"] = event.time_s, event.wall_time
             row["text"] = encode_text(event.text, TEXT_BYTES)
-        lines = [line for line in _lines(path) if line.strip()]
-        unread = len(lines) - len(events)
+        lines, read = count_lines(path)
+        unread = lines - read
         self._account.tables["events"] = TableAccount(len(events), unread)
         self._account.lose(f"“{path.name}”", unread, "cut off or damaged")
         return rows
@@ -369,10 +388,6 @@ def _marked(stored: StoredRows, rows: int) -> NDArray[np.bool_]:
 
 def _plural(number: int) -> str:
     return "" if number == 1 else "s"
-
-
-def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines() if path.is_file() else []
 
 
 def _clause(fault: Exception) -> str:

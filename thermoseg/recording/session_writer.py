@@ -1,7 +1,6 @@
 """An open session file in the process that writes it: frames, labels, samples, events, gaps."""
 
 import errno
-import json
 import math
 import os
 import time
@@ -15,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.recording.disk_sync import DiskSync, Mark
+from thermoseg.recording.event_lines import event_line, mark_line, taken_back_line
+from thermoseg.recording.held_marks import HeldMarks
 from thermoseg.recording.job import WriterJob
 from thermoseg.recording.layout import (
     EVENT,
@@ -70,7 +71,8 @@ class SessionWriter:
         self._names = SessionNames(Path(job.path))
         self._regions = job.regions
         self._memory = memory
-        self._file, self._events_file = _create(job)
+        self._pictures = bool(job.attributes["pictures"])
+        self._file, self._events_file = _create(job, bytes(memory.control["notes"].item()))
         with _leaving_nothing(self._names):
             self._file.swmr_mode = True
             # All are held: what is left of a dataset is written when nobody holds it any more, and
@@ -81,6 +83,8 @@ class SessionWriter:
         self._labels: h5py.Dataset = self._datasets["labels/labels"]
         self._rows: dict[str, list[Any]] = {}
         self._events: list[tuple[float, float, bytes]] = []
+        self._marks = HeldMarks()
+        self._offered_s = -math.inf
         self._reasons: dict[bytes, int] = {b"": 0}
         self._dropped = 0
         self._missed = 0
@@ -119,12 +123,14 @@ class SessionWriter:
         self._dropped += dropped
         self._missed += missed
         self._refused += refused
-        self._append_picture(self._counts, slot["counts"])
+        if self._pictures:
+            self._append_picture(self._counts, slot["counts"])
         self._add_row("frames/index", index)
         self._add_row("frames/time_s", time_s)
         self._add_row("frames/wall_time", float(slot["wall_time"]))
         self._add_row("frames/flags", flags)
-        self._add_row("frames/monotonic_s", float(slot["monotonic_s"]))
+        self._offered_s = float(slot["monotonic_s"])
+        self._add_row("frames/monotonic_s", self._offered_s)
         self._last_index, self._last_time_s = index, time_s
         self._unflushed_from_s = min(self._unflushed_from_s, time_s)
         self._written += 1
@@ -133,9 +139,10 @@ class SessionWriter:
     def add_result(self, slot: NDArray[Any]) -> None:
         """Append the labels and samples in `slot`, of `RingGeometry.result_dtype`."""
         index, time_s = int(slot["frame_index"]), float(slot["time_s"])
-        self._append_picture(self._labels, slot["labels"])
-        self._add_row("labels/frame_index", index)
-        self._add_row("labels/time_s", time_s)
+        if self._pictures:
+            self._append_picture(self._labels, slot["labels"])
+            self._add_row("labels/frame_index", index)
+            self._add_row("labels/time_s", time_s)
         for sample in slot["samples"][: int(slot["sample_count"])]:
             row = np.zeros((), SAMPLE)
             for field in SAMPLE_FIELDS:
@@ -146,12 +153,19 @@ class SessionWriter:
 
     def add_event(self, slot: NDArray[Any]) -> None:
         """Write the event in `slot` to the line file at once; it enters the session at the end."""
-        event = float(slot["time_s"]), float(slot["wall_time"]), bytes(slot["text"])
-        line = {"time_s": event[0], "wall_time": event[1], "text": event[2].decode()}
-        self._events_file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        self._events_file.flush()
-        self._events_sync.request(Mark(len(self._events), event[0]))
-        self._events.append(event)
+        self._write_line(event_line(slot), float(slot["time_s"]))
+        self._keep_event(slot)
+
+    def add_mark(self, slot: NDArray[Any]) -> None:
+        """Write the mark in `slot` to the line file at once; it is a row once it is due."""
+        self._write_line(mark_line(slot), float(slot["time_s"]))
+        self._marks.add(slot)
+
+    def take_back(self, slot: NDArray[Any]) -> None:
+        """Let the mark whose number is in `slot` become no row; that it was made stays an event."""
+        self._write_line(taken_back_line(slot), float(slot["time_s"]))
+        self._marks.remove(int(slot["number"]))
+        self._keep_event(slot)
 
     def tend(self, since_s: float) -> bool:
         """Flush if it is time to, and take note of what has reached the disk.
@@ -195,6 +209,7 @@ class SessionWriter:
         # would take the lock of HDF5 and enlarge a dataset.  `flushed` is raised after the file has
         # been flushed, never before: readers and recovery rely on it.
         began_s = time.monotonic()
+        self._write_marks(self._offered_s)
         for name, rows in self._rows.items():
             append(self._datasets[name], rows)
             # Tables before pictures: what lies last in a file is what a cut takes first, and a
@@ -227,6 +242,7 @@ class SessionWriter:
             self._add_gap(-1, self._last_time_s, 0, "lost")
         if self._events:
             append(self._datasets["events"], np.array(self._events, EVENT))
+        self._write_marks(math.inf)
         counts = {"captured": captured, "recorded": self._written}
         counts |= {"dropped": dropped, "missed": missed}
         self.flush()
@@ -238,7 +254,8 @@ class SessionWriter:
             sync.finish()
         self._tell_what_is_safe()
         self._look_at_file()
-        set_closing_attributes(self._file, ended, counts)
+        notes = bytes(self._memory.control["notes"].item())
+        set_closing_attributes(self._file, ended, counts, notes)
         self._file.close()
         _sync_closed(self._names.session)
         self._memory.control["file_bytes"] = self._names.session.stat().st_size
@@ -274,6 +291,19 @@ class SessionWriter:
         dataset.resize(row + 1, axis=0)
         dataset[row] = picture
 
+    def _write_line(self, line: bytes, time_s: float) -> None:
+        self._events_file.write(line)
+        self._events_file.flush()
+        self._events_sync.request(Mark(len(self._events), time_s))
+
+    def _keep_event(self, slot: NDArray[Any]) -> None:
+        event = float(slot["time_s"]), float(slot["wall_time"]), bytes(slot["text"])
+        self._events.append(event)
+
+    def _write_marks(self, now_s: float) -> None:
+        for row in self._marks.take(now_s):
+            self._add_row("markers", row)
+
     def _add_row(self, name: str, row: object) -> None:
         self._rows.setdefault(name, []).append(row)
 
@@ -291,7 +321,7 @@ class SessionWriter:
         return self._reasons[reason]
 
 
-def _create(job: WriterJob) -> tuple[h5py.File, Any]:
+def _create(job: WriterJob, notes: bytes) -> tuple[h5py.File, Any]:
     """Create the session file, whole and under its name, and the file of its events, both open."""
     names = SessionNames(Path(job.path))
     events = names.events.open("xb")
@@ -302,7 +332,8 @@ def _create(job: WriterJob) -> tuple[h5py.File, Any]:
         ):
             for name, value in job.attributes.items():
                 file.attrs[name] = value
-            held = create_datasets(file, job.geometry.height, job.geometry.width, job.regions)
+            size = job.geometry.height, job.geometry.width
+            held = create_datasets(file, *size, job.regions, notes)
             append(held["reasons"], [b""])
             # A failure shows here; at closing, HDF5 may crash.
             file.flush()

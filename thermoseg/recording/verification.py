@@ -15,6 +15,7 @@ import numpy as np
 
 from thermoseg.errors import FormatError
 from thermoseg.recording.layout import PICTURES, tables_of
+from thermoseg.recording.manifest import compare_manifest
 from thermoseg.recording.opening import OpenSession, naming, open_leniently
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.soundness import are_regions
@@ -94,6 +95,9 @@ class _Examination:
             self._rows[name] = len(stored.values)
             self._damaged[name] += stored.damaged
         self._read_strangers({*PICTURES, *types})
+        if session.finished:
+            session_id = session.attributes.described("session_id", str, [])
+            self._problems += compare_manifest(session.path, session_id)
         found = State.DAMAGED if self._problems else State.SOUND
         if not session.finished and not session.being_recorded:
             found = State.DAMAGED if self._problems else State.UNFINISHED

@@ -121,15 +121,16 @@ def _next_message(inbox: queue.SimpleQueue[bytes], parent: int) -> bytes | None:
 
 
 def _add(kind: int, slot: int, writer: SessionWriter, memory: SharedMemory) -> None:
-    if kind == Kind.FRAME:
-        writer.add_frame(memory.frames.slots[slot])
-        memory.frames.release(slot)
-    elif kind == Kind.RESULT:
-        writer.add_result(memory.results.slots[slot])
-        memory.results.release(slot)
-    elif kind == Kind.EVENT:
-        writer.add_event(memory.events.slots[slot])
-        memory.events.release(slot)
+    add = {
+        Kind.FRAME: writer.add_frame,
+        Kind.RESULT: writer.add_result,
+        Kind.EVENT: writer.add_event,
+        Kind.MARK: writer.add_mark,
+        Kind.TAKE_BACK: writer.take_back,
+    }
+    ring = memory.ring_of(Kind(kind))
+    add[Kind(kind)](ring.slots[slot])
+    ring.release(slot)
 
 
 def _fail(memory: SharedMemory, sentence: str) -> None:

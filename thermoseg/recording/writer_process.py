@@ -44,6 +44,7 @@ class WriterProcess:
         info: CameraInfo,
         regions: tuple[str, ...],
         stop_bytes: int,
+        notes: bytes,
     ) -> None:
         """Start the process; it writes the session file `place`.
 
@@ -54,6 +55,7 @@ class WriterProcess:
         """
         self._place = place
         self.memory = SharedMemory.create(_geometry(info, len(regions)))
+        self.memory.control["notes"] = notes
         token = self.memory.token
         descriptors = (token,) if isinstance(token, int) else ()
         job = WriterJob(
@@ -92,6 +94,20 @@ class WriterProcess:
         if pipe is not None and not pipe.closed:
             with suppress(BrokenPipeError):
                 pipe.write(MESSAGE.pack(kind, slot))
+
+    def put(self, kind: Kind, fill: Callable[[NDArray[Any]], None]) -> bool:
+        """Let `fill` write into a free slot and give it to the writer; whether one was free.
+
+        Once given, a slot belongs to the writer.
+        """
+        ring = self.memory.ring_of(kind)
+        slot = ring.claim()
+        if slot is None:
+            return False
+        fill(ring.slots[slot])
+        ring.give(slot)
+        self.tell(kind, slot)
+        return True
 
     def fault(self, *, stopping: bool) -> str:
         """Return why it writes no more, one sentence, without waiting; empty if all is well.
