@@ -107,7 +107,8 @@ class TheWindow:
     def __init__(self, address: str, model: str, path: Path) -> None:
         from PyQt6.QtCore import QSettings
         from ui.main_window import MainWindow
-        from ui.session_controller import SessionController, SessionOpener
+
+        from ui.live.session_controller import SessionController, SessionOpener
 
         settings = QSettings(str(path.with_suffix(".ini")), QSettings.Format.IniFormat)
         self._controller = SessionController(SessionOpener())

@@ -31,7 +31,7 @@ def test_a_sitting_is_recorded_as_its_study_says(
 ) -> None:
     write_study(tmp_path, STUDY)
     for run in (1, 2):
-        assert cli.main(["record", "--study", str(tmp_path), *SITTING, "--json"]) == cli.OK
+        assert cli.main(["record", "--study", str(tmp_path), *SITTING, "--json"]) == exit_codes.OK
         file = Path(json.loads(capsys.readouterr().out.splitlines()[-1])["file"])
         folder = tmp_path / "sourcedata" / "sub-07" / "ses-01"
         assert file == folder / f"sub-07_ses-01_task-rest_run-0{run}_thermal.h5"
@@ -46,7 +46,7 @@ def test_the_command_goes_before_the_study(tmp_path: Path) -> None:
     write_study(tmp_path, STUDY)
     camera = CAMERA.replace("frames=6", "frames=3")
     arguments = [camera, "--duration", "9", "--traces-only", "--model", "none"]
-    assert cli.main(["record", "--study", str(tmp_path), *SITTING, *arguments]) == cli.OK
+    assert cli.main(["record", "--study", str(tmp_path), *SITTING, *arguments]) == exit_codes.OK
     (name,) = names_in(tmp_path)
     with Recording(tmp_path / name) as recording:
         assert (len(recording), recording.address) == (3, camera)
@@ -58,7 +58,7 @@ def test_fields_that_are_missing_or_unfit_are_named(
 ) -> None:
     write_study(tmp_path, STUDY)
     arguments = ["--participant", "0 7", "--task", "rest", "--field", "shoe=42"]
-    assert cli.main(["record", "--study", str(tmp_path), *arguments]) == cli.FAILED
+    assert cli.main(["record", "--study", str(tmp_path), *arguments]) == exit_codes.FAILED
     said = capsys.readouterr().err
     assert "the participant “0 7” may hold letters A–Z and digits only" in said
     assert "the session is missing, “age” is missing" in said
@@ -77,14 +77,14 @@ def test_what_neither_study_nor_command_names_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], complaint: str
 ) -> None:
     write_study(tmp_path, STUDY.model_copy(update=changes))
-    assert cli.main(["record", "--study", str(tmp_path), *SITTING]) == cli.FAILED
+    assert cli.main(["record", "--study", str(tmp_path), *SITTING]) == exit_codes.FAILED
     assert complaint in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_study_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["record", "--study", str(tmp_path / "none"), *SITTING]) == cli.FAILED
+    assert cli.main(["record", "--study", str(tmp_path / "none"), *SITTING]) == exit_codes.FAILED
     assert "study.toml” cannot be read (No such file or directory)" in capsys.readouterr().err
 
 
@@ -97,5 +97,5 @@ def test_runs_that_a_crash_has_left_are_told_of(
     torn = folder / "sub-03_ses-02_task-rest_run-01_thermal.h5"
     torn.touch()
     torn.with_name(torn.name + ".RECORDING").write_text("{}")
-    assert cli.main(["record", "--study", str(tmp_path), *SITTING]) == cli.OK
+    assert cli.main(["record", "--study", str(tmp_path), *SITTING]) == exit_codes.OK
     assert f"{torn} was not finished (a crash?)" in capsys.readouterr().err

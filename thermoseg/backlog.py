@@ -1,6 +1,7 @@
 """What waits for whom in a session, and whether it grows: the light that turns before a loss."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,6 +56,24 @@ class BacklogTrends:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._before: dict[str, deque[tuple[float, int]]] = {}
+
+    def look_at(
+        self,
+        recorder: RecorderStatus | None,
+        network: tuple[Frame | None, Result | None, float] | None,
+        sinks: Iterable[Waiting],
+    ) -> tuple[Backlog, ...]:
+        """Return what waits for the recorder, the network and each sink now.
+
+        Parameters
+        ----------
+        network
+            As `waiting_for_network` takes it; None if none is at work.
+        """
+        queues = [*waiting_for_disk(recorder), *sinks]
+        if network is not None:
+            queues.append(waiting_for_network(*network))
+        return self.look(time.monotonic(), queues)
 
     def look(self, now_s: float, queues: Iterable[Waiting]) -> tuple[Backlog, ...]:
         """Return the queues with their trends; one that is not among them is forgotten.

@@ -13,12 +13,20 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from thermoseg.arguments import (
+    NO_MODEL,
+    add_model_option,
+    name_and_value,
+    port_number,
+    positive_seconds,
+)
 from thermoseg.errors import AnalysisCancelledError, ThermoSegError
 from thermoseg.exit_codes import DAMAGED, FAILED, INTERRUPTED, OK
 from thermoseg.export.cli import add_export
@@ -45,9 +53,6 @@ if TYPE_CHECKING:
     from thermoseg.recording_plan import RecordingPlan
 
 
-NO_MODEL: Final = "none"
-"""Given as `--model`, records without segmenting."""
-
 DEMO_SECONDS: Final = 15.0
 """Long enough for three breaths."""
 
@@ -71,8 +76,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.INFO if arguments.verbose else logging.ERROR,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    if arguments.log_file:
-        _keep_log()
+    with ExitStack() as stack:
+        if arguments.log_file:
+            from thermoseg.log_file import keeping_log
+
+            stack.enter_context(keeping_log("thermoseg", complain))
+        return _perform(arguments)
+
+
+def _perform(arguments: argparse.Namespace) -> int:
+    """Run the command; what was to be expected is told in a sentence."""
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         for sentence in say_unfinished(_folders_of(arguments)):
@@ -92,26 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return INTERRUPTED
-    finally:
-        if arguments.log_file:
-            _end_log()
     return FAILED
-
-
-def _keep_log() -> None:
-    """Begin a log file, or say why there is none; a command goes on without it."""
-    from thermoseg.log_file import start_log_file
-
-    try:
-        complain(f"what is going on is written into {start_log_file('thermoseg')}")
-    except ThermoSegError as error:
-        complain(str(error))
-
-
-def _end_log() -> None:
-    from thermoseg.log_file import stop_log_file
-
-    stop_log_file()
 
 
 def _folders_of(arguments: argparse.Namespace) -> list[Path]:
@@ -172,7 +166,7 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder of the results"
     )
-    _add_model_option(parser)
+    add_model_option(parser)
     parser.add_argument(
         "--fast", action="store_true", help="segment as the live view does: faster, coarser"
     )
@@ -180,7 +174,7 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--option",
         action="append",
         default=[],
-        type=_option,
+        type=name_and_value,
         metavar="NAME=VALUE",
         help="how files are read, such as scale_k=0.04 (kelvin per count), emissivity=0.98, "
         "width=640; may be repeated",
@@ -198,7 +192,7 @@ def _add_analyze(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "not be analysed, 130 Ctrl-C, which leaves no half file.",
     )
     parser.add_argument("sessions", nargs="+", type=Path, metavar="SESSION", help="file, .h5")
-    _add_model_option(parser)
+    add_model_option(parser)
     parser.add_argument(
         "--emissivity", metavar="E", help="of the skin, above 0 to 1; default: the session's"
     )
@@ -225,7 +219,8 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description="Record a camera into a session file while segmenting it.  Ctrl-C ends the "
         "recording early and leaves a whole file.",
         epilog="examples: thermoseg record 'simulated:?rate_hz=30' --out session.h5 --duration 60; "
-        "thermoseg record --study rest-study --participant 07 --session 01 --task rest",
+        "thermoseg record --study rest-study --participant 07 --session 01 --task rest.  "
+        "With --control another program starts, marks and stops recordings (docs/control.md).",
     )
     parser.add_argument(
         "address",
@@ -248,20 +243,26 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--field",
         action="append",
         default=[],
-        type=_option,
+        type=name_and_value,
         metavar="NAME=VALUE",
         help="value of a field of the study; may be repeated",
     )
     parser.add_argument(
         "--duration",
-        type=_positive_seconds,
+        type=positive_seconds,
         metavar="S",
-        help="seconds; default: the conditions of the study",
+        help="seconds; default: the conditions of the study, with --control until Ctrl-C",
+    )
+    parser.add_argument(
+        "--control",
+        type=port_number,
+        metavar="PORT",
+        help="record when another program on this computer says so through this port; 0 for any",
     )
     parser.add_argument(
         "--traces-only", action="store_true", help="store neither pictures nor masks"
     )
-    _add_model_option(parser, extra=f"; “{NO_MODEL}” records without segmenting")
+    add_model_option(parser, extra=f"; “{NO_MODEL}” records without segmenting")
     parser.add_argument(
         "--json", action="store_true", help="end with the counts as one line of JSON"
     )
@@ -280,12 +281,12 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     parser.add_argument(
         "--duration",
-        type=_positive_seconds,
+        type=positive_seconds,
         default=DEMO_SECONDS,
         metavar="S",
         help=f"seconds, default {DEMO_SECONDS:.0f}",
     )
-    _add_model_option(parser)
+    add_model_option(parser)
     parser.set_defaults(run=_run_demo)
 
 
@@ -365,31 +366,6 @@ def _add_install_udev(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     )
     parser.add_argument("--print", action="store_true", help="show the rules, install nothing")
     parser.set_defaults(run=_run_install_udev)
-
-
-def _add_model_option(parser: argparse.ArgumentParser, extra: str = "") -> None:
-    parser.add_argument(
-        "--model",
-        metavar="M",
-        help=f"name from `thermoseg models` or path of a model file{extra}",
-    )
-
-
-def _option(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text}")
-    return name, value
-
-
-def _positive_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
-    return seconds
 
 
 def _run_segment(arguments: argparse.Namespace) -> int:
@@ -485,8 +461,9 @@ def _run_record(arguments: argparse.Namespace) -> int:
     from thermoseg.headless import plan_file, plan_sitting
 
     if arguments.study is None:
-        if arguments.address is None or arguments.duration is None:
-            arguments.refuse("with --out, ADDRESS and --duration are required")
+        controlled = arguments.control is not None
+        if arguments.address is None or (arguments.duration is None and not controlled):
+            arguments.refuse("with --out, ADDRESS and --duration or --control are required")
         order = plan_file(arguments.out, pictures=not arguments.traces_only)
     else:
         named = (arguments.participant, arguments.session, arguments.task)
@@ -494,8 +471,12 @@ def _run_record(arguments: argparse.Namespace) -> int:
         order = plan_sitting(arguments.study, *named, values, traces_only=arguments.traces_only)
     model = arguments.model or order.model
     segmenter = None if model == NO_MODEL else _choose(model or None)
-    address, duration_s = order.settle(arguments.address, arguments.duration)
-    report = _record(address, order.plan, duration_s, segmenter)
+    if arguments.control is None:
+        address, duration_s = order.settle(arguments.address, arguments.duration)
+        report = _record(address, order.plan, duration_s, segmenter)
+    else:
+        address, duration_s = order.settle(arguments.address, arguments.duration or math.inf)
+        report = _record_on_command(address, order.plan, duration_s, segmenter, arguments.control)
     _print_report(report)
     if arguments.json:
         print(json.dumps(_report_as_dict(report), ensure_ascii=False))
@@ -705,6 +686,29 @@ def _record(
         )
 
 
+def _record_on_command(
+    address: str,
+    plan: "RecordingPlan",
+    duration_s: float,
+    segmenter: "Segmenter | None",
+    port: int,
+) -> "RecordingReport":
+    from thermoseg.headless import record_on_command
+    from thermoseg.thread_switching import switch_threads_often
+
+    def tell_ready(port: int) -> None:
+        print(f"control     127.0.0.1:{port}", flush=True)
+
+    def report_event(event: "SessionEvent") -> None:
+        print(printable(f"{event.time_s:8.1f} s  {event.text}"), file=sys.stderr)
+
+    switch_threads_often()
+    report = record_on_command(address, plan, segmenter, port, duration_s, tell_ready, report_event)
+    for path in report.paths:
+        print(printable(f"recording   {path}"))
+    return report
+
+
 def _exit_code(report: "RecordingReport") -> int:
     """Say what went wrong, if anything did, and return the code for it."""
     if report.problem:
@@ -719,6 +723,7 @@ def _report_as_dict(report: "RecordingReport") -> dict[str, object]:
         "model": report.model,
         "backend": report.backend,
         "file": str(report.path),
+        "files": [str(path) for path in report.paths],
         "interrupted": report.interrupted,
         "temperatures": report.temperatures,
         "telemetry": dict(report.telemetry),

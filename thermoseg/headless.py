@@ -1,19 +1,23 @@
 """Recording without a window: the same session, run for a while and accounted for."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from thermoseg.cameras import make_camera
+from thermoseg.control import ControlServer
 from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.events import SessionEvent, events_after
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.interruption import noting_interruption
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session import Session
+from thermoseg.session_commands import SessionCommands
 from thermoseg.session_view import SessionView
 from thermoseg.study_file import Sitting, StudyFile, read_study
 from thermoseg.tally import SessionCounts
@@ -47,6 +51,8 @@ class RecordingReport:
     """Last telemetry of the camera; empty if it has none or was away at the end."""
     problem: str
     """Why it ended by itself, one sentence; empty if it did not, or its source was at its end."""
+    paths: tuple[Path, ...] = ()
+    """All files of a session that was controlled by another program, which may be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,8 @@ def record(
     with noting_interruption() as interrupted:
         session.start()
         try:
-            _wait_for_end(session, duration_s, interrupted, tell, news)
+            _wait_opened(session, interrupted)
+            _watch(session, duration_s, interrupted, _failure, news, tell)
         finally:
             before = session.look()
             problem = _stop(session)
@@ -156,16 +163,64 @@ def record(
             news.pass_on(after)
     if before.lost and not problem and not after.counts.recorded:
         problem = f"nothing was recorded: {before.lost}"
-    return RecordingReport(
-        path=after.recording_path or planned,
-        counts=after.counts,
-        model=segmenter.model_name if segmenter else "",
-        backend=segmenter.backend if segmenter else "",
-        interrupted=interrupted.is_set(),
-        temperatures=after.info.temperatures if after.info else "",
-        telemetry=before.telemetry,
-        problem=problem,
-    )
+    return _report(planned, segmenter, before, after, problem, interrupted.is_set())
+
+
+def record_on_command(
+    address: str,
+    plan: RecordingPlan,
+    segmenter: Segmenter | None,
+    port: int,
+    duration_s: float = math.inf,
+    tell_ready: Callable[[int], None] = lambda _port: None,
+    report_event: Callable[[SessionEvent], None] = lambda _event: None,
+) -> RecordingReport:
+    """Run `address` and record when another program says so, through the control socket.
+
+    Ends when the source ends, the camera fails, the user interrupts or the time is over; a
+    recording that ends by itself is told to the client and can be started anew.
+
+    Parameters
+    ----------
+    plan
+        Of each recording.  The runs of a sitting count up; to a file's name -2, -3 … is added if
+        there is one already.
+    port
+        Of the socket; 0 for any that is free.
+    duration_s
+        Of everything, from the opening of the camera.
+    tell_ready
+        Called with the number of the port once the camera is open and clients are answered.
+    report_event
+        As in `record`.
+
+    Raises
+    ------
+    ConfigError
+        If the port cannot be used, or the address is wrong.
+    CameraError
+        If the camera cannot be opened.
+    """
+    session = Session(make_camera(address), segmenter, address=address)
+    commands = SessionCommands(session, plan)
+    server = ControlServer(port, commands.by_name())
+    news = _News(report_event)
+    with noting_interruption() as interrupted, closing(server):
+        session.start()
+        try:
+            if _wait_opened(session, interrupted).info is not None:
+                server.start()
+                tell_ready(server.port)
+            _watch(session, duration_s, interrupted, lambda _view: "", news)
+        finally:
+            server.close()
+            before = session.look()
+            problem = commands.finish()
+            problem = _stop(session) or problem
+            after = session.look()
+            news.pass_on(after)
+    report = _report(plan.path, segmenter, before, after, problem, interrupted.is_set())
+    return replace(report, paths=commands.paths)
 
 
 class _News:
@@ -181,21 +236,28 @@ class _News:
             self._report_event(event)
 
 
-def _wait_for_end(
-    session: Session,
-    duration_s: float,
-    interrupted: threading.Event,
-    tell: Callable[[float, SessionCounts], None],
-    news: "_News",
-) -> None:
+def _wait_opened(session: Session, interrupted: threading.Event) -> SessionView:
     began_s = time.monotonic()
     view = session.look()
     while view.info is None and not view.ended and not interrupted.wait(OPENING_TICK_S):
         if time.monotonic() - began_s > OPEN_TIMEOUT_S:
             session.wait_opened(0)
         view = session.look()
+    return view
+
+
+def _watch(
+    session: Session,
+    duration_s: float,
+    interrupted: threading.Event,
+    failure: Callable[[SessionView], str],
+    news: "_News",
+    tell: Callable[[float, SessionCounts], None] = lambda _seconds, _counts: None,
+) -> None:
+    """Wait until the session ends, its time is over or something fails."""
     began_s = time.monotonic()
-    while not view.ended and not interrupted.is_set() and not _failure(view):
+    view = session.look()
+    while not view.ended and not interrupted.is_set() and not failure(view):
         elapsed_s = time.monotonic() - began_s
         if elapsed_s >= duration_s:
             return
@@ -203,6 +265,26 @@ def _wait_for_end(
         tell(elapsed_s, view.counts)
         interrupted.wait(min(TICK_S, duration_s - elapsed_s))
         view = session.look()
+
+
+def _report(
+    path: Path,
+    segmenter: Segmenter | None,
+    before: SessionView,
+    after: SessionView,
+    problem: str,
+    interrupted: bool,
+) -> RecordingReport:
+    return RecordingReport(
+        path=after.recording_path or path,
+        counts=after.counts,
+        model=segmenter.model_name if segmenter else "",
+        backend=segmenter.backend if segmenter else "",
+        interrupted=interrupted,
+        temperatures=after.info.temperatures if after.info else "",
+        telemetry=before.telemetry,
+        problem=problem,
+    )
 
 
 def _stop(session: Session) -> str:

@@ -13,7 +13,8 @@ import re
 import sys
 import time
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -143,6 +144,19 @@ def stop_log_file() -> None:
     if handler is not None:
         logging.getLogger().removeHandler(handler)
         handler.close()
+
+
+@contextmanager
+def keeping_log(program: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Log into a file meanwhile; `say` is told where, or why there is none."""
+    try:
+        say(f"what is going on is written into {start_log_file(program)}")
+    except ConfigError as error:
+        say(str(error))
+    try:
+        yield
+    finally:
+        stop_log_file()
 
 
 def log_path() -> Path | None:

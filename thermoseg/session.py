@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from thermoseg.backlog import Backlog, BacklogTrends, waiting_for_disk, waiting_for_network
+from thermoseg.backlog import BacklogTrends
 from thermoseg.camera_feed import READ_TIMEOUT_S, Arrival, CameraFeed
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
 from thermoseg.drawn_meter import DrawnMeter
@@ -30,7 +30,7 @@ from thermoseg.live_model import LiveModel
 from thermoseg.marks import Mark
 from thermoseg.measured_face import FaceFollower
 from thermoseg.rate_watch import RateWatch, asked_rate_hz
-from thermoseg.recording.status import RecorderStatus, RecordingSummary
+from thermoseg.recording.status import RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
 from thermoseg.session_marks import SessionMarks
@@ -232,7 +232,11 @@ class Session:
             visible_jpeg=feed.visible_jpeg,
             lost=lost,
             lost_seconds=self._tally.lost_seconds() if lost else 0.0,
-            backlogs=self._look_at_backlogs(frame, result, recorder, counts.camera_rate_hz),
+            backlogs=self._backlogs.look_at(
+                recorder,
+                None if model is None else (frame, result, counts.camera_rate_hz),
+                self._sinks.waiting,
+            ),
             rate_note=self._look_at_rate(0.0 if lost or ended else counts.camera_rate_hz),
             events=self._events.events,
             info=self._info,
@@ -383,18 +387,6 @@ class Session:
             If nothing is being recorded; one that is armed is disarmed.
         """
         return self._recording.stop(lost=bool(self._feed.lost), notes=notes)
-
-    def _look_at_backlogs(
-        self,
-        frame: Frame | None,
-        result: Result | None,
-        recorder: RecorderStatus | None,
-        rate_hz: float,
-    ) -> tuple[Backlog, ...]:
-        queues = waiting_for_disk(recorder) + self._sinks.waiting
-        if self._model is not None:
-            queues.append(waiting_for_network(frame, result, rate_hz))
-        return self._backlogs.look(time.monotonic(), queues)
 
     def _look_at_rate(self, delivered_hz: float) -> str:
         info = self._info
