@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from thermoseg import cli
+from thermoseg import cli, exit_codes
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.verification import State, verify
 from thermoseg.study_file import Condition, StudyFile, write_study

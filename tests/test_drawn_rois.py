@@ -2,6 +2,7 @@
 
 import csv
 import json
+from math import inf
 from pathlib import Path
 
 import h5py
@@ -221,8 +222,9 @@ def test_a_session_measures_and_records_what_is_drawn(
     session.set_rois([CHEEK, DrawnRoi.spot("tip", 12, 8)])
     session.start_recording(path)
     with session:
-        wait_for(lambda: len(session.traces.window("tip", 60)[0]) >= 10)
-    times_s, mean_c, _ = session.traces.window("cheek", 60)
+        wait_for(lambda: len(session.traces.window("tip", 0, inf)) >= 10)
+    trace = session.traces.window("cheek", 0, inf)
+    times_s, mean_c = trace.time_s, trace.mean_c
     with Recording(path) as recording:
         assert recording.problems == ()
         assert recording.regions == (*ROI_NAMES, "cheek", "tip")
@@ -246,7 +248,7 @@ def test_without_a_model_every_frame_is_measured_while_that_goes(wait_for: WaitF
     with session:
         wait_for(lambda: session.look().counts.captured >= 30)
     counts = session.look().counts
-    measured = len(session.traces.window("cheek", 60)[0])
+    measured = len(session.traces.window("cheek", 0, inf))
 
     assert counts.captured - counts.replaced - measured in (0, 1)
 
@@ -260,9 +262,9 @@ def test_what_is_drawn_moved_and_removed_in_mid_recording_is_told(
     session.start_recording(path)
     moved = DrawnRoi(name="cheek", outline_px=((5, 3), (10, 3), (10, 7.5)))
     with session:
-        wait_for(lambda: len(session.traces.window("cheek", 60)[0]) >= 3)
+        wait_for(lambda: len(session.traces.window("cheek", 0, inf)) >= 3)
         session.set_rois([moved, DrawnRoi.spot("tip", 12, 8)])
-        wait_for(lambda: len(session.traces.window("tip", 60)[0]) >= 3)
+        wait_for(lambda: len(session.traces.window("tip", 0, inf)) >= 3)
         session.set_rois([moved])
         assert session.traces.newest("tip") is None
     texts = [event.text for event in session.look().events]
@@ -288,7 +290,7 @@ def test_a_recovered_session_keeps_its_drawn_rois(wait_for: WaitFor, tmp_path: P
     session.set_rois([CHEEK])
     session.start_recording(path)
     with session:
-        wait_for(lambda: len(session.traces.window("cheek", 60)[0]) >= 3)
+        wait_for(lambda: len(session.traces.window("cheek", 0, inf)) >= 3)
     with Recording(path) as before, Recording(recover(path).path) as after:
         assert after.drawn_rois == before.drawn_rois == (CHEEK,)
         np.testing.assert_array_equal(after.samples("cheek"), before.samples("cheek"))
@@ -303,7 +305,7 @@ def test_outlines_that_are_none_are_named_and_left_out(
     session.set_rois([CHEEK])
     session.start_recording(path)
     with session:
-        wait_for(lambda: len(session.traces.window("cheek", 60)[0]) >= 3)
+        wait_for(lambda: len(session.traces.window("cheek", 0, inf)) >= 3)
     with h5py.File(path, "r+") as file:
         file.attrs["drawn_rois"] = text
     with Recording(path) as recording:
@@ -339,9 +341,9 @@ def test_info_and_segment_tell_of_what_was_drawn_where_it_was_moved_to(
     session.start_recording(path)
     tip = DrawnRoi.spot("cheek", 20, 20)
     with session:
-        wait_for(lambda: len(session.traces.window("cheek", 60)[0]) >= 5)
+        wait_for(lambda: len(session.traces.window("cheek", 0, inf)) >= 5)
         session.set_rois([tip])
-        wait_for(lambda: len(session.traces.window("cheek", 60)[0]) >= 20)
+        wait_for(lambda: len(session.traces.window("cheek", 0, inf)) >= 20)
     with Recording(path) as recording:
         first_s, last_s = recording.times_s[[0, -1]]
         assert recording.drawn_history.at(float(first_s)) == (CHEEK,)

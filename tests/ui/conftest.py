@@ -29,6 +29,9 @@ from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
 from ui.live.model_shelf import ModelShelf
 from ui.live.session_controller import SessionController, SessionFactory
+from ui.shell.notices import Notices
+from ui.shell.page import Surroundings
+from ui.shell.preferences import Preferences
 
 HEIGHT, WIDTH = 48, 64
 CENTIKELVIN = LinearRadiometry(scale_k=0.01)
@@ -177,6 +180,20 @@ def make_session() -> type[FakeSession]:
 @pytest.fixture
 def session() -> FakeSession:
     return FakeSession()
+
+
+def make_surroundings(preferences: Preferences, notices: Notices) -> Surroundings:
+    """Make what a page gets of the window, without a window."""
+
+    def at_once(_: str, then: Callable[[], object]) -> None:
+        then()
+
+    def nothing(*_: object) -> None:
+        pass
+
+    return Surroundings(
+        preferences, notices, at_once, nothing, nothing, nothing, lambda: "none", lambda: None
+    )
 
 
 class FakeNetwork:

@@ -11,6 +11,11 @@ from ui.shell.page import Page
 from ui.shell.theme import Theme, icon, numerals
 from ui.texts import replay as texts
 
+ORDER: Final = (
+    *("to-begin", "frame-back", "play", "frame-on", "to-end", "loop", ""),
+    *("marker-back", "marker-on", "cut-in", "cut-out"),
+)
+"""Icons of the buttons, left to right; the empty one stands for the speed."""
 SPEEDS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)
 
 
@@ -20,13 +25,12 @@ class Transport(QWidget):
     def __init__(self, controller: ReplayController, page: Page) -> None:
         super().__init__()
         self._controller = controller
-        forth, back = controller.step, lambda frames: controller.step(-frames)
         self.play: Final = page.add_key(texts.PLAY, "Space", controller.toggle)
         entries = (
             (texts.TO_BEGIN, "Home", lambda: controller.seek(0), "to-begin", False),
             (texts.SECOND_BACK, "Shift+Left", lambda: controller.step_seconds(-STEP_S), "", True),
-            (texts.FRAME_BACK, "Left", lambda: back(1), "frame-back", True),
-            (texts.FRAME_ON, "Right", lambda: forth(1), "frame-on", True),
+            (texts.FRAME_BACK, "Left", lambda: controller.step(-1), "frame-back", True),
+            (texts.FRAME_ON, "Right", lambda: controller.step(1), "frame-on", True),
             (texts.SECOND_ON, "Shift+Right", lambda: controller.step_seconds(STEP_S), "", True),
             (texts.TO_END, "End", controller.go_to_end, "to-end", False),
             (texts.MARKER_BACK, ",", lambda: controller.go_to_marker(-1), "marker-back", False),
@@ -111,9 +115,7 @@ class Transport(QWidget):
 
     def _lay_out(self) -> None:
         names = {name: action for action, name in self._icons.items()}
-        order = ("to-begin", "frame-back", "play", "frame-on", "to-end", "loop", "", "marker-back")
-        order = (*order, "marker-on", "cut-in", "cut-out")
-        for name in order:
+        for name in ORDER:
             if not name:
                 self._layout.addWidget(self._speed)
                 continue

@@ -6,9 +6,9 @@ import pytest
 from PyQt6.QtGui import QStandardItemModel
 from PyQt6.QtWidgets import QAbstractItemView, QLineEdit
 from pytestqt.qtbot import QtBot
-from ui.camera_panel import CameraPanel
 
 from thermoseg.cameras import CameraListing
+from ui.live.source_bar import SourceBar
 from ui.shell.theme import DARK
 
 LEPTON = CameraListing("lepton:1", "FLIR Lepton", model="Lepton 3.5", serial="1")
@@ -18,8 +18,8 @@ GIGE = CameraListing("gige:", "gige", problem="apt install aravis")
 
 
 @pytest.fixture
-def panel(qtbot: QtBot) -> CameraPanel:
-    panel = CameraPanel()
+def panel(qtbot: QtBot) -> SourceBar:
+    panel = SourceBar()
     qtbot.addWidget(panel)
     panel.set_theme(DARK, 1.0)
     panel.show()
@@ -27,12 +27,12 @@ def panel(qtbot: QtBot) -> CameraPanel:
 
 
 @pytest.fixture
-def texts(panel: CameraPanel) -> Callable[[], list[str]]:
+def texts(panel: SourceBar) -> Callable[[], list[str]]:
     source = panel._source
     return lambda: [source.itemText(row) for row in range(source.count())]
 
 
-def is_enabled(panel: CameraPanel, row: int) -> bool:
+def is_enabled(panel: SourceBar, row: int) -> bool:
     rows = panel._source.model()
     assert isinstance(rows, QStandardItemModel)
     item = rows.item(row)
@@ -40,20 +40,20 @@ def is_enabled(panel: CameraPanel, row: int) -> bool:
     return item.isEnabled()
 
 
-def line_of(panel: CameraPanel) -> QLineEdit:
+def line_of(panel: SourceBar) -> QLineEdit:
     line = panel._source.lineEdit()
     assert line is not None
     return line
 
 
-def list_of(panel: CameraPanel) -> QAbstractItemView:
+def list_of(panel: SourceBar) -> QAbstractItemView:
     opened = panel._source.view()
     assert opened is not None
     return opened
 
 
 def test_cameras_are_shown_with_what_is_known_and_what_they_lack(
-    panel: CameraPanel, texts: Callable[[], list[str]]
+    panel: SourceBar, texts: Callable[[], list[str]]
 ) -> None:
     panel.show_cameras([BOSON, GIGE, LEPTON])
 
@@ -63,7 +63,7 @@ def test_cameras_are_shown_with_what_is_known_and_what_they_lack(
 
 
 def test_a_camera_that_comes_leaves_the_choice_alone(
-    panel: CameraPanel, texts: Callable[[], list[str]]
+    panel: SourceBar, texts: Callable[[], list[str]]
 ) -> None:
     panel.show_cameras([LEPTON])
     panel.set_address("lepton:1")
@@ -75,7 +75,7 @@ def test_a_camera_that_comes_leaves_the_choice_alone(
 
 
 def test_a_camera_that_goes_and_comes_back_is_chosen_again(
-    panel: CameraPanel, texts: Callable[[], list[str]]
+    panel: SourceBar, texts: Callable[[], list[str]]
 ) -> None:
     panel.show_cameras([BOSON, LEPTON])
     panel.set_address("lepton:1")
@@ -88,7 +88,7 @@ def test_a_camera_that_goes_and_comes_back_is_chosen_again(
     assert panel.address == "lepton:1"
 
 
-def test_what_is_being_typed_is_left_alone(panel: CameraPanel) -> None:
+def test_what_is_being_typed_is_left_alone(panel: SourceBar) -> None:
     panel._source.setEditText("simulated:?rate_")
     line_of(panel).setCursorPosition(4)
     panel.show_cameras([BOSON])
@@ -100,7 +100,7 @@ def test_what_is_being_typed_is_left_alone(panel: CameraPanel) -> None:
 
 
 def test_a_list_that_is_open_stays_open(
-    qtbot: QtBot, panel: CameraPanel, texts: Callable[[], list[str]]
+    qtbot: QtBot, panel: SourceBar, texts: Callable[[], list[str]]
 ) -> None:
     panel.show_cameras([LEPTON])
     panel._source.showPopup()
@@ -112,7 +112,7 @@ def test_a_list_that_is_open_stays_open(
     panel._source.hidePopup()
 
 
-def test_of_two_cameras_that_look_alike_the_chosen_one_is_opened(panel: CameraPanel) -> None:
+def test_of_two_cameras_that_look_alike_the_chosen_one_is_opened(panel: SourceBar) -> None:
     panel.show_cameras([LEPTON, TWIN])
     panel._source.setCurrentIndex(1)
 
@@ -120,7 +120,7 @@ def test_of_two_cameras_that_look_alike_the_chosen_one_is_opened(panel: CameraPa
 
 
 def test_a_problem_that_is_solved_frees_the_camera(
-    panel: CameraPanel, texts: Callable[[], list[str]]
+    panel: SourceBar, texts: Callable[[], list[str]]
 ) -> None:
     panel.show_cameras([GIGE])
     panel.show_cameras([CameraListing("gige:", "A615")])
@@ -129,7 +129,7 @@ def test_a_problem_that_is_solved_frees_the_camera(
     assert is_enabled(panel, 0)
 
 
-def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot: QtBot, panel: CameraPanel) -> None:
+def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot: QtBot, panel: SourceBar) -> None:
     assert not panel._actions.isVisible()
     panel.show_actions(["Flat-field correction", "Automatic shutter"])
     assert panel._actions.isVisible()
@@ -144,7 +144,7 @@ def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot: QtBot, panel: CameraPan
 
 
 def test_what_a_camera_lacks_is_read_in_the_open_list_however_long(
-    qtbot: QtBot, panel: CameraPanel
+    qtbot: QtBot, panel: SourceBar
 ) -> None:
     problem = "it lacks a library; install it and all that it wants, " * 8
     panel.resize(500, 50)

@@ -1,7 +1,6 @@
 """Notices say what happened in rows, at most three, and are gone when they have done."""
 
 import pytest
-from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QLabel, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
@@ -64,18 +63,18 @@ def test_one_of_a_key_takes_the_place_of_that_before(notices: Notices) -> None:
     assert notices.sentences == ["The disk has 2 min left."]
 
 
-def test_a_remedy_is_done_and_the_notice_goes(qtbot: QtBot, notices: Notices) -> None:
+def test_a_remedy_is_done_and_the_notice_goes(notices: Notices) -> None:
     done: list[str] = []
     notices.tell("Saved.", remedies=[Remedy("Replay", lambda: done.append("replay"))])
-    qtbot.mouseClick(buttons(notices)["Replay"], Qt.MouseButton.LeftButton)
+    buttons(notices)["Replay"].click()
 
     assert done == ["replay"]
     assert notices.sentences == []
 
 
-def test_details_are_copied_and_the_notice_stays(qtbot: QtBot, notices: Notices) -> None:
+def test_details_are_copied_and_the_notice_stays(notices: Notices) -> None:
     notices.tell("It is a fault.", Severity.ERROR)
-    qtbot.mouseClick(buttons(notices)["Copy details"], Qt.MouseButton.LeftButton)
+    buttons(notices)["Copy details"].click()
     clipboard = QGuiApplication.clipboard()
 
     assert clipboard is not None
