@@ -14,8 +14,8 @@ from ui.picture.drawn import LONGEST_NAME, mean_inside
 from ui.picture.spots import is_rectangle, is_spot
 from ui.picture.view import PictureView
 
-SQUARE = DrawnRoi("cheek", ((10.0, 20.0), (30.0, 20.0), (30.0, 32.0), (10.0, 32.0)))
-TRIANGLE = DrawnRoi("brow", ((5.0, 5.0), (20.0, 6.0), (12.0, 18.0)))
+SQUARE = DrawnRoi(name="cheek", outline_px=((10.0, 20.0), (30.0, 20.0), (30.0, 32.0), (10.0, 32.0)))
+TRIANGLE = DrawnRoi(name="brow", outline_px=((5.0, 5.0), (20.0, 6.0), (12.0, 18.0)))
 SPOT = DrawnRoi.spot("tip", 12.5, 8.5)
 
 
@@ -136,7 +136,7 @@ def test_a_new_name_is_told_with_the_place_kept(view: PictureView, qtbot: QtBot)
         assert view.drawn.rename("cheek", "  left cheek {0} % ") == ""
 
     assert told.args is not None
-    assert told.args[0] == (DrawnRoi("left cheek {0} %", SQUARE.outline_px),)
+    assert told.args[0] == (DrawnRoi(name="left cheek {0} %", outline_px=SQUARE.outline_px),)
     assert [roi.name for roi in view.drawn.regions] == ["left cheek {0} %", "tip"]
 
 
@@ -156,7 +156,7 @@ def test_the_mean_inside_is_that_of_the_pixels_inside() -> None:
 def test_any_outline_is_measured_without_a_fault(corners: list[tuple[float, float]]) -> None:
     celsius = np.full((48, 64), 30, np.float32)
 
-    mean = mean_inside(celsius, DrawnRoi("any", tuple(corners)))
+    mean = mean_inside(celsius, DrawnRoi(name="any", outline_px=tuple(corners)))
 
     assert np.isnan(mean) or mean == 30
 

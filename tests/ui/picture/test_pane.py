@@ -204,7 +204,7 @@ def test_a_region_is_switched_in_the_legend_and_stays_so(
 def test_drawn_regions_are_in_the_legend_with_their_value(
     pane: PicturePane, make_content: MakeContent
 ) -> None:
-    pane.restore_drawn((DrawnRoi.spot("tip", 0.5, 0.5), DrawnRoi("cheek", SQUARE)))
+    pane.restore_drawn((DrawnRoi.spot("tip", 0.5, 0.5), DrawnRoi(name="cheek", outline_px=SQUARE)))
     pane.show_content(make_content(30, means={"cheek": 33.33}))
 
     assert value_of(pane, "tip") == "31.00"
@@ -215,7 +215,7 @@ def test_a_drawn_region_is_renamed_and_deleted_in_the_legend(
     pane: PicturePane, make_content: MakeContent, qtbot: QtBot
 ) -> None:
     pane.show_content(make_content())
-    pane.restore_drawn((DrawnRoi("cheek", SQUARE),))
+    pane.restore_drawn((DrawnRoi(name="cheek", outline_px=SQUARE),))
     (name,) = pane.legend.findChildren(QLineEdit)
     name.setFocus()
     name.selectAll()
