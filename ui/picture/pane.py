@@ -176,9 +176,7 @@ class PicturePane(QWidget):
 
     def timerEvent(self, event: QTimerEvent | None) -> None:  # noqa: N802  # Qt's name
         """Write the numbers that have come in since the last writing."""
-        if event is None or event.timerId() != self._timer:
-            super().timerEvent(event)
-            return
+        super().timerEvent(event)
         self.killTimer(self._timer)
         self._timer = 0
         if self._numbers_wait:
@@ -332,6 +330,8 @@ class PicturePane(QWidget):
 
     def _on_drawn_changed(self) -> None:
         self.legend.set_drawn([roi.name for roi in self.drawn])
+        for name in ("add_spot", "add_rectangle", "add_polygon"):
+            self.actions_by_name[name].setEnabled(not self.view.drawn.full)
         self._write_numbers()
 
     def _on_selected(self, name: str) -> None:

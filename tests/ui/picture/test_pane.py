@@ -205,7 +205,7 @@ def test_a_region_is_switched_in_the_legend_and_stays_so(
 def test_drawn_regions_are_in_the_legend_with_their_value(
     pane: PicturePane, make_content: MakeContent
 ) -> None:
-    pane.restore_drawn((DrawnRoi.spot("tip", 0.5, 0.5), DrawnRoi("cheek", SQUARE)))
+    pane.restore_drawn((DrawnRoi.spot("tip", 0.5, 0.5), DrawnRoi(name="cheek", outline_px=SQUARE)))
     pane.show_content(make_content(30, means={"cheek": 33.33}))
 
     assert value_of(pane, "tip") == "31.00"
@@ -216,7 +216,7 @@ def test_a_drawn_region_is_renamed_and_deleted_in_the_legend(
     pane: PicturePane, make_content: MakeContent, qtbot: QtBot
 ) -> None:
     pane.show_content(make_content())
-    pane.restore_drawn((DrawnRoi("cheek", SQUARE),))
+    pane.restore_drawn((DrawnRoi(name="cheek", outline_px=SQUARE),))
     (name,) = pane.legend.findChildren(QLineEdit)
     name.setFocus()
     name.selectAll()
@@ -227,17 +227,17 @@ def test_a_drawn_region_is_renamed_and_deleted_in_the_legend(
 
     name.setFocus()
     name.selectAll()
-    HANDS.keyClicks(name, "left cheek")
+    HANDS.keyClicks(name, "left_cheek")
     with qtbot.waitSignal(pane.rois_changed):
         HANDS.keyClick(name, Qt.Key.Key_Return)
-    assert [roi.name for roi in pane.drawn] == ["left cheek"]
+    assert [roi.name for roi in pane.drawn] == ["left_cheek"]
     assert pane.legend._complaint.isHidden()
-    delete = pane.legend._rows["left cheek"]._delete
+    delete = pane.legend._rows["left_cheek"]._delete
     assert delete is not None
     delete.click()
 
     assert pane.drawn == ()
-    assert "left cheek" not in pane.legend._rows
+    assert "left_cheek" not in pane.legend._rows
 
 
 SQUARE = ((10.0, 20.0), (30.0, 20.0), (30.0, 32.0), (10.0, 32.0))
