@@ -108,6 +108,16 @@ class LivePage(Page):
         """Begin a recording, after what has to be asked."""
         self.desk.record()
 
+    def record_at_once(self) -> None:
+        """Begin a recording without a question, as another program wants it.
+
+        Raises
+        ------
+        ConfigError
+            If a field of the sitting is missing or unfit.
+        """
+        self.desk.record_at_once()
+
     def mark(self) -> None:
         """Mark this moment with the first marker."""
         self.desk.mark(0)

@@ -66,6 +66,16 @@ class RecorderDesk(QObject):
             lambda _: self._record_unless_doubted(plan, -1),
         )
 
+    def record_at_once(self) -> None:
+        """Begin a recording without looking at what speaks against it.
+
+        Raises
+        ------
+        ConfigError
+            If a field of the sitting is missing or unfit.
+        """
+        self._begin(self.study.plan(pictures=self.panel.pictures, notes=self.panel.notes))
+
     def mark(self, number: int) -> None:
         """Mark this moment with the marker of this number, counted from 0."""
         names = self.study.markers
