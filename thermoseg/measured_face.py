@@ -36,7 +36,7 @@ ODD_RATIO: Final = 1.25
 ODD_FRAMES: Final = 3
 ODD_S: Final = 0.5
 """No face grows or shrinks by more than `ODD_RATIO` from one frame to the next: the network has
-lost half of it, or given it what is another's.  Believed after so many frames, or so long a pause."""
+lost half of it, or given it what is of another; believed after so many frames, or a pause."""
 SPEED_MEMORY_S: Final = 0.2
 """Time constant of the mean speed: boxes jitter by some pixels from frame to frame."""
 COAST_S: Final = 2.0
