@@ -11,7 +11,7 @@ import pytest
 
 from tests.recording.made_frames import MODEL, made_frame, made_info
 from thermoseg import cli
-from thermoseg.analysis import read_analysis
+from thermoseg.analysis_reading import read_analysis
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.recording.place import DiskLimits
