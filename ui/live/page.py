@@ -160,6 +160,11 @@ class LivePage(Page):
         self.source.show_recent(recent)
         self.controller.start(address, record_to)
 
+    def _on_study_worn(self, address: str) -> None:
+        """Offer the camera of the study; one that is open stays open."""
+        if address and not self.controller.state.busy:
+            self.source.set_address(address)
+
     def _on_stop_requested(self) -> None:
         self.surroundings.before_ending(texts.CLOSE_CAMERA, self.controller.stop)
 
@@ -291,6 +296,7 @@ class LivePage(Page):
             lambda shown: self.side.show_options(source.address if shown else None)
         )
         self.side.options_applied.connect(self.open)
+        self.desk.study_worn.connect(self._on_study_worn)
         self.side.scene.chosen.connect(self._on_scene_chosen)
         self.state_page.file_requested.connect(self.surroundings.choose_file)
         self.state_page.simulation_requested.connect(lambda: self.open(SIMULATED))

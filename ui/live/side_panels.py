@@ -13,6 +13,7 @@ from ui.live.options_panel import OptionsPanel
 from ui.live.recorder_desk import RecorderDesk
 from ui.live.scene_panel import ScenePanel
 from ui.live.session_controller import CameraState
+from ui.live.study_form import StudyForm
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
@@ -33,6 +34,7 @@ class SidePanels(QScrollArea):
         self.options: Final = OptionsPanel()
         self.scene: Final = ScenePanel()
         self.events: Final = EventsPanel()
+        self.study: Final = StudyForm()
         column = QWidget()
         self._layout = QVBoxLayout(column)
         self._layout.setContentsMargins(0, 0, 4, 0)
@@ -40,6 +42,7 @@ class SidePanels(QScrollArea):
         for name, widget, is_open in (
             (texts.OPTIONS_OF_CAMERA, self.options, False),
             (texts.RECORDING, desk.panel, True),
+            (texts.STUDY_SETTINGS, self.study, False),
             (texts.MARKERS, desk.markers, True),
             (texts.TEMPERATURES, self.scene, False),
             (texts.EVENTS, self.events, False),
@@ -47,12 +50,17 @@ class SidePanels(QScrollArea):
             self._add(name, widget, is_open=is_open)
         self._layout.addStretch(1)
         self._sections[texts.OPTIONS_OF_CAMERA].hide()
+        self._sections[texts.STUDY_SETTINGS].hide()
         self.setWidget(column)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.options.applied.connect(self.options_applied)
+        desk.panel.settings_requested.connect(self._show_study)
+        desk.study.changed.connect(self._on_study_changed)
+        self.study.saved.connect(desk.study.save)
+        self.study.taken_over.connect(desk.take_over)
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
@@ -72,6 +80,22 @@ class SidePanels(QScrollArea):
         if address is not None:
             self.options.show_address(address)
             section.expand(animate=False)
+
+    def _show_study(self) -> None:
+        study = self._desk.study.study
+        section = self._sections[texts.STUDY_SETTINGS]
+        section.setVisible(study is not None)
+        if study is not None:
+            self.study.show_study(study)
+            section.expand(animate=False)
+            self._fit_width()
+
+    def _on_study_changed(self) -> None:
+        section, study = self._sections[texts.STUDY_SETTINGS], self._desk.study.study
+        if study is None:
+            section.hide()
+        elif section.isVisible():
+            self.study.show_study(study)
 
     def show_view(self, view: SessionView) -> None:
         """Say what has happened, and what the temperatures are reckoned with."""
