@@ -57,8 +57,8 @@ def test_cameras_are_shown_with_what_is_known_and_what_they_lack(
 ) -> None:
     panel.show_cameras([BOSON, GIGE, LEPTON])
 
-    assert texts() == ["FLIR Boson", "gige — apt install aravis", "Lepton 3.5 1"]
-    assert [is_enabled(panel, row) for row in range(3)] == [True, False, True]
+    assert texts() == ["FLIR Boson", "Lepton 3.5 1", "gige — apt install aravis"]
+    assert [is_enabled(panel, row) for row in range(3)] == [True, True, False]
     assert panel.address == "", "nobody has chosen yet"
 
 
