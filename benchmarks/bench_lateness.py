@@ -106,25 +106,24 @@ class TheWindow:
 
     def __init__(self, address: str, model: str, path: Path) -> None:
         from PyQt6.QtCore import QSettings
-        from ui.main_window import MainWindow
 
-        from ui.live.session_controller import SessionController, SessionOpener
+        from ui.pages import make_window
 
         settings = QSettings(str(path.with_suffix(".ini")), QSettings.Format.IniFormat)
-        self._controller = SessionController(SessionOpener())
-        self._window = MainWindow(self._controller, settings)
+        self._window = make_window(settings)
         self._window.resize(1280, 720)
         self._window.show()
-        self._window.open_source(address, model, path)
+        self._window.choose_first_model(model)
+        self._window.open_address(address, path)
 
     def look(self) -> SessionView:
-        return self._controller.view
+        return self._window.controller.view
 
     def failure(self) -> str:
         return self._window.failure
 
     def close(self) -> None:
-        self._window.close()
+        self._window.end()
 
 
 class NoWindow:

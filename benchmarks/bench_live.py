@@ -5,7 +5,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,25 +81,17 @@ def run_in_window(address: str, model: str, path: Path, seconds: float) -> Outco
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PyQt6.QtCore import QSettings, Qt, QTimer
     from PyQt6.QtWidgets import QApplication
-    from ui.main_window import MainWindow
 
-    from ui.live.session_controller import SessionController, SessionOpener, SessionState
+    from ui.live.session_controller import CameraState
+    from ui.pages import make_window
 
     app = QApplication([])
-    sessions: list[Session] = []
-    opener = SessionOpener()
-
-    def open_session(address: str, model: str, stage: Callable[[str], None]) -> Session:
-        session = opener(address, model, stage)
-        session.start_recording(path)
-        sessions.append(session)
-        return session
-
-    controller = SessionController(open_session)
     settings = QSettings(str(path.with_suffix(".ini")), QSettings.Format.IniFormat)
-    window = MainWindow(controller, settings)
+    window = make_window(settings)
+    controller = window.controller
     window.resize(1280, 720)
     window.show()
+    window.choose_first_model(model)
     watch = Watch()
     began = warm = asked = 0.0
     probe = QTimer()
@@ -125,27 +116,26 @@ def run_in_window(address: str, model: str, path: Path, seconds: float) -> Outco
             watch.answers_ms.append(max(0.0, 1000 * (now - asked) - PROBE_MS))
         asked = now
 
-    def on_state(state: SessionState) -> None:
-        if state in (SessionState.FAILED, SessionState.ENDED):
+    def on_state(state: CameraState) -> None:
+        if state in (CameraState.FAILED, CameraState.ENDED):
             app.exit()
 
     controller.ticked.connect(on_ticked)
     controller.state_changed.connect(on_state)
     probe.timeout.connect(on_probe)
     used, started = cpu_seconds(), time.monotonic()
-    window.open_source(address, model)
+    window.open_address(address, path)
     probe.start()
     app.exec()
     probe.stop()
     cores = (cpu_seconds() - used) / (time.monotonic() - started)
     failure = window.failure
     watch.ticks_ms = controller.tick_times_ms[int(warm) :]
-    for session in sessions:
-        session.stop()
-    window.close()
-    if failure or not sessions:
+    session = controller.session
+    window.end()
+    if failure or session is None:
         raise ThermoSegError(failure or "the session never started; see the message above")
-    view = sessions[0].look()
+    view = session.look()
     return Outcome(view.counts, watch, cores, describe(view))
 
 

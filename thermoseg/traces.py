@@ -128,8 +128,7 @@ class Traces:
         """Forget the samples of some regions."""
         with self._lock:
             for region in regions:
-                self._rings.pop(region, None)
-                self._newest.pop(region, None)
+                self._columns.pop(region, None)
 
     @property
     def regions(self) -> tuple[str, ...]:

@@ -88,15 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make_window(arguments: argparse.Namespace, written: "Settings") -> "MainWindow":
     """Build the window with what was written, remembered and given; nothing is opened yet."""
-    from ui.live.model_shelf import ModelLoader, ModelShelf
-    from ui.live.session_controller import SessionController, make_session
-    from ui.pages import PAGES, PageOpener
-    from ui.shell.window import MainWindow
+    from ui.pages import make_window
 
-    loader = ModelLoader(written.backend)
-    controller = SessionController(make_session, ModelShelf(loader))
-    settings = _settings(remembered=not arguments.screenshot)
-    window = MainWindow(controller, settings, PAGES, PageOpener(loader))
+    window = make_window(_settings(remembered=not arguments.screenshot), written.backend)
     window.defects.catch_all()
     if arguments.theme:
         from ui.shell.theme import THEMES

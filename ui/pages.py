@@ -1,19 +1,20 @@
 """Which pages there are and what is opened on which: the one place that knows them all."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from PyQt6.QtCore import QSettings
 
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import ONNX_SUFFIX, SUFFIX
-from ui.live.model_shelf import NO_MODEL, ModelLoader
+from ui.live.model_shelf import NO_MODEL, ModelLoader, ModelShelf
 from ui.live.page import LivePage
+from ui.live.session_controller import SessionController, make_session
 from ui.replay.page import ReplayPage
 from ui.shell.rail import PageName
+from ui.shell.window import MainWindow, PageMaker
 
-if TYPE_CHECKING:
-    from ui.shell.window import MainWindow, PageMaker
-
-PAGES: "Final[dict[PageName, PageMaker]]" = {
+PAGES: Final[dict[PageName, PageMaker]] = {
     PageName.LIVE: LivePage,
     PageName.REPLAY: lambda _, surroundings: ReplayPage(surroundings),
 }
@@ -25,7 +26,7 @@ class PageOpener:
     def __init__(self, loader: ModelLoader) -> None:
         self._loader = loader
 
-    def open_file(self, window: "MainWindow", name: str) -> None:
+    def open_file(self, window: MainWindow, name: str) -> None:
         """Open a file: a model segments from now on, everything else is replayed."""
         path = Path(name)
         if path.suffix in (SUFFIX, ONNX_SUFFIX):
@@ -35,9 +36,7 @@ class PageOpener:
         if isinstance(page, ReplayPage):
             page.open(path)
 
-    def open_address(
-        self, window: "MainWindow", address: str, record_to: Path | None = None
-    ) -> None:
+    def open_address(self, window: MainWindow, address: str, record_to: Path | None = None) -> None:
         """Open a camera, or a file as one, and record it from the beginning if that is wanted."""
         page = window.show_page(PageName.LIVE)
         if isinstance(page, LivePage):
@@ -52,3 +51,18 @@ class PageOpener:
             As `ModelLoader`.
         """
         return None if model == NO_MODEL else self._loader.another(model)
+
+
+def make_window(settings: QSettings, backend: str = "auto") -> MainWindow:
+    """Build the window with all its pages; nothing is opened yet.
+
+    Parameters
+    ----------
+    settings
+        Where it keeps what the user sets.
+    backend
+        Library that runs the networks, as `thermoseg.inference.choose` takes it.
+    """
+    loader = ModelLoader(backend)
+    controller = SessionController(make_session, ModelShelf(loader))
+    return MainWindow(controller, settings, PAGES, PageOpener(loader))

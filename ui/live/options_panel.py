@@ -3,7 +3,7 @@
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from thermoseg.cameras import options_of, with_options
+from thermoseg.cameras import CameraOptions, options_of, with_options
 from thermoseg.errors import ThermoSegError
 from ui.forms import ModelForm
 from ui.shell.defects import describe_error
@@ -20,7 +20,7 @@ class OptionsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._address = ""
-        self._form: ModelForm | None = None
+        self._form: ModelForm[CameraOptions] | None = None
         self._note = QLabel()
         self._note.setProperty("role", "muted")
         self._note.setWordWrap(True)

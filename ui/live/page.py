@@ -1,6 +1,7 @@
 """The page that watches a camera and records it: picture first, everything else around it."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -290,7 +291,7 @@ class LivePage(Page):
             self.add_key(
                 texts.marker_key(number + 1),
                 str(number + 1),
-                lambda number=number: self.desk.mark(number),
+                partial(self.desk.mark, number),
             )
         self.add_key(texts.FLAT_FIELD, "C", self._flat_field)
         for action in self.pane.actions_by_name.by_name.values():

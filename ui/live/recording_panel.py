@@ -66,7 +66,7 @@ class RecordingPanel(QFrame):
         self._pre_record.activated.connect(
             lambda row: self.pre_record_chosen.emit(self._pre_record.itemData(row))
         )
-        self._traces_only = QToggleSwitch(texts.TRACES_ONLY)  # type: ignore[no-untyped-call]
+        self._traces_only = QToggleSwitch(texts.TRACES_ONLY)
         self._traces_only.setToolTip(texts.TRACES_ONLY_TIP)
         self._traces_only.setAccessibleName(texts.TRACES_ONLY)
         self._notes = QPlainTextEdit()

@@ -116,7 +116,9 @@ class StudyControl(QObject):
     def set_field(self, name: str, value: str) -> None:
         """Take what is typed into one field of the sitting."""
         if name in SITTING_FIELDS:
-            self._sitting = replace(self._sitting, **{name: value.strip()})
+            labels = {each: getattr(self._sitting, each) for each in SITTING_FIELDS}
+            labels[name] = value.strip()
+            self._sitting = Sitting(**labels, values=self._sitting.values)
         else:
             values: Mapping[str, str] = {**self._sitting.values, name: value}
             self._sitting = replace(self._sitting, values=values)

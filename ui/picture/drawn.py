@@ -9,15 +9,12 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, QSignalBlocker, pyqtSignal
 
-from thermoseg.drawn_rois import DrawnRoi
-from thermoseg.labels import ROI_NAMES
+from thermoseg.drawn_rois import MAX_ROIS, DrawnRoi, name_complaint
 from ui.picture.spots import DrawnItem, OutlineItem, SpotItem, centre_of, is_spot
-from ui.texts.picture import AREA, NAME_EMPTY, NAME_LONG, NAME_TAKEN, SPOT
+from ui.texts.picture import AREA, NAME_TAKEN, SPOT
 
 SUBPIXEL_BITS: Final = 4
 """Corners are placed to a sixteenth of a pixel."""
-
-LONGEST_NAME: Final = 60
 
 
 class DrawnRegions(QObject):
@@ -57,12 +54,14 @@ class DrawnRegions(QObject):
                 self._add(roi)
 
     def add_spot(self, x_px: float, y_px: float) -> str:
-        """Draw a spot, and return the name it got."""
-        return self._added(DrawnRoi.spot(self._free_name(SPOT), x_px, y_px))
+        """Draw a spot, and return the name it got; empty if there are too many already."""
+        return "" if self.full else self._added(DrawnRoi.spot(self._free_name(SPOT), x_px, y_px))
 
     def add_outline(self, outline_px: Iterable[tuple[float, float]]) -> str:
-        """Draw a region with these corners, frame pixels, and return the name it got."""
-        return self._added(DrawnRoi(self._free_name(AREA), tuple(outline_px)))
+        """Draw a region with these corners, frame pixels; return its name, empty if too many."""
+        if self.full:
+            return ""
+        return self._added(DrawnRoi(name=self._free_name(AREA), outline_px=tuple(outline_px)))
 
     def select(self, name: str) -> None:
         """Let keys mean this region; none if empty or unknown."""
@@ -100,12 +99,15 @@ class DrawnRegions(QObject):
     def complaint(self, name: str, new: str) -> str:
         """Say why a region cannot be called `new`, one sentence; empty if it can."""
         new = new.strip()
-        if not new:
-            return NAME_EMPTY
-        if len(new) > LONGEST_NAME:
-            return NAME_LONG.format(most=LONGEST_NAME)
-        taken = {*self._items, *ROI_NAMES} - {name}
-        return NAME_TAKEN.format(name=new) if new in taken else ""
+        taken = {known.casefold() for known in self._items if known != name}
+        if new.casefold() in taken:
+            return NAME_TAKEN.format(name=new)
+        return name_complaint(new)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more can be drawn."""
+        return len(self._items) >= MAX_ROIS
 
     def move(self, x_px: float, y_px: float) -> None:
         """Move the selected region, frame pixels."""

@@ -78,7 +78,7 @@ class Legend(QFrame):
         self._head.toggled.connect(self._on_opened)
         self._head.clicked.connect(lambda opened: self.folded.emit(not opened))
         self._complaint = QLabel()
-        self._complaint.setProperty("role", "danger")
+        self._complaint.setProperty("role", "warning")
         self._complaint.setWordWrap(True)
         self._complaint.hide()
         inner = QWidget()

@@ -90,6 +90,7 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         self._shape = (0, 0)
         self._looks = _Looks(frozenset(ROI_NAMES), 0.45, True, True, False)
         self._scale = 1.0
+        self._stale = False
         self._late = self._told_late = False
         self._outlines: dict[str, list[Corners]] = {}
         self._unsure: NDArray[np.uint8] | None = None
@@ -144,6 +145,12 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
             self._looks = looks
             self._find()
 
+    def set_stale(self, stale: bool) -> None:
+        """Dim the tints like the picture, which is not what the camera sees now."""
+        if stale != self._stale:
+            self._stale = stale
+            self._find()
+
     def set_scale(self, scale: float) -> None:
         """Take the scale of lines and text."""
         self._scale = scale
@@ -194,7 +201,7 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         if rows.size == 0:
             return
         top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-        opacity = self._looks.opacity * (DIMMED if self._late else 1.0)
+        opacity = self._looks.opacity * (DIMMED if self._late or self._stale else 1.0)
         words = np.take(_tints(opacity, self._looks.shown), labels[top:bottom, left:right])
         height, width = words.shape
         kind = QImage.Format.Format_ARGB32_Premultiplied

@@ -12,6 +12,7 @@ from thermoseg.labels import ROI_NAMES
 from thermoseg.palettes import next_palette
 from ui.picture.actions import PictureActions
 from ui.picture.content import PictureContent
+from ui.picture.isotherm import Isotherm
 from ui.picture.legend import Legend
 from ui.picture.settings import PictureSettings
 from ui.picture.span import Limits, Span, SpanMode
@@ -30,9 +31,6 @@ LEGEND_SHARE: Final = 0.4
 
 CRAMPED_PIXELS: Final = 460
 """Height at scale 1 below which the legend folds by itself, and is opened by hand."""
-
-COUNTS_BAND: Final = (0.6, 0.8)
-"""Isotherm of a camera without °C before the user sets one, shares of the span."""
 
 
 class PicturePane(QWidget):
@@ -57,7 +55,7 @@ class PicturePane(QWidget):
         self._settings = PictureSettings()
         self._span = Span()
         self._span_c: Limits = (0.0, 1.0)
-        self._counts_band: Limits | None = None
+        self._isotherm = Isotherm()
         self._fresh = True
         self._frozen = False
         self._newest: PictureContent | None = None
@@ -138,7 +136,7 @@ class PicturePane(QWidget):
         """Show nothing, and forget the source: the next picture is of another one."""
         self.set_frozen(False)
         self._newest = None
-        self._counts_band = None
+        self._isotherm.forget()
         self._span.forget()
         self._fresh = True
         self.view.clear()
@@ -173,15 +171,12 @@ class PicturePane(QWidget):
     def set_photograph(self, photograph: QPixmap) -> None:
         """Show the camera's visible picture in the corner, if the user wants it."""
         self._photograph = photograph
-        shown = photograph if self._settings.photo else QPixmap()
-        self.view.badges.set_photograph(shown)
+        self.view.badges.set_photograph(photograph if self._settings.photo else QPixmap())
         self.actions_by_name["photo"].setVisible(not photograph.isNull())
 
     def timerEvent(self, event: QTimerEvent | None) -> None:  # noqa: N802  # Qt's name
         """Write the numbers that have come in since the last writing."""
-        if event is None or event.timerId() != self._timer:
-            super().timerEvent(event)
-            return
+        super().timerEvent(event)
         self.killTimer(self._timer)
         self._timer = 0
         if self._numbers_wait:
@@ -202,14 +197,13 @@ class PicturePane(QWidget):
         self._span_c = self._span.follow(
             frame.celsius, content.labels, frame.time_s, frame.radiometric
         )
-        self.view.picture.set_isotherm(self._isotherm(content))
+        self.view.picture.set_isotherm(self._band(content))
         self.view.show_content(content, self._span_c)
         self._show_span(content)
 
     def _take_span(self, content: PictureContent) -> None:
         """Begin a source with the limits set by hand, which are °C."""
-        settings = self._settings
-        by_hand = settings.span_c if settings.span_mode is SpanMode.HAND else None
+        by_hand = self._settings.span_c if self._settings.span_mode is SpanMode.HAND else None
         if by_hand is not None and content.frame.radiometric:
             self._span.lock(*by_hand)
 
@@ -218,19 +212,8 @@ class PicturePane(QWidget):
         possible = POSSIBLE_C if content.frame.radiometric else self._span.counts_range
         self.bar.show_span(self._span_c, self._span.mode, unit, possible)
 
-    def _isotherm(self, content: PictureContent) -> Limits | None:
-        if not self._settings.isotherm:
-            return None
-        if content.frame.radiometric:
-            return self._settings.isotherm_c
-        if self._counts_band is None:
-            low, high = self._span_c
-            share_low, share_high = COUNTS_BAND
-            self._counts_band = (
-                round(low + share_low * (high - low)),
-                round(low + share_high * (high - low)),
-            )
-        return self._counts_band
+    def _band(self, content: PictureContent) -> Limits | None:
+        return self._isotherm.band(self._settings, content.frame.radiometric, self._span_c)
 
     def _unit_of(self, content: PictureContent) -> Unit:
         return self._settings.unit if content.frame.radiometric else Unit.COUNTS
@@ -268,13 +251,14 @@ class PicturePane(QWidget):
         """Bring every part in line with the settings."""
         settings, overlay, picture = self._settings, self.view.overlay, self.view.picture
         hidden = frozenset(settings.hidden)
+        tinted = settings.mask and not settings.isotherm  # under a tint the band had other colours
         picture.set_palette(settings.palette)
         picture.set_smooth(settings.smooth)
         self.bar.set_palette(settings.palette)
         overlay.set_looks(
             shown=frozenset(ROI_NAMES) - hidden,
             opacity=settings.opacity,
-            tinted=settings.mask,
+            tinted=tinted,
             outlined=settings.outlines,
             unsure=settings.confidence,
         )
@@ -285,14 +269,15 @@ class PicturePane(QWidget):
             self.actions_by_name[name].setChecked(getattr(settings, name))
         self.actions_by_name["lock_span"].setChecked(not self._span.mode.follows)
         self.actions_by_name.set_choices(settings.palette, settings.unit)
-        self.tools.show_choices(settings.palette, settings.opacity, settings.mask)
+        self.actions_by_name["mask"].setEnabled(not settings.isotherm)
+        self.tools.show_choices(settings.palette, settings.opacity, tinted)
         self.legend.set_folded(settings.legend_folded or (self._cramped and not self._opened))
         for name in (*ROI_NAMES, *(roi.name for roi in self.drawn)):
             self.legend.set_shown(name, name not in hidden)
         content = self.view.content
         self.view.set_unit(settings.unit)
         if content is not None:
-            self.bar.set_isotherm(self._isotherm(content))
+            self.bar.set_isotherm(self._band(content))
             self._draw(content)
         else:
             self.bar.set_isotherm(settings.isotherm_c if settings.isotherm else None)
@@ -324,7 +309,7 @@ class PicturePane(QWidget):
     def _on_isotherm_chosen(self, low: float, high: float) -> None:
         content = self.view.content
         if content is not None and not content.frame.radiometric:
-            self._counts_band = (low, high)
+            self._isotherm.choose_counts(low, high)
             self._change()
         else:
             self._change(isotherm_c=(low, high))
@@ -345,6 +330,8 @@ class PicturePane(QWidget):
 
     def _on_drawn_changed(self) -> None:
         self.legend.set_drawn([roi.name for roi in self.drawn])
+        for name in ("add_spot", "add_rectangle", "add_polygon"):
+            self.actions_by_name[name].setEnabled(not self.view.drawn.full)
         self._write_numbers()
 
     def _on_selected(self, name: str) -> None:

@@ -9,7 +9,7 @@ from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPolygonF
 from PyQt6.QtWidgets import QGraphicsItem, QGraphicsPathItem
 
-from thermoseg.drawn_rois import DrawnRoi
+from thermoseg.drawn_rois import MAX_CORNERS, DrawnRoi
 from thermoseg.labels import DRAWN_COLOUR
 from ui.picture.overlay import CASING
 
@@ -132,7 +132,7 @@ class OutlineItem:
             self._item = pg.RectROI(low, high - low, sideScalers=True, **options)
             self._item.addScaleHandle((0, 0), (1, 1))
         else:
-            self._item = pg.PolyLineROI(corners, closed=True, **options)
+            self._item = _Polygon(corners, closed=True, **options)
         self._item.setAcceptedMouseButtons(Qt.MouseButton.LeftButton)
         self._item.setZValue(15)
         self._casing = QGraphicsPathItem()
@@ -151,7 +151,8 @@ class OutlineItem:
 
     def region(self) -> DrawnRoi:
         """Return name and corners."""
-        return DrawnRoi(self.name, tuple((float(x), float(y)) for x, y in self._corners()))
+        corners = tuple((float(x), float(y)) for x, y in self._corners())
+        return DrawnRoi(name=self.name, outline_px=corners)
 
     def say(self, text: str) -> None:
         """Write beside it."""
@@ -194,6 +195,17 @@ class OutlineItem:
             path.closeSubpath()
             self._casing.setPath(path)
             self._label.setPos(QPointF(*min(corners, key=lambda corner: corner[1])))
+
+
+class _Polygon(pg.PolyLineROI):  # type: ignore[misc]
+    """An outline that gets a corner where a side is clicked, but not more than can be stored."""
+
+    def segmentClicked(  # noqa: N802  # pyqtgraph's name
+        self, segment: object, event: object = None, pos: object = None
+    ) -> None:
+        """Add a corner."""
+        if len(self.handles) < MAX_CORNERS:
+            super().segmentClicked(segment, event, pos)
 
 
 class _Target(pg.TargetItem):  # type: ignore[misc]

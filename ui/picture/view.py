@@ -161,6 +161,7 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         """
         self._stale = bool(reason)
         self._picture.set_stale(self._stale)
+        self._overlay.set_stale(self._stale)
         self._write_note(reason)
 
     def set_note(self, text: str) -> None:

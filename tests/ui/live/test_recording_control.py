@@ -88,7 +88,7 @@ def test_stop_before_it_is_up_leaves_it_finished(
     session.recording_may_start.clear()
     control.start(session, tmp_path / "a.h5")
     control.stop()
-    assert control.state is RecordState.STOPPING
+    assert control.state.name == "STOPPING"
     session.recording_may_start.set()
     qtbot.waitUntil(lambda: bool(told))
 
@@ -167,7 +167,7 @@ def test_an_answer_that_comes_after_the_session_was_given_up_changes_nothing(
     session.recording_may_start.clear()
     control.start(session, tmp_path / "a.h5")
     assert control.give_up()
-    assert control.state is RecordState.STOPPING
+    assert control.state.name == "STOPPING"
     assert not control.start(session, tmp_path / "b.h5"), "the first one is not finished"
     session.recording_may_start.set()
     qtbot.waitUntil(lambda: bool(session.recorded_to))

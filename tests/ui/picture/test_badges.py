@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PyQt6.QtCore import QRect, QSize
 from PyQt6.QtGui import QPixmap
@@ -29,6 +29,7 @@ def texts(number: int) -> st.SearchStrategy[list[Wish]]:
     )
 
 
+@settings(deadline=None)
 @given(
     room=st.tuples(st.integers(100, 2600), st.integers(60, 1500)),
     above=texts(5),

@@ -95,6 +95,6 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
 def test_its_words_can_be_read(theme: Theme) -> None:
-    for colour in (theme.text, theme.muted):
+    for colour in (theme.text, theme.muted, theme.warning):
         light, dark = sorted((luminance(colour), luminance(theme.card)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QPixmap
+from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtGui import QColor, QPixmap
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -19,6 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.picture.conftest import HANDS, HEIGHT, WIDTH, MakeContent, sample_of
 from thermoseg.drawn_rois import DrawnRoi
+from thermoseg.palettes import ALARM
 from ui.picture.pane import PicturePane
 from ui.picture.span import SpanMode
 from ui.picture.units import Unit
@@ -204,7 +205,7 @@ def test_a_region_is_switched_in_the_legend_and_stays_so(
 def test_drawn_regions_are_in_the_legend_with_their_value(
     pane: PicturePane, make_content: MakeContent
 ) -> None:
-    pane.restore_drawn((DrawnRoi.spot("tip", 0.5, 0.5), DrawnRoi("cheek", SQUARE)))
+    pane.restore_drawn((DrawnRoi.spot("tip", 0.5, 0.5), DrawnRoi(name="cheek", outline_px=SQUARE)))
     pane.show_content(make_content(30, means={"cheek": 33.33}))
 
     assert value_of(pane, "tip") == "31.00"
@@ -215,7 +216,7 @@ def test_a_drawn_region_is_renamed_and_deleted_in_the_legend(
     pane: PicturePane, make_content: MakeContent, qtbot: QtBot
 ) -> None:
     pane.show_content(make_content())
-    pane.restore_drawn((DrawnRoi("cheek", SQUARE),))
+    pane.restore_drawn((DrawnRoi(name="cheek", outline_px=SQUARE),))
     (name,) = pane.legend.findChildren(QLineEdit)
     name.setFocus()
     name.selectAll()
@@ -226,17 +227,17 @@ def test_a_drawn_region_is_renamed_and_deleted_in_the_legend(
 
     name.setFocus()
     name.selectAll()
-    HANDS.keyClicks(name, "left cheek")
+    HANDS.keyClicks(name, "left_cheek")
     with qtbot.waitSignal(pane.rois_changed):
         HANDS.keyClick(name, Qt.Key.Key_Return)
-    assert [roi.name for roi in pane.drawn] == ["left cheek"]
+    assert [roi.name for roi in pane.drawn] == ["left_cheek"]
     assert pane.legend._complaint.isHidden()
-    delete = pane.legend._rows["left cheek"]._delete
+    delete = pane.legend._rows["left_cheek"]._delete
     assert delete is not None
     delete.click()
 
     assert pane.drawn == ()
-    assert "left cheek" not in pane.legend._rows
+    assert "left_cheek" not in pane.legend._rows
 
 
 SQUARE = ((10.0, 20.0), (30.0, 20.0), (30.0, 32.0), (10.0, 32.0))
@@ -314,6 +315,34 @@ def test_the_isotherm_is_off_at_first_and_its_fields_set_it(
 
     assert pane.settings.isotherm_c == (36.0, 39.5)
     assert pane.view.hasFocus()
+
+
+def test_no_tint_changes_the_colour_of_the_isotherm(
+    pane: PicturePane, make_content: MakeContent
+) -> None:
+    pane.show_content(make_content(37, masked=True))
+    pane.actions_by_name["isotherm"].trigger()
+    pane.actions_by_name["outlines"].trigger()
+    QApplication.processEvents()
+
+    image = pane.view.grab().toImage()
+    place = pane.view.mapFromScene(pane.view._box.mapViewToScene(QPointF(32, 38)))
+    assert QColor(image.pixel(place)).getRgb()[:3] == ALARM
+    assert not pane.actions_by_name["mask"].isEnabled()
+
+
+def test_the_isotherm_of_counts_lies_among_the_counts(
+    pane: PicturePane, make_content: MakeContent
+) -> None:
+    counts = np.linspace(0, 255, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH)
+    pane.show_content(make_content(counts=counts))
+    pane.actions_by_name["isotherm"].trigger()
+    low, high = (field(pane, f"{end} end of the isotherm").value() for end in ("Lower", "Upper"))
+
+    assert 0 < low < high < 255
+    pane.bar.isotherm_chosen.emit(10.0, 20.0)
+    assert field(pane, "Upper end of the isotherm").value() == 20
+    assert pane.settings.isotherm_c == (36.0, 38.0)
 
 
 def test_another_source_thaws_and_forgets(pane: PicturePane, make_content: MakeContent) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PyQt6.QtGui import QTransform
 
@@ -26,6 +26,7 @@ def test_a_span_without_width_is_drawn_too() -> None:
     assert out.tolist() == [[0, 255]]
 
 
+@settings(deadline=None)
 @given(
     scale=st.floats(0.2, 40),
     offset=st.tuples(st.floats(-3000, 900), st.floats(-3000, 900)),

@@ -1,7 +1,7 @@
 """Temperatures and differences in each unit; only temperatures have an offset."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ui.picture.units import CHOSEN_UNITS, Unit
@@ -16,11 +16,13 @@ def test_water_boils(unit: Unit, boiling: float, degree: float) -> None:
     assert unit.of_difference(1.0) == pytest.approx(degree)
 
 
+@settings(deadline=None)
 @given(unit=st.sampled_from(list(Unit)), celsius=st.floats(-273, 5000))
 def test_there_and_back_is_the_same(unit: Unit, celsius: float) -> None:
     assert unit.to_celsius(unit.of(celsius)) == pytest.approx(celsius, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(unit=st.sampled_from(CHOSEN_UNITS), low=st.floats(-50, 50), step=st.floats(0, 100))
 def test_a_difference_is_that_of_two_temperatures(unit: Unit, low: float, step: float) -> None:
     apart = unit.of(low + step) - unit.of(low)

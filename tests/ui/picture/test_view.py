@@ -243,7 +243,7 @@ def test_a_double_click_sets_a_spot_where_it_was(
 
     assert told.args is not None
     (spot,) = told.args[0]
-    assert spot.outline_px[0] == pytest.approx((10.5, 30.5), abs=0.2)
+    assert spot == DrawnRoi.spot("spot_1", 10.5, 30.5)
 
 
 def test_the_picture_keeps_its_shape(view: PictureView, make_content: MakeContent) -> None:

@@ -70,7 +70,8 @@ def press(key: Qt.Key, text: str = "") -> None:
     focus = QApplication.focusWidget()
     assert focus is not None
     if text:
-        QTest.keyClicks(focus, text)  # type: ignore[call-overload]  # static; its stub has a self
+        for letter in text:
+            QTest.keyClick(focus, letter)  # type: ignore[call-overload]  # static; its stub has a self
     else:
         QTest.keyClick(focus, key)  # type: ignore[call-overload]
 
