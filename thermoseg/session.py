@@ -85,8 +85,6 @@ class Session:
         self._tally = Tally()
         self._events = EventLog()
         self._feed = CameraFeed(camera, self._tally, self.note_event, self._stopping, address)
-        self._recording = SessionRecording(address, self._identify_model, self.note_event)
-        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._follower, self._drawn = FaceFollower(), DrawnMeter()
         self._recording = SessionRecording(
             address,
@@ -95,6 +93,7 @@ class Session:
             describe=self._feed.scene.describe,
             rois=lambda: self._drawn.rois,
         )
+        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._sinks = FanOut(sinks, self.note_event)
         self._backlogs = BacklogTrends()
         self._rate, self._asked_hz = RateWatch(), asked_rate_hz(address)
