@@ -38,6 +38,7 @@ from thermoseg.session_recording import SessionRecording
 from thermoseg.session_view import SessionView
 from thermoseg.sinks import FanOut, Sink, catch, join_until
 from thermoseg.tally import Tally
+from thermoseg.thread_switching import step_back
 from thermoseg.traces import Traces
 
 log = logging.getLogger(__name__)
@@ -438,6 +439,7 @@ class Session:
             self._arrivals.put(arrival)
 
     def _segment(self) -> None:
+        step_back()
         while not self._stopping.is_set():
             arrival = self._arrivals.take_newer(READ_TIMEOUT_S)
             model = self._model
