@@ -109,9 +109,10 @@ def test_an_hour_of_use_leaves_nothing_behind(
         shutil.rmtree(study)
         rounds += 1
         now = own.memory_info().rss, counted()
-        print(
-            f"round {rounds}: {now[0] / 1e6:.0f} MB, {now[1]} widgets, timers, threads", flush=True
+        sys.stdout.write(
+            f"round {rounds}: {now[0] / 1e6:.0f} MB, {now[1]} widgets, timers, threads\n"
         )
+        sys.stdout.flush()
         if rounds == WARM_ROUNDS:
             first, began = now
 

@@ -288,6 +288,8 @@ class LivePage(Page):
         controller.state_changed.connect(self._on_state_changed)
         controller.failed.connect(self._on_failed)
         controller.cameras_found.connect(source.show_cameras)
+        controller.cameras_found.connect(self.side.lacking.show_cameras)
+        source.lacking_requested.connect(self.side.show_lacking)
         controller.models.found.connect(self._on_models_found)
         controller.models.changed.connect(
             lambda: source.show_models(self._models, controller.models.choice)
