@@ -117,7 +117,8 @@ class KeptStretch:
             self._last_s = kept.time_s
         self.size += _size(kept)
         self._kept.append(kept)
-        self._loose.append(kept)
+        if kept.picture is not None:
+            self._loose.append(kept)
 
     def trim(self, seconds: float, size: int) -> None:
         """Forget the oldest ones until what is left is short and small enough.

@@ -15,6 +15,7 @@ from thermoseg.measured_face import FaceFollower
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
 from thermoseg.tally import Tally
+from thermoseg.thread_switching import step_back
 from thermoseg.traces import Traces
 
 
@@ -111,6 +112,7 @@ class Measuring:
         publish_samples
             Gets a frame and what was measured in it where no network segments.
         """
+        step_back()
         while not stopping.is_set():
             arrival = self._arrivals.take_newer(READ_TIMEOUT_S)
             model = self._model

@@ -116,8 +116,10 @@ class PreRecord:
 
         Never waits for the disk.
         """
+        if self._thread is None:
+            return False
         with self._changed:
-            if self._phase is _Phase.DIRECT or self._thread is None:
+            if self._phase is _Phase.DIRECT:
                 return False
             if self._phase is _Phase.FEEDING:
                 if self._queue.size > self._room_now():
