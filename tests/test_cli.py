@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.conftest import WaitFor
+from tests.conftest import WaitFor, without_load
 from thermoseg import cli
 from thermoseg.cameras import CameraListing
 from thermoseg.frames import Frame
@@ -458,7 +458,7 @@ def test_an_interrupted_recording_is_whole(
 
     counts = json.loads(out.splitlines()[-1])
     assert process.returncode == 130
-    assert complaints == ""
+    assert without_load(complaints) == ""
     assert counts["interrupted"] is True
     assert counts["recorded"] == counts["captured"] > 0
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from tests.conftest import WaitFor
+from tests.conftest import WaitFor, without_load
 from tests.session_parts import (
     HEIGHT,
     RADIOMETRY,
@@ -27,6 +28,7 @@ from thermoseg.commands import segment
 from thermoseg.drawn_meter import DrawnMeter, cover
 from thermoseg.drawn_rois import MAX_CORNERS, MAX_NAME, MAX_ROIS, DrawnRoi, check_rois, read_move
 from thermoseg.errors import ConfigError
+from thermoseg.events import SessionEvent
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.labels import ROI_NAMES
 from thermoseg.recording.layout import TEXT_BYTES
@@ -48,6 +50,10 @@ def pixels(roi: DrawnRoi, shape: tuple[int, int] = SHAPE) -> set[tuple[int, int]
 
 def polygon(*corners: tuple[float, float]) -> DrawnRoi:
     return DrawnRoi(name="drawn", outline_px=corners)
+
+
+def told(events: Iterable[SessionEvent]) -> list[str]:
+    return [event.text for event in events if without_load(event.text)]
 
 
 def test_a_rectangle_covers_the_pixels_between_its_edges() -> None:
@@ -269,7 +275,7 @@ def test_what_is_drawn_moved_and_removed_in_mid_recording_is_told(
         wait_for(lambda: len(session.traces.window("tip", 0, inf)) >= 3)
         session.set_rois([moved])
         assert session.traces.newest("tip") is None
-    texts = [event.text for event in session.look().events]
+    texts = told(session.look().events)
 
     assert texts == [
         "ROI “cheek” drawn at 4,3 9,3 9,7 4,7",
@@ -282,7 +288,7 @@ def test_what_is_drawn_moved_and_removed_in_mid_recording_is_told(
     with Recording(path) as recording:
         assert recording.drawn_rois == (CHEEK,)
         assert "tip" not in recording.regions
-        assert [event.text for event in recording.events][-4:] == texts[1:]
+        assert told(recording.events)[-4:] == texts[1:]
         assert "moved" in recording.samples("cheek")["reason"]
 
 
@@ -296,6 +302,29 @@ def test_a_recovered_session_keeps_its_drawn_rois(wait_for: WaitFor, tmp_path: P
     with Recording(path) as before, Recording(recover(path).path) as after:
         assert after.drawn_rois == before.drawn_rois == (CHEEK,)
         np.testing.assert_array_equal(after.samples("cheek"), before.samples("cheek"))
+
+
+def test_where_rois_were_is_known_for_as_long_as_a_recording_may_begin_earlier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr("thermoseg.drawn_meter.time.monotonic", lambda: now_s[0])
+    tip, moved = DrawnRoi.spot("tip", 12, 8), DrawnRoi.spot("tip", 3, 3)
+    meter = DrawnMeter()
+    for now_s[0], drawn in ((10, [tip]), (20, [moved]), (30, [moved, CHEEK]), (40, [CHEEK])):
+        meter.set(drawn)
+    assert meter.rois_since(35) == meter.rois_since(0) == (CHEEK,)
+    now_s[0] = 50
+    meter.set([CHEEK, tip])
+    assert meter.rois_since(15) == (CHEEK, tip)
+    now_s[0] = 60
+    meter.set([CHEEK, moved])
+    assert meter.rois_since(55) == (CHEEK, tip)
+    assert meter.rois_since(65) == (CHEEK, moved)
+    for now_s[0] in range(70, 200):
+        meter.set([DrawnRoi.spot("tip", now_s[0], 1)])
+    assert meter.rois_since(180.5) == (DrawnRoi.spot("tip", 180, 1),)
+    assert len(meter._past) <= 33
 
 
 @pytest.mark.parametrize("text", ["nonsense", "{}", "[3]", '[{"name": "nose"}]'])

@@ -94,7 +94,7 @@ def test_a_scene_that_changes_in_the_pre_record_is_read_back(
         assert recording.scenes == ((change_s, Scene(0.9, 15.0)),)
     assert "emissivity 0.9, reflected temperature 15 °C" in texts_in(path)
     assert verify(path).state is State.SOUND
-    [cut] = cut_session(path, tmp_path, TimeRange(change_s, inf), stem="cut").paths
+    cut, _ = cut_session(path, tmp_path, TimeRange(change_s, inf), stem="cut").paths
     for copy in (recover(path).path, cut):
         with Recording(copy) as recording:
             last = recording.frame(-1)
@@ -138,7 +138,7 @@ def test_drawn_rois_are_measured_in_the_pre_record_without_a_model(
         assert recording.drawn_history.at(last_s) == (MOVED,)
     assert "ROI “cheek” moved to 14,13 19,13 19,17 14,17" in texts_in(path)
     assert verify(path).state is State.SOUND
-    [cut] = cut_session(path, tmp_path, TimeRange(last_s - 0.05, inf), stem="cut").paths
+    cut, _ = cut_session(path, tmp_path, TimeRange(last_s - 0.05, inf), stem="cut").paths
     with Recording(cut) as recording, Recording(recover(path).path) as recovered:
         assert recording.drawn_rois == (MOVED,)
         assert 0 < len(recording.samples("cheek")) < len(samples)

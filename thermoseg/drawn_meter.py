@@ -46,9 +46,10 @@ class DrawnMeter:
             If they cannot be measured together.
         """
         before, self._rois = self._rois, check_rois(rois)
-        now_s = time.monotonic()
-        older = [entry for entry in self._past if now_s - entry[0] > MAX_PRE_RECORD_S]
-        self._past = (*self._past[max(len(older) - 1, 0) :], (now_s, self._rois))
+        if self._rois != before:
+            now_s = time.monotonic()
+            older = sum(now_s - set_s > MAX_PRE_RECORD_S for set_s, _ in self._past)
+            self._past = (*self._past[max(older - 1, 0) :], (now_s, self._rois))
         return before
 
     def rois_since(self, since_s: float) -> tuple[DrawnRoi, ...]:

@@ -1,5 +1,6 @@
 """A cut is a session of its own: sound, and everything in it is as it was recorded."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_a_cut_is_sound_and_has_the_frames_of_its_stretch(session: Path, out: Pa
         assert file["frames/monotonic_s"][:].tolist() == [100.6, 100.7, 100.85, 101, 103]
         for row, position in enumerate((1, 2, 3, 4, 5)):
             np.testing.assert_array_equal(file["frames/counts"][row], counts_of(position))
+
+
+def test_a_cut_has_a_manifest_of_its_own(session: Path, out: Path) -> None:
+    path = cut(session, out, 0.6, 3.1)
+    manifest = json.loads(path.with_suffix(".json").read_text())
+
+    assert manifest["kind"] == "thermoseg manifest"
+    (listed,) = manifest["files"]
+    assert (listed["name"], listed["bytes"]) == (path.name, path.stat().st_size)
+    assert listed["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    with Recording(path) as recording:
+        assert manifest["session_id"] == recording.session_id
+    assert manifest["counts"]["recorded"] == 5
+    assert manifest["seconds"] == pytest.approx(2.4)
+    path.write_bytes(path.read_bytes() + b" ")
+    assert "in its manifest" in verify(path).problems[-1]
 
 
 def test_labels_samples_and_reasons_come_with_it(session: Path, out: Path) -> None:
@@ -133,7 +150,7 @@ def test_pictures_that_are_packed_otherwise_are_packed_anew(session: Path, out: 
 
 
 def test_by_frames_the_last_one_is_that_before_the_end(session: Path, out: Path) -> None:
-    (path,) = cut_session(session, out, FrameRange(2, 5)).paths
+    path, _ = cut_session(session, out, FrameRange(2, 5)).paths
 
     with h5py.File(path) as file:
         assert file["frames/index"][:].tolist() == [12, 13, 14]

@@ -85,8 +85,9 @@ def test_a_cut_by_seconds_or_by_frames(session: Path, out: Path) -> None:
     assert run("cut", session, "--frames", 5, 8, "--out", out) == 0
 
     names = sorted(path.name for path in out.iterdir())
-    assert names == ["rest_0.6-1s.h5", "rest_3-3.2s.h5"]
-    assert [verify(path).state for path in out.iterdir()] == [State.SOUND] * 2
+    cuts = ("rest_0.6-1s", "rest_3-3.2s")
+    assert names == [f"{cut}{suffix}" for cut in cuts for suffix in (".h5", ".json")]
+    assert [verify(out / f"{cut}.h5").state for cut in cuts] == [State.SOUND] * 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from thermoseg.recording.verification import State, verify
 
 
 def test_a_recorded_session_is_cut_bit_for_bit(sound_session: Path, tmp_path: Path) -> None:
-    (path,) = cut_session(sound_session, tmp_path, TimeRange(5.0, 10.0)).paths
+    path, _ = cut_session(sound_session, tmp_path, TimeRange(5.0, 10.0)).paths
 
     info = made.made_info(*made.KILLED_SIZE)
     assert verify(path).state is State.SOUND

@@ -1,6 +1,7 @@
 """A stretch of a session as a session file of its own."""
 
 import json
+import os
 import subprocess
 import tempfile
 from contextlib import ExitStack
@@ -13,11 +14,27 @@ import numpy as np
 
 from thermoseg.errors import ExportError
 from thermoseg.export.frames import say_problems
-from thermoseg.export.job import UNWATCHED, Exported, Watch, cannot_write, new_files
+from thermoseg.export.job import (
+    UNWATCHED,
+    Exported,
+    Watch,
+    cannot_write,
+    new_files,
+    refuse_existing,
+)
 from thermoseg.interruption import holding_interruption
-from thermoseg.recording.layout import SUFFIX, samples_of
+from thermoseg.recording.layout import HEADER, SUFFIX, SessionNames, samples_of
+from thermoseg.recording.manifest import (
+    ListedFile,
+    Manifest,
+    describe_recording,
+    encode,
+    sha256_of,
+)
+from thermoseg.recording.opening import open_session
 from thermoseg.recording.own_process import command_of, environment
 from thermoseg.recording.reader import Recording
+from thermoseg.recording.status import RecordingSummary
 
 ORIGIN: Final = "cut"
 """Attribute of a cut: where it comes from, as JSON; see docs/session-file.md."""
@@ -50,7 +67,7 @@ def cut_session(
     stem: str = "",
     watch: Watch = UNWATCHED,
 ) -> Exported:
-    """Write a stretch of a session as `STEM_10-20s.h5`, complete, with everything that lies in it.
+    """Write a stretch of a session as `STEM_10-20s.h5`, whole, and its manifest beside it.
 
     Pictures are copied as they are packed, each after a check of its checksum; damaged ones are
     left out and become a gap.  Times, numbers and study fields stay; the session id is new, and the
@@ -71,9 +88,37 @@ def cut_session(
         name = f"{stem or session.stem}_{_say(recording, times)}{SUFFIX}"
         notes = say_problems(recording)
     path = folder / name
+    manifest = SessionNames(path).manifest
+    refuse_existing([path, manifest])
     with new_files([path]) as (temporary,):
         notes += _copy(session, temporary, path, times, watch)
-    return Exported((path,), notes)
+        described = encode(_describe(temporary, path.name))
+    with new_files([manifest]) as (temporary,):
+        temporary.write_bytes(described)
+    return Exported((path, manifest), notes)
+
+
+def _describe(copy: Path, name: str) -> Manifest:
+    """Return the manifest of a cut that is going to be called `name`."""
+    with open_session(copy) as session, Recording(copy) as recording:
+        attributes = session.attributes
+        header = {key: attributes.value(key, kind) for key, kind in HEADER.items()}
+        counts, times_s = recording.counts, recording.times_s
+        summary = RecordingSummary(
+            path=copy,
+            captured=counts.captured,
+            recorded=counts.recorded,
+            dropped=counts.dropped,
+            missed=counts.missed,
+            seconds=float(times_s[-1] - times_s[0]) if len(times_s) else 0.0,
+            bytes_on_disk=copy.stat().st_size,
+            failed="",
+        )
+        manifest = describe_recording(header, summary, recording.notes)
+    # A name that is no text stays one that can be written.
+    name = os.fsencode(name).decode("utf-8", "replace")
+    listed = ListedFile(name=name, bytes=summary.bytes_on_disk, sha256=sha256_of(copy))
+    return manifest.model_copy(update={"files": (listed,)})
 
 
 def _settle(recording: Recording, stretch: TimeRange | FrameRange) -> TimeRange:

@@ -68,12 +68,7 @@ def new_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
     ExportError
         If one of them exists, or cannot be written: no folder, no right, no space.
     """
-    for path in paths:
-        if os.path.lexists(path):
-            raise ExportError(
-                f"“{path}” exists already and is not overwritten; choose another folder, or move "
-                "it away"
-            )
+    refuse_existing(paths)
     written = paths[0]
     try:
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +76,16 @@ def new_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
             yield [files.enter_context(creating(path)) for path in paths]
     except OSError as error:
         raise cannot_write(written, error.strerror or str(error)) from error
+
+
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raise `ExportError` if one of `paths` exists, be it a link that leads nowhere."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise ExportError(
+                f"“{path}” exists already and is not overwritten; choose another folder, or move "
+                "it away"
+            )
 
 
 def cannot_write(path: Path, reason: str) -> ExportError:

@@ -124,7 +124,7 @@ def write_manifest(manifest: Manifest, session: Path, cancelled: Callable[[], bo
     """
     path = SessionNames(session).manifest
     with creating(path) as temporary:
-        temporary.write_bytes(_encoded(manifest))
+        temporary.write_bytes(encode(manifest))
     return complete_manifest(path, cancelled)
 
 
@@ -139,11 +139,11 @@ def complete_manifest(path: Path, cancelled: Callable[[], bool] = lambda: False)
     manifest = Manifest.model_validate_json(_read(path))
     files = []
     for listed in manifest.files:
-        digest = _sha256(path.with_name(Path(listed.name).name), cancelled)
+        digest = sha256_of(path.with_name(Path(listed.name).name), cancelled)
         if digest is None:
             return False
         files.append(listed.model_copy(update={"sha256": digest}))
-    write_whole(path, _encoded(manifest.model_copy(update={"files": tuple(files)})))
+    write_whole(path, encode(manifest.model_copy(update={"files": tuple(files)})))
     return True
 
 
@@ -176,12 +176,13 @@ def _differences(session: Path, listed: ListedFile, name: str) -> list[str]:
     size = session.stat().st_size
     if size != listed.bytes:
         return [f"it has {size} bytes and {listed.bytes} in its manifest {name}"]
-    if listed.sha256 is not None and _sha256(session, lambda: False) != listed.sha256:
+    if listed.sha256 is not None and sha256_of(session) != listed.sha256:
         return [f"its SHA-256 is not that of its manifest {name}"]
     return []
 
 
-def _sha256(path: Path, cancelled: Callable[[], bool]) -> str | None:
+def sha256_of(path: Path, cancelled: Callable[[], bool] = lambda: False) -> str | None:
+    """Return the SHA-256 of a file in hexadecimal; None if it was cancelled."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
@@ -191,7 +192,8 @@ def _sha256(path: Path, cancelled: Callable[[], bool]) -> str | None:
     return digest.hexdigest()
 
 
-def _encoded(manifest: Manifest) -> bytes:
+def encode(manifest: Manifest) -> bytes:
+    """Return a manifest as its file holds it."""
     return manifest.model_dump_json(indent=2).encode() + b"\n"
 
 
