@@ -16,6 +16,7 @@ from thermoseg.camera_feed import Arrival
 from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import CameraLostError, RecordingError
 from thermoseg.frames import CameraInfo
+from thermoseg.kept_frames import KeptFrame
 from thermoseg.pre_record import PRE_RECORD_THREAD, PreRecord, fitting_seconds
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.recording.reader import Recording
@@ -152,7 +153,7 @@ def test_frames_are_compressed_in_a_thread_of_their_own(wait_for: WaitFor) -> No
     for frame in frames:
         counts = (frame.counts + noise.integers(0, 16, (512, 640))).astype(np.uint16)
         object.__setattr__(frame, "counts", counts)
-        pre_record.put(Arrival(frame, frame.time_s, 0))
+        pre_record.put(KeptFrame.of(Arrival(frame, frame.time_s, 0)))
     assert PRE_RECORD_THREAD in {thread.name for thread in threading.enumerate()}
     wait_for(lambda: pre_record._kept.size < 3 * 512 * 640 * 2 * 0.6)
     pre_record.close()

@@ -184,7 +184,7 @@ def record_on_command(
     Parameters
     ----------
     plan
-        Of each recording.  The runs of a sitting count up; to a file's name -2, -3 … is added if
+        Of each recording.  The runs of a sitting count up; to a file's name _2, _3 … is added if
         there is one already.
     port
         Of the socket; 0 for any that is free.
@@ -203,7 +203,7 @@ def record_on_command(
         If the camera cannot be opened.
     """
     session = _make_session(address, segmenter, plan.study)
-    commands = SessionCommands(session, plan)
+    commands = SessionCommands(session, replace(plan, counted=True))
     server = ControlServer(port, commands.by_name())
     news = _News(report_event)
     with noting_interruption() as interrupted, closing(server):

@@ -63,9 +63,9 @@ class KeptResult:
     index: int
     time_s: float
     samples: tuple[RoiSample, ...]
-    picture: NDArray[np.uint8] | bytes | None
-    """(height, width) labels, or the same compressed; None if nobody segmented the frame, or there
-    was no memory for them."""
+    picture: NDArray[np.uint8] | bytes | None = None
+    """(height, width) labels, or the same compressed; None if nobody segmented, or there was no
+    memory for them."""
 
     @classmethod
     def of(cls, result: Result) -> "KeptResult":
@@ -104,6 +104,11 @@ class KeptStretch:
     def seconds(self) -> float:
         """Time from the first frame to the last."""
         return self._last_s - self._first_s if self._kept else 0.0
+
+    @property
+    def first(self) -> KeptFrame | None:
+        """The oldest frame; None if there is none."""
+        return next((kept for kept in self._kept if isinstance(kept, KeptFrame)), None)
 
     def append(self, kept: Kept) -> None:
         """Add what came last."""

@@ -10,19 +10,15 @@ The capture thread only appends to a queue; a thread of its own compresses and f
 
 import threading
 import time
-from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
 import psutil
 
-from thermoseg.camera_feed import Arrival
 from thermoseg.errors import RecordingError
-from thermoseg.frames import CameraInfo, Frame
-from thermoseg.kept_frames import Kept, KeptFrame, KeptResult, KeptStretch, compress
+from thermoseg.frames import CameraInfo
+from thermoseg.kept_frames import Kept, KeptFrame, KeptStretch, compress
 from thermoseg.recording.recorder import Recorder
-from thermoseg.result import Result
-from thermoseg.rois import RoiSample
 from thermoseg.study_file import MAX_PRE_RECORD_S
 
 PRE_RECORD_THREAD: Final = "thermoseg pre-record"
@@ -67,6 +63,12 @@ class PreRecord:
         """Length of what a recording that began now would start with, seconds."""
         return self._kept.seconds
 
+    @property
+    def first(self) -> KeptFrame | None:
+        """The frame that it would start with; None if none is kept."""
+        with self._changed:
+            return self._kept.first
+
     def set(self, seconds: float) -> None:
         """Keep so much from now on, 0 for nothing.
 
@@ -109,21 +111,13 @@ class PreRecord:
                 return str(error)
         return ""
 
-    def put(self, item: Arrival | Result) -> bool:
+    def put(self, kept: Kept) -> bool:
         """Keep or queue what came; False if it is to go straight to the recorder, if there is one.
 
         Never waits for the disk.
         """
         if self._thread is None:
             return False
-        return self._put(KeptFrame.of(item) if isinstance(item, Arrival) else KeptResult.of(item))
-
-    def put_samples(self, frame: Frame, samples: Sequence[RoiSample]) -> bool:
-        """Keep or queue the samples of a frame that nobody segmented, as `put`."""
-        kept = KeptResult(frame.index, frame.time_s, tuple(samples), None)
-        return self._thread is not None and self._put(kept)
-
-    def _put(self, kept: Kept) -> bool:
         with self._changed:
             if self._phase is _Phase.DIRECT:
                 return False
