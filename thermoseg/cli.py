@@ -146,6 +146,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_export(commands)
     _add_cameras(commands)
     _add_install_udev(commands)
+    _add_install_desktop(commands)
     models = commands.add_parser("models", help="list the models that are installed")
     models.set_defaults(run=_run_models)
     _add_doctor(commands)
@@ -366,6 +367,16 @@ def _add_install_udev(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     )
     parser.add_argument("--print", action="store_true", help="show the rules, install nothing")
     parser.set_defaults(run=_run_install_udev)
+
+
+def _add_install_desktop(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "install-desktop",
+        help="put the window into the menu of your desktop (Linux)",
+        description="Write an entry that starts thermoseg-ui, and its icon, where your desktop "
+        "looks for them (~/.local/share).  Run it again after ThermoSeg was moved.",
+    )
+    parser.set_defaults(run=_run_install_desktop)
 
 
 def _run_segment(arguments: argparse.Namespace) -> int:
@@ -626,6 +637,13 @@ def _run_install_udev(arguments: argparse.Namespace) -> int:
         print(udev.rules_text(cameras), end="")
     else:
         print(udev.install_rules(cameras))
+    return OK
+
+
+def _run_install_desktop(_arguments: argparse.Namespace) -> int:
+    from thermoseg.desktop_entry import install_entry
+
+    print(install_entry())
     return OK
 
 
