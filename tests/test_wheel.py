@@ -74,6 +74,15 @@ def run(environment: Path, folder: Path, program: str, *arguments: str) -> str:
     return done.stdout
 
 
+def warm_pixels(path: Path) -> int:
+    """Count pixels in the orange of a warm face, which no button and no text has."""
+    import cv2
+
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return int(((picture[..., 2] > 180) & (picture[..., 0] < 90)).sum())
+
+
 def test_every_module_and_every_bundled_file_is_in_the_wheel(wheel: Path) -> None:
     modules = {
         str(path.relative_to(ROOT)) for room in ROOMS for path in (ROOT / room).rglob("*.py")
@@ -117,18 +126,12 @@ def test_every_bundled_file_is_found(environment: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["live", "replay"])
-def test_the_window_starts(environment: Path, tmp_path: Path, page: str) -> None:
-    import cv2
+def test_the_window_shows_a_camera(environment: Path, tmp_path: Path) -> None:
+    shown = ["--size", "1280x720", "--screenshot", "seen.png", "--after", "1"]
 
-    opened = ["simulated:"] if page == "live" else []
-    shown = ["--page", page, "--size", "1280x720", "--screenshot", "seen.png", "--after", "1"]
+    run(environment, tmp_path, "thermoseg-ui", "simulated:", *shown)
 
-    run(environment, tmp_path, "thermoseg-ui", *opened, *shown)
-
-    seen = cv2.imread(str(tmp_path / "seen.png"))
-    assert seen is not None
-    assert seen.std() > 5  # not one colour
+    assert warm_pixels(tmp_path / "seen.png") > 3000
 
 
 @pytest.mark.slow
@@ -137,11 +140,11 @@ def test_a_recording_is_made_and_replayed(environment: Path, tmp_path: Path) -> 
 
     (session,) = tmp_path.glob("demo/**/*.h5")
     told = run(environment, tmp_path, "thermoseg", "verify", str(session))
-    shown = ["--screenshot", "seen.png", "--after", "0"]
+    shown = ["--size", "1280x720", "--screenshot", "seen.png", "--after", "1"]
     run(environment, tmp_path, "thermoseg-ui", str(session), *shown)
 
     assert session.name in told
-    assert (tmp_path / "seen.png").stat().st_size > 10_000
+    assert warm_pixels(tmp_path / "seen.png") > 3000
 
 
 @pytest.mark.slow

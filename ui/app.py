@@ -117,9 +117,9 @@ def _open_first(window: "MainWindow", arguments: argparse.Namespace) -> None:
     from ui.shell.rail import PageName
 
     address, page = arguments.address, arguments.page
-    if not page:
+    if address and not page:
         page = "replay" if Path(address).is_file() and not arguments.record else "live"
-    window.show_page(PageName(page))
+    window.show_page(PageName(page) if page else window.last_page)
     if address and page == "replay":
         window.open_file(address)
     elif address:
@@ -256,7 +256,7 @@ def _take_screenshot(app: "QApplication", window: "MainWindow", path: Path, afte
 
     timer = QTimer(window)
     timer.setSingleShot(True)
-    timer.timeout.connect(app.quit)
+    timer.timeout.connect(lambda: app.exit(0))
     look = QTimer(window)
 
     def on_look() -> None:

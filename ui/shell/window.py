@@ -139,6 +139,11 @@ class MainWindow(QMainWindow):
         shown = self._stack.currentWidget()
         return shown if isinstance(shown, Page) else None
 
+    @property
+    def last_page(self) -> PageName:
+        """Page that was in sight last, also of the window before this one."""
+        return PageName(self.preferences.get(PAGE))
+
     def show_page(self, name: PageName) -> Page:
         """Show a page, which is built if it is the first time.
 
