@@ -1,10 +1,14 @@
 """What pip installs: every module and bundled file, and programs that start without a checkout."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,9 @@ FOR_DESKTOPS = {
     "share/applications/thermoseg.desktop": "assets/thermoseg.desktop",
     "share/icons/hicolor/scalable/apps/thermoseg.svg": "assets/icons/thermoseg.svg",
 }
+BROUGHT_ALONG = {"pydantic_core": "pydantic", "typing_extensions": "pydantic"}
+"""Libraries that come with another one, which is declared → that one."""
+FOR_MYPY = "_typeshed"
 PROGRAM_TIMEOUT_S = 300.0
 """The first start compiles every module."""
 
@@ -99,6 +106,46 @@ def test_every_module_and_every_bundled_file_is_in_the_wheel(wheel: Path) -> Non
     assert {name for name in names if ".dist-info/" not in name and ".data/" not in name} == modules
     data = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert data == shared | set(FOR_DESKTOPS)
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = {
+        canonical_name(re.split(r"[^\w.-]", text)[0])
+        for text in (*project["dependencies"], *extras["onnx"], *extras["gige"])
+    }
+    sources = packages_distributions()
+
+    undeclared = {
+        f"{library} ({path.relative_to(ROOT)})"
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        for library in imported_libraries(path)
+        if library not in (*ROOMS, *sys.stdlib_module_names, FOR_MYPY)
+        and declared.isdisjoint(
+            canonical_name(name)
+            for name in (BROUGHT_ALONG.get(library), *sources.get(library, ()))
+            if name
+        )
+    }
+
+    assert undeclared == set()
+
+
+def imported_libraries(path: Path) -> set[str]:
+    """Return the first parts of all modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def canonical_name(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @pytest.mark.slow
