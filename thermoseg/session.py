@@ -38,6 +38,7 @@ from thermoseg.session_recording import SessionRecording
 from thermoseg.session_view import SessionView
 from thermoseg.sinks import FanOut, Sink, catch, join_until
 from thermoseg.tally import Tally
+from thermoseg.thread_switching import step_back
 from thermoseg.traces import Traces
 
 log = logging.getLogger(__name__)
@@ -85,8 +86,6 @@ class Session:
         self._tally = Tally()
         self._events = EventLog()
         self._feed = CameraFeed(camera, self._tally, self.note_event, self._stopping, address)
-        self._recording = SessionRecording(address, self._identify_model, self.note_event)
-        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._follower, self._drawn = FaceFollower(), DrawnMeter()
         self._recording = SessionRecording(
             address,
@@ -95,6 +94,7 @@ class Session:
             describe=self._feed.scene.describe,
             rois=lambda: self._drawn.rois,
         )
+        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._sinks = FanOut(sinks, self.note_event)
         self._backlogs = BacklogTrends()
         self._rate, self._asked_hz = RateWatch(), asked_rate_hz(address)
@@ -439,6 +439,7 @@ class Session:
             self._arrivals.put(arrival)
 
     def _segment(self) -> None:
+        step_back()
         while not self._stopping.is_set():
             arrival = self._arrivals.take_newer(READ_TIMEOUT_S)
             model = self._model

@@ -139,11 +139,6 @@ class MainWindow(QMainWindow):
         shown = self._stack.currentWidget()
         return shown if isinstance(shown, Page) else None
 
-    @property
-    def last_page(self) -> PageName:
-        """Page that was in sight last, also of the window before this one."""
-        return PageName(self.preferences.get(PAGE))
-
     def show_page(self, name: PageName) -> Page:
         """Show a page, which is built if it is the first time.
 
@@ -191,6 +186,11 @@ class MainWindow(QMainWindow):
     def tell_error(self, error: BaseException) -> None:
         """Show what went wrong, in one sentence."""
         self.notices.tell(describe_error(error), Severity.ERROR)
+
+    @property
+    def last_page(self) -> str:
+        """Name of the page that was shown last."""
+        return self.preferences.get(PAGE)
 
     @property
     def failure(self) -> str:

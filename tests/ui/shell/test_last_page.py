@@ -14,14 +14,14 @@ def test_the_page_of_the_last_time_is_remembered(qtbot: QtBot, tmp_path: Path) -
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
     window = make_window(settings)
     qtbot.addWidget(window)
-    assert window.last_page is PageName.LIVE
+    assert window.last_page == PageName.LIVE.value
 
     window.show_page(PageName.REPLAY)
     window.end()
 
     again = make_window(settings)
     qtbot.addWidget(again)
-    assert again.last_page is PageName.REPLAY
+    assert again.last_page == PageName.REPLAY.value
     again.end()
 
 
@@ -33,5 +33,5 @@ def test_a_page_that_is_none_is_the_live_page(qtbot: QtBot, tmp_path: Path, nons
     window = make_window(settings)
     qtbot.addWidget(window)
 
-    assert window.last_page is PageName.LIVE
+    assert window.last_page == PageName.LIVE.value
     window.end()
