@@ -8,12 +8,12 @@ condition yet, the recording itself.
 import threading
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from math import inf
 from typing import Final
 
 from thermoseg.camera_feed import CameraFeed
 from thermoseg.cameras import FLAT_FIELD
+from thermoseg.correction_policy import CorrectionPolicy
 from thermoseg.marks import Mark
 from thermoseg.session_recording import RecordingState
 
@@ -27,15 +27,6 @@ LONGEST_S: Final = 3.0
 """Most that the start of a recording waits for the shutter; closings of 2 to 3 s were seen."""
 POLL_S: Final = 0.02
 _RECORDED: Final = (RecordingState.STARTING, RecordingState.RUNNING)
-
-
-class CorrectionPolicy(StrEnum):
-    """Who decides when a camera corrects itself."""
-
-    AUTOMATIC = "automatic"
-    """The camera, as it was opened."""
-    BETWEEN_TRIALS = "between trials"
-    """The session: not while a trial runs, but before a recording and after each condition."""
 
 
 class Corrections:

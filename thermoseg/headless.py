@@ -149,6 +149,8 @@ def record(
         If the address cannot be opened.
     """
     session = Session(make_camera(address), segmenter, address=address)
+    if isinstance(plan, RecordingPlan):
+        session.set_corrections(plan.corrections)
     planned = session.start_recording(plan)
     news = _News(report_event)
     with noting_interruption() as interrupted:
@@ -202,6 +204,7 @@ def record_on_command(
         If the camera cannot be opened.
     """
     session = Session(make_camera(address), segmenter, address=address)
+    session.set_corrections(plan.corrections)
     commands = SessionCommands(session, plan)
     server = ControlServer(port, commands.by_name())
     news = _News(report_event)

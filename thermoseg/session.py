@@ -19,7 +19,8 @@ from typing import Final, Self
 from thermoseg.backlog import BacklogTrends
 from thermoseg.camera_feed import READ_TIMEOUT_S, Arrival, CameraFeed
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
-from thermoseg.corrections import CorrectionPolicy, Corrections
+from thermoseg.correction_policy import CorrectionPolicy
+from thermoseg.corrections import Corrections
 from thermoseg.drawn_meter import DrawnMeter
 from thermoseg.drawn_rois import DrawnRoi, names_removed, tell_changes
 from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError

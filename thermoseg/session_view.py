@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thermoseg.backlog import Backlog
-from thermoseg.corrections import CorrectionPolicy
+from thermoseg.correction_policy import CorrectionPolicy
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
