@@ -20,9 +20,9 @@ from thermoseg.session_recording import RecordingState
 CONDITION: Final = "condition"
 """Kind of the marks that begin a trial."""
 FRESH_S: Final = 180.0
-"""A correction is good for so long: what a Lepton and most others wait between two of their own."""
+"""A correction is good for so long, as cameras wait between two of their own by default."""
 DRIFT_K: Final = 1.5
-"""Change of the sensor's temperature after which a Lepton corrects itself, whatever the time."""
+"""Change of the sensor's temperature after which cameras correct themselves, whatever the time."""
 LONGEST_S: Final = 3.0
 """Most that the start of a recording waits for the shutter; closings of 2 to 3 s were seen."""
 POLL_S: Final = 0.02
