@@ -94,6 +94,15 @@ def test_a_closing_in_which_no_picture_came_is_told_afterwards() -> None:
     assert told_of(late) == ["shutter was closed for at most 1.1 s, in which no picture came"]
 
 
+def test_frames_that_are_lost_after_a_closing_are_no_second_one() -> None:
+    frames = flagged([NONE] * 5 + [CLOSED] * 18 + [AFTER] * 40 + [NONE] * 5)
+
+    assert told_of([*frames[:30], *frames[45:]]) == [
+        "shutter closed",
+        "shutter open again after 0.9 s",
+    ]
+
+
 @given(
     st.lists(
         st.sampled_from([NONE, CLOSED, AFTER, FrameFlag.DUPLICATE, AFTER | FrameFlag.GAP_BEFORE]),

@@ -46,7 +46,8 @@ class ShutterWatch:
             told = f"shutter open again after {time_s - self._since_s:.1f} s" if self._told else ""
             self._open(time_s)
         elif FrameFlag.AFTER_SHUTTER in frame.flags:
-            if before is not None and time_s - self._after_s > FREEZE_S:
+            known = before is None or FrameFlag.AFTER_SHUTTER in before.flags
+            if before is not None and not known and time_s - self._after_s > FREEZE_S:
                 told = self._describe_unseen(before, time_s)
                 self._open(time_s)
             self._after_s = time_s
