@@ -64,7 +64,8 @@ class KeptResult:
     time_s: float
     samples: tuple[RoiSample, ...]
     picture: NDArray[np.uint8] | bytes | None
-    """(height, width) labels, or the same compressed; None if there was no memory for them."""
+    """(height, width) labels, or the same compressed; None if nobody segmented the frame, or there
+    was no memory for them."""
 
     @classmethod
     def of(cls, result: Result) -> "KeptResult":
@@ -78,8 +79,7 @@ class KeptResult:
         """Let `recorder` have it."""
         picture = self.picture
         labels = _unpacked(picture, np.uint8, shape) if isinstance(picture, bytes) else picture
-        if labels is not None:
-            recorder.offer_kept_result((self.index, self.time_s), labels, self.samples)
+        recorder.offer_kept_result((self.index, self.time_s), labels, self.samples)
 
 
 Kept: TypeAlias = KeptFrame | KeptResult
@@ -112,7 +112,8 @@ class KeptStretch:
             self._last_s = kept.time_s
         self.size += _size(kept)
         self._kept.append(kept)
-        self._loose.append(kept)
+        if kept.picture is not None:
+            self._loose.append(kept)
 
     def trim(self, seconds: float, size: int) -> None:
         """Forget the oldest ones until what is left is short and small enough.

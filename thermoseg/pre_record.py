@@ -10,6 +10,7 @@ The capture thread only appends to a queue; a thread of its own compresses and f
 
 import threading
 import time
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
@@ -17,10 +18,11 @@ import psutil
 
 from thermoseg.camera_feed import Arrival
 from thermoseg.errors import RecordingError
-from thermoseg.frames import CameraInfo
+from thermoseg.frames import CameraInfo, Frame
 from thermoseg.kept_frames import Kept, KeptFrame, KeptResult, KeptStretch, compress
 from thermoseg.recording.recorder import Recorder
 from thermoseg.result import Result
+from thermoseg.rois import RoiSample
 from thermoseg.study_file import MAX_PRE_RECORD_S
 
 PRE_RECORD_THREAD: Final = "thermoseg pre-record"
@@ -112,10 +114,19 @@ class PreRecord:
 
         Never waits for the disk.
         """
+        if self._thread is None:
+            return False
+        return self._put(KeptFrame.of(item) if isinstance(item, Arrival) else KeptResult.of(item))
+
+    def put_samples(self, frame: Frame, samples: Sequence[RoiSample]) -> bool:
+        """Keep or queue the samples of a frame that nobody segmented, as `put`."""
+        kept = KeptResult(frame.index, frame.time_s, tuple(samples), None)
+        return self._thread is not None and self._put(kept)
+
+    def _put(self, kept: Kept) -> bool:
         with self._changed:
-            if self._phase is _Phase.DIRECT or self._thread is None:
+            if self._phase is _Phase.DIRECT:
                 return False
-            kept = KeptFrame.of(item) if isinstance(item, Arrival) else KeptResult.of(item)
             if self._phase is _Phase.FEEDING:
                 if self._queue.size > self._room_now():
                     kept.picture = None

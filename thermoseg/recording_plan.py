@@ -6,7 +6,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
-from thermoseg.correction_policy import CorrectionPolicy
 from thermoseg.errors import NameTakenError
 from thermoseg.recording.recorder import Recorder
 from thermoseg.study_file import Sitting, StudyFile, next_run, run_path, study_fields
@@ -29,8 +28,8 @@ class RecordingPlan:
     """Whether pictures and masks are stored, and not only traces."""
     notes: str = ""
     """Notes so far; those given at the end replace them."""
-    corrections: CorrectionPolicy = CorrectionPolicy.AUTOMATIC
-    """Who decides when the camera corrects itself; for whoever opens it for this plan alone."""
+    study: StudyFile | None = None
+    """None outside a study."""
     counted: bool = False
     """Whether a number is added to a name that is taken."""
 
@@ -67,8 +66,7 @@ class RecordingPlan:
             If a field of the sitting is unfit.
         """
         kept = study.pictures if pictures is None else pictures
-        policy = CorrectionPolicy(study.corrections)
-        return cls(folder, sitting, study_fields(study, sitting), kept, notes, policy)
+        return cls(folder, sitting, study_fields(study, sitting), kept, notes, study)
 
     def planned_path(self) -> Path:
         """Return where the recording would go, if nobody else begins the same run before."""

@@ -40,6 +40,7 @@ from thermoseg.session_recording import SessionRecording
 from thermoseg.session_view import SessionView
 from thermoseg.sinks import FanOut, Sink, catch, join_until
 from thermoseg.tally import Tally
+from thermoseg.thread_switching import step_back
 from thermoseg.traces import Traces
 
 log = logging.getLogger(__name__)
@@ -87,8 +88,6 @@ class Session:
         self._tally = Tally()
         self._events = EventLog()
         self._feed = CameraFeed(camera, self._tally, self.note_event, self._stopping, address)
-        self._recording = SessionRecording(address, self._identify_model, self.note_event)
-        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._follower, self._drawn = FaceFollower(), DrawnMeter()
         self._recording = SessionRecording(
             address,
@@ -97,6 +96,7 @@ class Session:
             describe=self._feed.scene.describe,
             rois=lambda: self._drawn.rois,
         )
+        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
         self._corrections = Corrections(
             self._feed,
             lambda: self._recording.look()[0],
@@ -458,6 +458,7 @@ class Session:
             self._arrivals.put(arrival)
 
     def _segment(self) -> None:
+        step_back()
         while not self._stopping.is_set():
             arrival = self._arrivals.take_newer(READ_TIMEOUT_S)
             model = self._model

@@ -246,9 +246,9 @@ class SessionRecording:
             recorder.offer_result(result)
 
     def offer_samples(self, frame: Frame, samples: Sequence[RoiSample]) -> None:
-        """Record the samples of a frame that nobody segmented, if a recording runs."""
+        """Record the samples of a frame that nobody segmented, or keep them; as `offer_result`."""
         recorder = self._taking
-        if recorder is not None:
+        if not self.pre_record.put_samples(frame, samples) and recorder is not None:
             recorder.offer_samples(frame, samples)
 
     def tell_unrecorded(self, before: Sequence[DrawnRoi], rois: Sequence[DrawnRoi]) -> list[str]:

@@ -117,8 +117,9 @@ def _open_first(window: "MainWindow", arguments: argparse.Namespace) -> None:
     from ui.shell.rail import PageName
 
     address, page = arguments.address, arguments.page
-    if not page:
+    if not page and address:
         page = "replay" if Path(address).is_file() and not arguments.record else "live"
+    page = page or window.last_page
     window.show_page(PageName(page))
     if address and page == "replay":
         window.open_file(address)

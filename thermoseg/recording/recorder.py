@@ -268,7 +268,10 @@ class Recorder:
             self._take_result((frame.index, frame.time_s), None, samples)
 
     def offer_kept_result(
-        self, frame: tuple[int, float], labels: NDArray[np.uint8], samples: Sequence["RoiSample"]
+        self,
+        frame: tuple[int, float],
+        labels: NDArray[np.uint8] | None,
+        samples: Sequence["RoiSample"],
     ) -> None:
         """Record what came of a frame that was kept; wait for the writer.
 
@@ -277,7 +280,7 @@ class Recorder:
         frame
             Its number and its time, seconds.
         labels
-            (height, width).
+            (height, width); None if nobody segmented it, or there was no memory to keep them.
         """
         self._wait_with_patience(Kind.RESULT)
         with self._lock:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field, JsonValue
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QPixmap
 from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -34,6 +34,8 @@ from ui.texts import live as texts
 SIMULATED: Final = "simulated:"
 TRACES_EVERY: Final = 2
 """Ticks between two drawings of the traces: 15 per second scroll smoothly."""
+APART_MS: Final = 11
+"""Time between drawing the picture, the traces and the numbers: a third of a tick each."""
 NUMBERS_EVERY: Final = 8
 """Ticks between two writings of numbers: four per second can be read."""
 MOST_RECENT: Final = 10
@@ -130,10 +132,15 @@ class LivePage(Page):
             return
         self._ticks += 1
         self._draw_picture()
+        # Each in a turn of its own, so that what else the window has to do comes in between.
         if self._ticks % TRACES_EVERY == 0:
-            self._traces.draw()
+            QTimer.singleShot(APART_MS, self._draw_traces)
         if self._ticks % NUMBERS_EVERY == 1:
-            self._write_numbers()
+            QTimer.singleShot(2 * APART_MS, self._write_numbers)
+
+    def _draw_traces(self) -> None:
+        if self.isVisible():
+            self._traces.draw()
 
     def _on_state_changed(self, state: CameraState) -> None:
         if state is CameraState.OPENING:
@@ -276,6 +283,8 @@ class LivePage(Page):
         controller.state_changed.connect(self._on_state_changed)
         controller.failed.connect(self._on_failed)
         controller.cameras_found.connect(source.show_cameras)
+        controller.cameras_found.connect(self.side.lacking.show_cameras)
+        source.lacking_requested.connect(self.side.show_lacking)
         controller.models.found.connect(self._on_models_found)
         controller.models.changed.connect(
             lambda: source.show_models(self._models, controller.models.choice)

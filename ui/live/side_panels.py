@@ -9,6 +9,7 @@ from superqt import QCollapsible
 
 from thermoseg.session_view import SessionView
 from ui.live.events_panel import EventsPanel
+from ui.live.lacking_panel import LackingPanel
 from ui.live.options_panel import OptionsPanel
 from ui.live.recorder_desk import RecorderDesk
 from ui.live.scene_panel import ScenePanel
@@ -31,6 +32,7 @@ class SidePanels(QScrollArea):
         super().__init__(parent)
         self._scale = 1.0
         self._desk = desk
+        self.lacking: Final = LackingPanel()
         self.options: Final = OptionsPanel()
         self.scene: Final = ScenePanel()
         self.events: Final = EventsPanel()
@@ -40,6 +42,7 @@ class SidePanels(QScrollArea):
         self._layout.setContentsMargins(0, 0, 4, 0)
         self._sections: dict[str, QCollapsible] = {}
         for name, widget, is_open in (
+            (texts.LACKING, self.lacking, False),
             (texts.OPTIONS_OF_CAMERA, self.options, False),
             (texts.RECORDING, desk.panel, True),
             (texts.STUDY_SETTINGS, self.study, False),
@@ -49,6 +52,7 @@ class SidePanels(QScrollArea):
         ):
             self._add(name, widget, is_open=is_open)
         self._layout.addStretch(1)
+        self._sections[texts.LACKING].hide()
         self._sections[texts.OPTIONS_OF_CAMERA].hide()
         self._sections[texts.STUDY_SETTINGS].hide()
         self.setWidget(column)
@@ -96,6 +100,13 @@ class SidePanels(QScrollArea):
             section.hide()
         elif section.isVisible():
             self.study.show_study(study)
+
+    def show_lacking(self) -> None:
+        """Show what other kinds of camera lack."""
+        section = self._sections[texts.LACKING]
+        section.show()
+        section.expand(animate=False)
+        self.ensureWidgetVisible(section)
 
     def show_view(self, view: SessionView) -> None:
         """Say what has happened, and what the temperatures are reckoned with."""

@@ -188,6 +188,11 @@ class MainWindow(QMainWindow):
         self.notices.tell(describe_error(error), Severity.ERROR)
 
     @property
+    def last_page(self) -> str:
+        """Name of the page that was shown last."""
+        return self.preferences.get(PAGE)
+
+    @property
     def failure(self) -> str:
         """What has gone wrong and is still shown, one sentence; empty if nothing is."""
         return self.notices.worst

@@ -23,6 +23,9 @@ MODEL_NETWORK: Final = "Network"
 MODEL_TRAINED: Final = "Trained"
 MODEL_LICENCE: Final = "Licence"
 MODEL_NOTES: Final = "Notes"
+LACKING: Final = "Other cameras"
+LACKING_TIP: Final = "What other kinds of camera need before they can be used"
+COPY: Final = "Copy"
 RECENT: Final = "Opened lately"
 START: Final = "Start"
 STOP_CAMERA: Final = "Stop"
@@ -138,6 +141,12 @@ def relative_counts(why: str) -> str:
 def marker_key(number: int) -> str:
     """Return what a number key does."""
     return f"Marker {number}"
+
+
+def lacking(count: int) -> str:
+    """Return the row that stands for cameras that cannot be used yet."""
+    kinds = "kind" if count == 1 else "kinds"
+    return f"{count} other {kinds} of camera…"
 
 
 def disk_short(minutes: float, wanted: float) -> str:
