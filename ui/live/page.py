@@ -11,8 +11,8 @@ from PyQt6.QtGui import QPixmap
 from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from thermoseg.errors import ConfigError
-from thermoseg.frames import FrameFlag
 from thermoseg.models import ModelFile
+from ui.live.correction_desk import CorrectionDesk
 from ui.live.live_traces import LiveTraces
 from ui.live.pairing import Pairing
 from ui.live.recorder_desk import RecorderDesk
@@ -69,6 +69,7 @@ class LivePage(Page):
         self.plots: Final = TracePlots()
         self.desk: Final = RecorderDesk(controller, surroundings, self.pane, self)
         self.side: Final = SidePanels(self.desk)
+        self._corrections = CorrectionDesk(controller, self.desk.study, self.source, surroundings)
         self._traces = LiveTraces(controller, self.plots, self.pane, surroundings.notices)
         self._build()
         self._connect()
@@ -180,11 +181,6 @@ class LivePage(Page):
         if session is not None:
             session.perform(name)
 
-    def _flat_field(self) -> None:
-        actions = self.controller.view.actions
-        if actions:
-            self._on_action_requested(actions[0])
-
     def _on_scene_chosen(self, emissivity: float, reflected_c: float) -> None:
         session = self.controller.session
         if session is None:
@@ -228,9 +224,8 @@ class LivePage(Page):
         state, view = self.controller.state, self.controller.view
         if state.open and view.frame is None:
             self.state_page.show_waiting(describe_stale(view), capitalised(view.lost))
-        shutter = view.frame is not None and FrameFlag.SHUTTER in view.frame.flags
         self.pane.set_stale(describe_stale(view) if state is CameraState.LOST else "")
-        self.pane.set_note(texts.SHUTTER if shutter else describe_note(state, view))
+        self.pane.set_note(describe_note(state, view))
         self.source.show_actions(view.actions if state.open else ())
         self.side.show_view(view)
         self._traces.write()
@@ -318,7 +313,7 @@ class LivePage(Page):
                 str(number + 1),
                 partial(self.desk.mark, number),
             )
-        self.add_key(texts.FLAT_FIELD, "C", self._flat_field)
+        self.add_key(texts.FLAT_FIELD, "C", self._corrections.flat_field)
         for action in self.pane.actions_by_name.by_name.values():
             self.addAction(action)
 

@@ -90,7 +90,11 @@ ABSENT_LOST: Final = "camera lost"
 SAVE_PLOTS: Final = "Save the plots as a picture"
 SAVE_TABLE: Final = "Save the values as a table"
 BETWEEN_TRIALS: Final = "Correct between trials only"
-BETWEEN_TRIALS_TIP: Final = "Ask before a flat-field correction while recording"
+BETWEEN_TRIALS_TIP: Final = (
+    "No flat-field correction while a condition, or a recording without conditions, runs"
+)
+FLAT_FIELD_WAITS: Final = "Flat field waits for the end of the trial"
+NO_FLAT_FIELD: Final = "This camera cannot be asked for a flat-field correction."
 
 
 def unfinished(path: Path) -> str:
