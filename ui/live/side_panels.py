@@ -5,7 +5,6 @@ from typing import Final
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from thermoseg.session_view import SessionView
 from ui.live.events_panel import EventsPanel
@@ -13,10 +12,11 @@ from ui.live.options_panel import OptionsPanel
 from ui.live.recorder_desk import RecorderDesk
 from ui.live.scene_panel import ScenePanel
 from ui.live.session_controller import CameraState
+from ui.shell.section import PanelSection
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
-LEAST_WIDTH: Final = 250
+LEAST_WIDTH: Final = 236
 """Pixels at scale 1."""
 
 
@@ -36,7 +36,7 @@ class SidePanels(QScrollArea):
         column = QWidget()
         self._layout = QVBoxLayout(column)
         self._layout.setContentsMargins(0, 0, 4, 0)
-        self._sections: dict[str, QCollapsible] = {}
+        self._sections: dict[str, PanelSection] = {}
         for name, widget, is_open in (
             (texts.OPTIONS_OF_CAMERA, self.options, False),
             (texts.RECORDING, desk.panel, True),
@@ -58,10 +58,9 @@ class SidePanels(QScrollArea):
         """Take the colours and the size of `theme`."""
         self._scale = scale
         self._layout.setSpacing(round(6 * scale))
-        for part in (self.options, self.scene):
+        parts = (self.options, self.scene, self._desk.panel, self._desk.markers)
+        for part in (*parts, *self._sections.values()):
             part.set_theme(theme, scale)
-        for card in (self._desk.panel, self._desk.markers):
-            card.set_theme(theme, scale)
         self.events.setFixedHeight(round(150 * scale))
         self._fit_width()
 
@@ -100,12 +99,5 @@ class SidePanels(QScrollArea):
             self.setMinimumWidth(max(needed, round(LEAST_WIDTH * self._scale)))
 
     def _add(self, name: str, widget: QWidget, *, is_open: bool) -> None:
-        section = QCollapsible(name)
-        section.setDuration(0)
-        section.setContent(widget)
-        if is_open:
-            section.expand(animate=False)
-        else:
-            section.collapse(animate=False)
-        self._sections[name] = section
+        section = self._sections[name] = PanelSection(name, widget, is_open=is_open)
         self._layout.addWidget(section)

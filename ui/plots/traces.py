@@ -131,7 +131,7 @@ class TracePlots(QFrame):
         self._markers = ()
         self._sentence.setText(sentence)
         self._pages.setCurrentWidget(self._sentence)
-        for part in (self._tools, self._side, self._legend):
+        for part in self._around_plots:
             part.hide()
 
     def set_cursor(self, time_s: float | None) -> None:
@@ -168,7 +168,7 @@ class TracePlots(QFrame):
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
-        pad(self, scale)
+        pad(self, scale, dense=True)
         self._look = Look(theme, scale)
         self._dress()
 
@@ -238,6 +238,8 @@ class TracePlots(QFrame):
         self._column = PlotColumn(self._board)
         self._readouts = Readouts()
         self._legend = BandLegend()
+        self._heading = QLabel(texts.HEADING)
+        self._heading.setProperty("role", "heading")
         self._board.setAccessibleName(texts.TRACES)
         self._board.setAccessibleDescription(texts.TRACES_TIP)
         self._sentence = QLabel(texts.EMPTY)
@@ -260,10 +262,15 @@ class TracePlots(QFrame):
         middle.addWidget(self._pages, 1)
         middle.addWidget(self._side)
         layout = QVBoxLayout(self)
-        layout.setSpacing(4)
-        layout.addWidget(self._tools)
+        above = QHBoxLayout()
+        above.setSpacing(10)
+        above.addWidget(self._heading)
+        above.addWidget(self._legend, 1)
+        above.addWidget(self._tools)
+        layout.setSpacing(2)
+        layout.addLayout(above)
         layout.addLayout(middle, 1)
-        layout.addWidget(self._legend)
+        self._around_plots = (self._heading, self._tools, self._side, self._legend)
         self._connect()
 
     def _connect(self) -> None:
@@ -318,7 +325,7 @@ class TracePlots(QFrame):
     def _enter(self) -> None:
         """Show plots where there was a sentence."""
         self._tools.set_recorded(self._recorded)
-        for part in (self._tools, self._side, self._legend):
+        for part in self._around_plots:
             part.show()
         self._pages.setCurrentWidget(self._board)
         self._make_plots()

@@ -92,6 +92,20 @@ LIGHT: Final = Theme(
 THEMES: Final = {theme.name: theme for theme in (DARK, LIGHT)}
 
 
+def application() -> QApplication:
+    """Return the application that runs.
+
+    Raises
+    ------
+    TypeError
+        If there is none with widgets.
+    """
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        raise TypeError("a window needs a QApplication")
+    return app
+
+
 def wear(app: QApplication, theme: Theme, scale: float) -> None:
     """Dress the whole application in `theme`.
 
@@ -138,11 +152,11 @@ def repolish(widget: QWidget) -> None:
         style.polish(widget)
 
 
-def pad(card: QWidget, scale: float) -> None:
-    """Give the contents of a card the room that all cards give them."""
+def pad(card: QWidget, scale: float, *, dense: bool = False) -> None:
+    """Give the contents of a card the room that all cards give them, or less above and below."""
     layout = card.layout()
     if layout is not None:
-        across, above = round(12 * scale), round(9 * scale)
+        across, above = round(12 * scale), round((4 if dense else 9) * scale)
         layout.setContentsMargins(across, above, across, above)
 
 
@@ -241,6 +255,10 @@ QPushButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_ac
     border-color: {theme.danger}; font-weight: 600; }}
 QPushButton[role="link"] {{ background: transparent; border: none; color: {theme.accent};
     padding: {px(2)}; }}
+QToolBar QToolButton, QToolButton[role="compact"] {{ padding: {px(3)} {px(5)};
+    min-height: {px(16)}; }}
+QToolBar QComboBox, QComboBox[role="compact"] {{ padding: {px(2)} {px(8)};
+    min-height: {px(18)}; }}
 QToolButton::menu-indicator {{ image: none; width: 0; }}
 QToolButton[role="segment"] {{ border-radius: {px(4)}; padding: {px(1)} {px(7)};
     min-height: {px(14)}; background: transparent; border-color: transparent;
@@ -275,6 +293,11 @@ QSlider[role="plain"]::handle:horizontal:disabled {{ background: {theme.muted}; 
 QProgressBar {{ background: {theme.line}; border: none; border-radius: {px(2)};
     max-height: {px(4)}; }}
 QProgressBar::chunk {{ background: {theme.accent}; border-radius: {px(2)}; }}
+QPlainTextEdit, QLineEdit {{ background: {theme.field}; color: {theme.text};
+    border: 1px solid {theme.line}; border-radius: {px(4)}; padding: {px(2)} {px(4)};
+    selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+QPlainTextEdit:focus, QLineEdit:focus {{ border-color: {theme.accent}; }}
+QLineEdit:read-only, QLineEdit:disabled {{ color: {theme.muted}; background: {theme.card}; }}
 QMenu {{ background: {theme.card}; color: {theme.text}; border: 1px solid {theme.line};
     padding: {px(4)}; }}
 QMenu::item {{ padding: {px(5)} {px(22)}; border-radius: {px(4)}; }}

@@ -42,7 +42,7 @@ from ui.shell.rail import PageName, Rail
 from ui.shell.saved import show_folder_of, tell_saved
 from ui.shell.strip import Strip
 from ui.shell.strip_content import describe_strip
-from ui.shell.theme import DARK, LIGHT, THEMES, Theme, wear
+from ui.shell.theme import DARK, LIGHT, THEMES, Theme, application, wear
 from ui.shell.watchman import Watchman
 from ui.texts import shell as texts
 
@@ -105,6 +105,10 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(640, 420)
         self.controller: Final = controller
         self.preferences: Final = Preferences(settings)
+        self._zoom = self.preferences.get(ZOOM)
+        self._theme = THEMES[self.preferences.get(THEME)]
+        self._scale = 0.0
+        wear(application(), self._theme, self._wanted_scale())  # or they get the desktop's font
         self.notices: Final = Notices(lambda sentence: describe_details(sentence, controller))
         self.defects: Final = Defects(self)
         self.question: Final = EndingQuestion(self)
@@ -118,9 +122,6 @@ class MainWindow(QMainWindow):
         self._makers = dict(pages)
         self._pages: dict[PageName, Page] = {}
         self._stack = QStackedWidget()
-        self._zoom = self.preferences.get(ZOOM)
-        self._theme = THEMES[self.preferences.get(THEME)]
-        self._scale = 0.0
         self._ticks = 0
         self._closing = False
         self._surroundings = Surroundings(
@@ -379,11 +380,8 @@ class MainWindow(QMainWindow):
         return fitting * self._zoom
 
     def _wear(self) -> None:
-        app = QApplication.instance()
-        if not isinstance(app, QApplication):
-            raise TypeError("a window needs a QApplication")
         self._scale = scale = self._wanted_scale()
-        wear(app, self._theme, scale)
+        wear(application(), self._theme, scale)
         self.rail.set_theme(self._theme, scale)
         self.strip.set_theme(self._theme, scale)
         self.notices.set_theme(self._theme, scale)
