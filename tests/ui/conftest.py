@@ -57,7 +57,7 @@ class FakeSession:
         self.traces = Traces()
         self.radiometry = CENTIKELVIN if radiometric else RelativeCounts("a test")
         self.info = CameraInfo("Fake camera", "7", WIDTH, HEIGHT, 30, self.radiometry, live)
-        self.model = ModelIdentity("fake-model", "0" * 64, "fake CPU")
+        self.model: ModelIdentity | None = ModelIdentity("fake-model", "0" * 64, "fake CPU")
         self.recorder: RecorderStatus | None = None
         self.ended = False
         self.error: Exception | None = None

@@ -54,13 +54,19 @@ class SidePanels(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.options.applied.connect(self.options_applied)
 
+    @property
+    def sections(self) -> list[PanelSection]:
+        """All sections, from top to bottom."""
+        return list(self._sections.values())
+
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self._scale = scale
         self._layout.setSpacing(round(6 * scale))
-        parts = (self.options, self.scene, self._desk.panel, self._desk.markers)
-        for part in (*parts, *self._sections.values()):
+        for part in (self.options, self.scene, self._desk.panel, self._desk.markers):
             part.set_theme(theme, scale)
+        for section in self._sections.values():
+            section.set_theme(theme, scale)
         self.events.setFixedHeight(round(150 * scale))
         self._fit_width()
 

@@ -23,12 +23,13 @@ from thermoseg.study_file import (
 )
 from ui.shell.jobs import Jobs
 from ui.shell.preferences import Preference, Preferences
+from ui.texts import live as texts
 
 log = logging.getLogger(__name__)
 
 STUDY: Final = Preference[str]("live/study", str, "")
 RECORDINGS: Final = Preference[str]("live/recordings", str, "")
-MARKERS: Final = tuple(f"Marker {number}" for number in range(1, 10))
+MARKERS: Final = tuple(texts.unnamed_marker(number) for number in range(1, 10))
 """Names of the markers where no study gives any."""
 
 

@@ -281,7 +281,7 @@ class LegendRow(QWidget):
         self._switch.setIcon(_chip(colour, theme))
         self._switch.setStyleSheet(_flat(theme, scale))
         self._value.setFont(numerals(9.75 * scale))
-        self._value.setMinimumWidth(round(56 * scale))
+        self._value.setMinimumWidth(round(42 * scale))
         if self._delete is not None:
             self._delete.setIconSize(QSize(side, side))
             self._delete.setIcon(icon("trash", theme.muted))

@@ -19,9 +19,12 @@ BESIDE_PIXELS: Final = 196
 BAR_PIXELS: Final = 100
 """Width at scale 1 of the colour scale beside the picture, and the gap before it."""
 
-WIDE: Final = 1.2
-"""Width of what is left for the picture, in heights of the pane, from which on a legend beside it
-takes nothing of it."""
+TOOLS_PIXELS: Final = 34
+"""Height at scale 1 of the buttons below the picture, and the gap before them."""
+
+WIDE: Final = 1.1
+"""Width of what is left for the picture, in its heights, from which on a legend beside it takes
+next to nothing of it."""
 
 UNLIMITED_PX: Final = 16_777_215
 """Greatest width that Qt allows a widget."""
@@ -48,7 +51,7 @@ class LegendPlace:
             Whether the user wants to see its heading only.
         """
         left = room.width() - round((BAR_PIXELS + BESIDE_PIXELS) * scale)
-        wide = left >= WIDE * room.height()
+        wide = left >= WIDE * (room.height() - round(TOOLS_PIXELS * scale))
         cramped = not wide and room.height() < CRAMPED_PIXELS * scale
         if cramped != self._cramped:
             self._cramped, self._opened = cramped, False

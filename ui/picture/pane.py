@@ -13,7 +13,7 @@ from thermoseg.palettes import next_palette
 from ui.picture.actions import PictureActions
 from ui.picture.content import PictureContent
 from ui.picture.isotherm import Isotherm
-from ui.picture.legend import Legend
+from ui.picture.legend import NOTHING, Legend
 from ui.picture.legend_place import LegendPlace
 from ui.picture.settings import PictureSettings
 from ui.picture.span import Limits, Span, SpanMode
@@ -53,6 +53,7 @@ class PicturePane(QWidget):
         self._isotherm = Isotherm()
         self._fresh = True
         self._frozen = False
+        self._stale = ""
         self._newest: PictureContent | None = None
         self._photograph = QPixmap()
         self._timer = 0
@@ -133,6 +134,7 @@ class PicturePane(QWidget):
         self._isotherm.forget()
         self._span.forget()
         self._fresh = True
+        self._stale = ""
         self.view.clear()
         self.bar.clear()
         self._photograph = QPixmap()
@@ -153,6 +155,9 @@ class PicturePane(QWidget):
     def set_stale(self, reason: str) -> None:
         """Darken the picture and say why; nothing if the reason is empty."""
         self.view.set_stale(reason)
+        if reason != self._stale:
+            self._stale = reason
+            self._write_numbers()
 
     def set_note(self, text: str) -> None:
         """Write on the picture what holds for all of it; nothing if empty."""
@@ -229,6 +234,8 @@ class PicturePane(QWidget):
             return
         unit = self._unit_of(content)
         values = say_values(content, self.drawn, unit)
+        if self._stale:
+            values = dict.fromkeys(values, (NOTHING, ""))
         self.legend.show_values(values, unit)
         for roi in self.drawn:
             self.view.drawn.say(roi.name, f"{roi.name}  {values[roi.name][0]} {unit.value}")

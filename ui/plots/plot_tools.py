@@ -3,7 +3,7 @@
 from typing import Final
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from ui.plots.look import Look
 from ui.plots.time_window import WHOLE
@@ -51,6 +51,8 @@ class PlotTools(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self._state)
         self.length.setProperty("role", "compact")
+        self.length.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.length.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         for widget in (self.earlier, self.later, self.length, self.follow):
             layout.addWidget(widget)
         layout.addSpacing(6)

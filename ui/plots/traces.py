@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from thermoseg.traces import TraceWindow
 from ui.plots.axes import say_clock, say_time
@@ -238,8 +239,10 @@ class TracePlots(QFrame):
         self._column = PlotColumn(self._board)
         self._readouts = Readouts()
         self._legend = BandLegend()
-        self._heading = QLabel(texts.HEADING)
+        self._heading = QElidingLabel(texts.HEADING)
         self._heading.setProperty("role", "heading")
+        self._heading.setToolTip(texts.HEADING)
+        self._heading.setMinimumWidth(1)
         self._board.setAccessibleName(texts.TRACES)
         self._board.setAccessibleDescription(texts.TRACES_TIP)
         self._sentence = QLabel(texts.EMPTY)
@@ -369,10 +372,10 @@ class TracePlots(QFrame):
             value_c, reason = nan, texts.WAITING
             if trace is not None and at_s is not None:
                 value_c, reason = trace.at(at_s)
-            elif trace is not None and self._now_s - trace.end_s <= STALE_S:
-                value_c, reason = trace.newest_c, trace.newest_reason
             elif self._absent:
                 reason = self._absent
+            elif trace is not None and self._now_s - trace.end_s <= STALE_S:
+                value_c, reason = trace.newest_c, trace.newest_reason
             row.show_value(value_c, reason, self._scale)
             changed = self._store.difference.get(region)
             if changed is not None and at_s is not None:

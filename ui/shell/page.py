@@ -55,7 +55,7 @@ class Page(QWidget):
         self.surroundings = surroundings
         self.theme, self.scale = DARK, 1.0
         self.setProperty(TAKES_KEYS, True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     @property
     def settled(self) -> bool:

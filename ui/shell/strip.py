@@ -108,7 +108,7 @@ class Strip(QFrame):
         self._menu.setIcon(icon("menu", theme.text))
         self._record.setMinimumWidth(round(96 * scale))
         self._show_recording()
-        self._show_light()
+        self._say()
 
     def show_content(self, content: StripContent) -> None:
         """Say this; cheap if it is what is said already."""
@@ -149,7 +149,7 @@ class Strip(QFrame):
         matters = fullest.share >= AMBER_SHARE
         colour = theme.good
         if matters:
-            colour = theme.danger if fullest.share >= RED_SHARE else theme.warning
+            colour = theme.danger_text if fullest.share >= RED_SHARE else theme.warning
         text = texts.backlog(fullest.name, fullest.share, rising=fullest.rising) if matters else "▮"
         self._backlog.setText(text)
         self._backlog.setStyleSheet(f"color: {colour};")
@@ -160,7 +160,7 @@ class Strip(QFrame):
     def _show_recording(self) -> None:
         """Dress the button as what it does next."""
         theme, on = self._theme, self.content.recording is RecordState.ON
-        name, colour = ("stop", theme.on_accent) if on else ("record", theme.danger)
+        name, colour = ("stop", theme.on_danger) if on else ("record", theme.danger_text)
         action = self._record.defaultAction()
         if action is not None:
             action.setIcon(icon(name, colour, theme.muted))
@@ -182,13 +182,13 @@ class Strip(QFrame):
             (self._dropped, status.dropped, "dropped"),
         ):
             label.setText(f"{number} {word}")
-            label.setStyleSheet(f"color: {theme.danger if number else theme.muted};")
+            label.setStyleSheet(f"color: {theme.danger_text if number else theme.muted};")
         minutes = minutes_left(status)
         self._disk.setVisible(minutes < inf)
         if minutes < inf:
             self._disk.setText(texts.disk_left(minutes))
         colour = (
-            theme.danger
+            theme.danger_text
             if minutes < RED_MIN
             else theme.warning
             if minutes < AMBER_MIN

@@ -33,8 +33,10 @@ class Theme:
     muted: str
     accent: str
     on_accent: str
-    """Text on `accent`, `danger`."""
+    """Text on `accent`."""
     danger: str
+    on_danger: str
+    """Text on `danger`."""
     danger_text: str
     """Red of words, which must be read; `danger` is that of surfaces."""
     warning: str
@@ -58,9 +60,10 @@ DARK: Final = Theme(
     line="#343945",
     text="#e8eaee",
     muted="#9da5b3",
-    accent="#3f8efc",
-    on_accent="#ffffff",
-    danger="#e5484d",
+    accent="#5b9dff",
+    on_accent="#0a1424",
+    danger="#d13b40",
+    on_danger="#ffffff",
     danger_text="#ff6369",
     warning="#f2b63c",
     good="#4cc38a",
@@ -81,9 +84,10 @@ LIGHT: Final = Theme(
     accent="#1a66d6",
     on_accent="#ffffff",
     danger="#cc2f35",
+    on_danger="#ffffff",
     danger_text="#cc2f35",
-    warning="#9a6200",
-    good="#1c7d4d",
+    warning="#946000",
+    good="#1b7b4c",
     canvas="#dfe3e9",
     nostrils="#0072ad",
     perinasal="#b8176f",
@@ -231,7 +235,7 @@ QToolButton[role="page"]:disabled {{ color: {theme.muted}; background: transpare
 QToolButton[role="flat"] {{ background: transparent; border-color: transparent;
     padding: {px(2)}; min-height: 0; }}
 QToolButton[role="flat"]:focus {{ border-color: {theme.accent}; }}
-QToolButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_accent};
+QToolButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_danger};
     border-color: {theme.danger}; font-weight: 600; }}
 QLabel[role="muted"] {{ color: {theme.muted}; }}
 QLabel[role="heading"] {{ color: {theme.muted}; font-weight: 600; }}
@@ -251,7 +255,7 @@ QPushButton[role="primary"] {{ background: {theme.accent}; color: {theme.on_acce
     border-color: {theme.accent}; font-weight: 600; }}
 QPushButton[role="primary"]:disabled {{ background: {theme.field}; color: {theme.muted};
     border-color: {theme.line}; }}
-QPushButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_accent};
+QPushButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_danger};
     border-color: {theme.danger}; font-weight: 600; }}
 QPushButton[role="link"] {{ background: transparent; border: none; color: {theme.accent};
     padding: {px(2)}; }}
@@ -295,7 +299,8 @@ QProgressBar {{ background: {theme.line}; border: none; border-radius: {px(2)};
 QProgressBar::chunk {{ background: {theme.accent}; border-radius: {px(2)}; }}
 QPlainTextEdit, QLineEdit {{ background: {theme.field}; color: {theme.text};
     border: 1px solid {theme.line}; border-radius: {px(4)}; padding: {px(2)} {px(4)};
-    selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+    selection-background-color: {theme.accent}; selection-color: {theme.on_accent};
+    placeholder-text-color: {theme.muted}; }}
 QPlainTextEdit:focus, QLineEdit:focus {{ border-color: {theme.accent}; }}
 QLineEdit:read-only, QLineEdit:disabled {{ color: {theme.muted}; background: {theme.card}; }}
 QMenu {{ background: {theme.card}; color: {theme.text}; border: 1px solid {theme.line};
@@ -351,7 +356,7 @@ QPushButton[role="remove"] {{ background: transparent; border-color: transparent
 QPushButton[role="remove"]:hover {{ background: {theme.hover}; color: {theme.text}; }}
 QPushButton[role="remove"]:focus {{ border-color: {theme.accent}; }}
 Switch {{ qproperty-onColor: {theme.accent}; qproperty-offColor: {theme.muted};
-    qproperty-handleColor: {theme.on_accent}; }}
+    qproperty-handleColor: {theme.card}; }}
 QSlider[role="plain"]::handle:horizontal {{ {knob} }}
 QSlider[role="plain"]::handle:horizontal:focus {{ background: {theme.accent};
     border: 2px solid {theme.text}; width: {2 * radius - 4}px; height: {2 * radius - 4}px; }}

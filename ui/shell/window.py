@@ -20,7 +20,6 @@ from PyQt6.QtWidgets import (
     QMainWindow,
     QStackedWidget,
     QVBoxLayout,
-    QWidget,
 )
 
 from thermoseg.assets import asset
@@ -42,6 +41,7 @@ from ui.shell.rail import PageName, Rail
 from ui.shell.saved import show_folder_of, tell_saved
 from ui.shell.strip import Strip
 from ui.shell.strip_content import describe_strip
+from ui.shell.tab_order import ReadingOrder
 from ui.shell.theme import DARK, LIGHT, THEMES, Theme, application, wear
 from ui.shell.watchman import Watchman
 from ui.texts import shell as texts
@@ -162,6 +162,7 @@ class MainWindow(QMainWindow):
         if page is None:
             page = self._pages[name] = self._makers[name](self.controller, self._surroundings)
             page.set_theme(self._theme, self._scale)
+            page.setAccessibleName(name.word)
             self._stack.addWidget(page)
         self._stack.setCurrentWidget(page)
         self.rail.choose(name)
@@ -312,7 +313,8 @@ class MainWindow(QMainWindow):
             self._surroundings.open_file(files[0])
 
     def _build(self) -> None:
-        above = QVBoxLayout()
+        body = ReadingOrder()
+        above = QVBoxLayout(body)
         above.setContentsMargins(0, 0, 0, 0)
         above.setSpacing(0)
         above.addWidget(self.strip)
@@ -325,8 +327,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self._stack, 1)
         middle.addLayout(column, 1)
         above.addLayout(middle, 1)
-        body = QWidget()
-        body.setLayout(above)
         self.setCentralWidget(body)
 
     def _connect(self) -> None:
