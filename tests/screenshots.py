@@ -30,9 +30,9 @@ from thermoseg.models import list_models
 from thermoseg.study_file import Condition, StudyFile, write_study
 from ui.live.page import LivePage
 from ui.live.session_controller import CameraState
-from ui.live.study_control import RECORDINGS
 from ui.replay.page import ReplayPage
 from ui.shell.notices import Remedy, Severity
+from ui.shell.places import RECORDINGS
 from ui.shell.preferences import Preferences
 from ui.shell.rail import PageName
 from ui.shell.theme import THEMES

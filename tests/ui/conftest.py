@@ -11,7 +11,7 @@ from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QMessageBox
 
 from thermoseg.cameras import CameraListing
-from thermoseg.errors import RecordingError
+from thermoseg.errors import ModelError, RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
@@ -182,8 +182,15 @@ def session() -> FakeSession:
     return FakeSession()
 
 
-def make_surroundings(preferences: Preferences, notices: Notices) -> Surroundings:
+def make_surroundings(
+    preferences: Preferences, notices: Notices, segmenter: Segmenter | None = None
+) -> Surroundings:
     """Make what a page gets of the window, without a window."""
+
+    def load(_name: str, _mode: str) -> Segmenter:
+        if segmenter is None:
+            raise ModelError("there is no model in this test; give one")
+        return segmenter
 
     def at_once(_: str, then: Callable[[], object]) -> None:
         then()
@@ -192,7 +199,15 @@ def make_surroundings(preferences: Preferences, notices: Notices) -> Surrounding
         pass
 
     return Surroundings(
-        preferences, notices, at_once, nothing, nothing, nothing, lambda: "none", lambda: None
+        preferences,
+        notices,
+        at_once,
+        nothing,
+        nothing,
+        nothing,
+        lambda: "none" if segmenter is None else "given",
+        lambda: segmenter,
+        load,
     )
 
 

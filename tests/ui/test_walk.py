@@ -32,11 +32,11 @@ from tests.ui.staged import StagedSession, film_of_face, make_staged_window, rec
 from thermoseg.study_file import Condition, StudyFile, write_study
 from ui.live.page import LivePage
 from ui.live.session_controller import CameraState
-from ui.live.study_control import RECORDINGS
 from ui.picture.view import PictureView
 from ui.replay.page import ReplayPage
 from ui.shell.keys import KeySheet
 from ui.shell.notices import Severity
+from ui.shell.places import RECORDINGS
 from ui.shell.preferences import Preferences
 from ui.shell.rail import PageName
 from ui.shell.theme import DARK, LIGHT

@@ -12,7 +12,7 @@ from ui.live.options_panel import OptionsPanel
 from ui.live.recorder_desk import RecorderDesk
 from ui.live.scene_panel import ScenePanel
 from ui.live.session_controller import CameraState
-from ui.shell.section import PanelSection
+from ui.shell.section import Section
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
@@ -36,7 +36,7 @@ class SidePanels(QScrollArea):
         column = QWidget()
         self._layout = QVBoxLayout(column)
         self._layout.setContentsMargins(0, 0, 4, 0)
-        self._sections: dict[str, PanelSection] = {}
+        self._sections: dict[str, Section] = {}
         for name, widget, is_open in (
             (texts.OPTIONS_OF_CAMERA, self.options, False),
             (texts.RECORDING, desk.panel, True),
@@ -55,7 +55,7 @@ class SidePanels(QScrollArea):
         self.options.applied.connect(self.options_applied)
 
     @property
-    def sections(self) -> list[PanelSection]:
+    def sections(self) -> list[Section]:
         """All sections, from top to bottom."""
         return list(self._sections.values())
 
@@ -66,7 +66,7 @@ class SidePanels(QScrollArea):
         for part in (self.options, self.scene, self._desk.panel, self._desk.markers):
             part.set_theme(theme, scale)
         for section in self._sections.values():
-            section.set_theme(theme, scale)
+            section.set_theme(theme)
         self.events.setFixedHeight(round(150 * scale))
         self._fit_width()
 
@@ -105,5 +105,5 @@ class SidePanels(QScrollArea):
             self.setMinimumWidth(max(needed, round(LEAST_WIDTH * self._scale)))
 
     def _add(self, name: str, widget: QWidget, *, is_open: bool) -> None:
-        section = self._sections[name] = PanelSection(name, widget, is_open=is_open)
+        section = self._sections[name] = Section(name, widget, is_open=is_open)
         self._layout.addWidget(section)

@@ -24,6 +24,7 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.assets import asset
 from thermoseg.inference.choose import DEFAULT_MODEL
+from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.log_file import log_path
 from thermoseg.recording.status import RecordingSummary
@@ -76,6 +77,10 @@ class Opener(Protocol):
 
     def make_segmenter(self, model: str) -> Segmenter | None:
         """Load a model for another stream than the camera's; None for no model."""
+        ...
+
+    def load_segmenter(self, model: str, mode: Mode) -> Segmenter:
+        """Load a model for an analysis."""
         ...
 
 
@@ -133,6 +138,7 @@ class MainWindow(QMainWindow):
             self.open_address,
             lambda: controller.models.choice.name,
             lambda: opener.make_segmenter(controller.models.choice.name),
+            opener.load_segmenter,
         )
         self._build()
         self._connect()
