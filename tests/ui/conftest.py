@@ -11,7 +11,7 @@ from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QMessageBox
 
 from thermoseg.cameras import CameraListing
-from thermoseg.errors import RecordingError
+from thermoseg.errors import ModelError, RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
@@ -58,7 +58,7 @@ class FakeSession:
         self.traces = Traces()
         self.radiometry = CENTIKELVIN if radiometric else RelativeCounts("a test")
         self.info = CameraInfo("Fake camera", "7", WIDTH, HEIGHT, 30, self.radiometry, live)
-        self.model = ModelIdentity("fake-model", "0" * 64, "fake CPU")
+        self.model: ModelIdentity | None = ModelIdentity("fake-model", "0" * 64, "fake CPU")
         self.recorder: RecorderStatus | None = None
         self.ended = False
         self.error: Exception | None = None
@@ -98,9 +98,17 @@ class FakeSession:
         return 12.5
 
     def mark(
-        self, label: str, *, source: str = "key", time_s: float | None = None, **_: object
+        self,
+        label: str,
+        *,
+        kind: str = "marker",
+        source: str = "key",
+        time_s: float | None = None,
+        duration_s: float = 0.0,
     ) -> Mark:
-        mark = Mark.now(label, "marker", source, self.now_s(), self.now_s(), 0.0)
+        now_s = self.now_s()
+        begin_s = now_s if time_s is None else time_s
+        mark = Mark.now(label, kind, source, begin_s, now_s, duration_s)
         self.marked.append(mark)
         return mark
 
@@ -194,8 +202,15 @@ def session() -> FakeSession:
     return FakeSession()
 
 
-def make_surroundings(preferences: Preferences, notices: Notices) -> Surroundings:
+def make_surroundings(
+    preferences: Preferences, notices: Notices, segmenter: Segmenter | None = None
+) -> Surroundings:
     """Make what a page gets of the window, without a window."""
+
+    def load(_name: str, _mode: str) -> Segmenter:
+        if segmenter is None:
+            raise ModelError("there is no model in this test; give one")
+        return segmenter
 
     def at_once(_: str, then: Callable[[], object]) -> None:
         then()
@@ -204,7 +219,15 @@ def make_surroundings(preferences: Preferences, notices: Notices) -> Surrounding
         pass
 
     return Surroundings(
-        preferences, notices, at_once, nothing, nothing, nothing, lambda: "none", lambda: None
+        preferences,
+        notices,
+        at_once,
+        nothing,
+        nothing,
+        nothing,
+        lambda: "none" if segmenter is None else "given",
+        lambda: segmenter,
+        load,
     )
 
 

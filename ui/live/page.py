@@ -41,6 +41,9 @@ NUMBERS_EVERY: Final = 8
 MOST_RECENT: Final = 10
 """Sources that are offered again."""
 
+DOWN_SHARES: Final = [65_000, 35_000]
+"""Height of picture and traces before the user has moved what is between them."""
+
 Remembered: TypeAlias = Mapping[str, object]
 Kept: Final = dict[str, JsonValue]
 RECENT: Final = Preference[list[str]](
@@ -321,6 +324,7 @@ class LivePage(Page):
         preferences = self.surroundings.preferences
         self.pane.restore(preferences.get(PICTURE))
         self.plots.restore(preferences.get(TRACES))
+        self._down.setSizes(DOWN_SHARES)
         for splitter, sizes in (
             (self._across, preferences.get(ACROSS)),
             (self._down, preferences.get(DOWN)),

@@ -92,6 +92,7 @@ class Strip(QFrame):
         layout.addWidget(self._record)
         layout.addWidget(self._marker)
         layout.addWidget(self._menu)
+        self._say()
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
@@ -104,11 +105,10 @@ class Strip(QFrame):
         side = QSize(round(16 * scale), round(16 * scale))
         for button in (self._record, self._marker, self._menu):
             button.setIconSize(side)
-        self._marker.setIcon(icon("marker", theme.text, theme.muted))
         self._menu.setIcon(icon("menu", theme.text))
         self._record.setMinimumWidth(round(96 * scale))
         self._show_recording()
-        self._show_light()
+        self._say()
 
     def show_content(self, content: StripContent) -> None:
         """Say this; cheap if it is what is said already."""
@@ -116,13 +116,17 @@ class Strip(QFrame):
             return
         changed = content.recording is not self.content.recording
         self.content = content
+        self._say()
+        if changed:
+            self._show_recording()
+
+    def _say(self) -> None:
+        content = self.content
         self._state.setText(texts.CAMERA_STATES[content.camera_state])
         say(self._camera, content.camera)
         self._show_backlog()
         self._show_light()
         self._show_numbers()
-        if changed:
-            self._show_recording()
 
     def _show_light(self) -> None:
         theme = self._theme
@@ -156,7 +160,7 @@ class Strip(QFrame):
     def _show_recording(self) -> None:
         """Dress the button as what it does next."""
         theme, on = self._theme, self.content.recording is RecordState.ON
-        name, colour = ("stop", theme.on_accent) if on else ("record", theme.danger)
+        name, colour = ("stop", theme.on_danger) if on else ("record", theme.danger_text)
         action = self._record.defaultAction()
         if action is not None:
             action.setIcon(icon(name, colour, theme.muted))
