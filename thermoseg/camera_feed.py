@@ -24,6 +24,7 @@ from thermoseg.errors import (
 )
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.scene_setting import SceneSetting
+from thermoseg.shutter_watch import ShutterWatch
 from thermoseg.tally import Tally
 from thermoseg.telemetry import Telemetry
 from thermoseg.timeline import TimeLine
@@ -97,6 +98,7 @@ class CameraFeed:
         self._stopping = stopping
         self._address = address
         self._line = TimeLine()
+        self._shutter = ShutterWatch()
         self.scene = SceneSetting(note)
         """Emissivity and reflected temperature in place of the camera's, if they are set."""
         self._info: CameraInfo | None = None
@@ -303,6 +305,9 @@ class CameraFeed:
         if line.remark:
             log.warning("%s: %s", self._name, line.remark)
             self._note(f"{self._name}: {line.remark}")
+        told = self._shutter.look(placed.flags, placed.time_s)
+        if told:
+            self._note(told)
         return Arrival(self.scene.apply(placed), arrived_s, line.refused_before)
 
     def _reopen(self, reason: CameraLostError) -> None:

@@ -22,12 +22,12 @@ from thermoseg.study_file import (
     write_study,
 )
 from ui.shell.jobs import Jobs
-from ui.shell.preferences import Preference, Preferences
+from ui.shell.preferences import PATH_TEXT, Preference, Preferences
 
 log = logging.getLogger(__name__)
 
-STUDY: Final = Preference[str]("live/study", str, "")
-RECORDINGS: Final = Preference[str]("live/recordings", str, "")
+STUDY: Final = Preference[str]("live/study", PATH_TEXT, "")
+RECORDINGS: Final = Preference[str]("live/recordings", PATH_TEXT, "")
 MARKERS: Final = tuple(f"Marker {number}" for number in range(1, 10))
 """Names of the markers where no study gives any."""
 

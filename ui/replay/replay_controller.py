@@ -185,8 +185,8 @@ class ReplayController(QObject):
     @property
     def settled(self) -> bool:
         """Whether the frame that was asked for last is shown, or never will be."""
-        if self._state is ReplayState.OPENING:
-            return False
+        if self._state in (ReplayState.OPENING, ReplayState.FAILED):
+            return self._state is ReplayState.FAILED
         return self._decoder is None or (self._decoder.settled and self.shown is not None)
 
     def open(self, path: Path, open_frames: Callable[[], FramesByNumber] | None = None) -> None:
