@@ -20,6 +20,7 @@ from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmentation, Segmenter
 from thermoseg.labels import Region
+from thermoseg.marks import Mark
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
@@ -78,6 +79,7 @@ class FakeSession:
         self.performed: list[str] = []
         self.started = self.stopped = 0
         self.recorded_to: list[Path] = []
+        self.marked: list[Mark] = []
         self.segmenters: list[Segmenter | None] = []
         self.refusal: Exception | None = None
         """Raised by the next start of a recording."""
@@ -99,6 +101,16 @@ class FakeSession:
 
     def set_segmenter(self, segmenter: Segmenter | None) -> None:
         self.segmenters.append(segmenter)
+
+    def now_s(self) -> float:
+        return 12.5
+
+    def mark(
+        self, label: str, *, source: str = "key", time_s: float | None = None, **_: object
+    ) -> Mark:
+        mark = Mark.now(label, "marker", source, self.now_s(), self.now_s(), 0.0)
+        self.marked.append(mark)
+        return mark
 
     def start_recording(self, plan: RecordingPlan | Path) -> Path:
         path = plan if isinstance(plan, Path) else plan.path

@@ -139,12 +139,13 @@ def test_a_signal_closes_the_window_and_completes_the_recording(
     # The program tells on its own that the recording has begun, so that nobody need wait.
     program = (
         "import os, signal, sys\n"
-        "from ui.record_panel import RecordPanel\n"
-        "shown = RecordPanel.show_started\n"
-        "def show_started(panel, path):\n"
-        "    shown(panel, path)\n"
-        f"    os.kill(os.getpid(), {int(number)})\n"
-        "RecordPanel.show_started = show_started\n"
+        "from ui.live.recording_control import RecordingControl, RecordState\n"
+        "set_state = RecordingControl._set_state\n"
+        "def tell(control, state):\n"
+        "    set_state(control, state)\n"
+        "    if state is RecordState.ON:\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "RecordingControl._set_state = tell\n"
         "from ui.app import main\n"
         "sys.exit(main())\n"
     )

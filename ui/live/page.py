@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field, JsonValue
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QPixmap
 from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -34,6 +34,8 @@ from ui.texts import live as texts
 SIMULATED: Final = "simulated:"
 TRACES_EVERY: Final = 2
 """Ticks between two drawings of the traces: 15 per second scroll smoothly."""
+APART_MS: Final = 11
+"""Time between drawing the picture, the traces and the numbers: a third of a tick each."""
 NUMBERS_EVERY: Final = 8
 """Ticks between two writings of numbers: four per second can be read."""
 MOST_RECENT: Final = 10
@@ -107,6 +109,16 @@ class LivePage(Page):
         """Begin a recording, after what has to be asked."""
         self.desk.record()
 
+    def record_at_once(self) -> None:
+        """Begin a recording without a question, as another program wants it.
+
+        Raises
+        ------
+        ConfigError
+            If a field of the sitting is missing or unfit.
+        """
+        self.desk.record_at_once()
+
     def mark(self) -> None:
         """Mark this moment with the first marker."""
         self.desk.mark(0)
@@ -118,10 +130,15 @@ class LivePage(Page):
             return
         self._ticks += 1
         self._draw_picture()
+        # Each in a turn of its own, so that what else the window has to do comes in between.
         if self._ticks % TRACES_EVERY == 0:
-            self._traces.draw()
+            QTimer.singleShot(APART_MS, self._draw_traces)
         if self._ticks % NUMBERS_EVERY == 1:
-            self._write_numbers()
+            QTimer.singleShot(2 * APART_MS, self._write_numbers)
+
+    def _draw_traces(self) -> None:
+        if self.isVisible():
+            self._traces.draw()
 
     def _on_state_changed(self, state: CameraState) -> None:
         if state is CameraState.OPENING:
@@ -149,6 +166,11 @@ class LivePage(Page):
         self.surroundings.preferences.set(RECENT, recent)
         self.source.show_recent(recent)
         self.controller.start(address, record_to)
+
+    def _on_study_worn(self, address: str) -> None:
+        """Offer the camera of the study; one that is open stays open."""
+        if address and not self.controller.state.busy:
+            self.source.set_address(address)
 
     def _on_stop_requested(self) -> None:
         self.surroundings.before_ending(texts.CLOSE_CAMERA, self.controller.stop)
@@ -266,6 +288,8 @@ class LivePage(Page):
         controller.state_changed.connect(self._on_state_changed)
         controller.failed.connect(self._on_failed)
         controller.cameras_found.connect(source.show_cameras)
+        controller.cameras_found.connect(self.side.lacking.show_cameras)
+        source.lacking_requested.connect(self.side.show_lacking)
         controller.models.found.connect(self._on_models_found)
         controller.models.changed.connect(
             lambda: source.show_models(self._models, controller.models.choice)
@@ -281,6 +305,7 @@ class LivePage(Page):
             lambda shown: self.side.show_options(source.address if shown else None)
         )
         self.side.options_applied.connect(self.open)
+        self.desk.study_worn.connect(self._on_study_worn)
         self.side.scene.chosen.connect(self._on_scene_chosen)
         self.state_page.file_requested.connect(self.surroundings.choose_file)
         self.state_page.simulation_requested.connect(lambda: self.open(SIMULATED))

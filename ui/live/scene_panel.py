@@ -2,9 +2,9 @@
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
 from PyQt6.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
-from thermoseg.scene import Scene, scene_of
 
 from thermoseg.frames import CameraInfo
+from thermoseg.scene import Scene, scene_of
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 

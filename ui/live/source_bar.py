@@ -30,6 +30,8 @@ from ui.texts import live as texts
 
 ADDRESS: Final = Qt.ItemDataRole.UserRole
 
+LACKING: Final = "…"
+"""In place of an address: other kinds of camera, and what they lack."""
 MODEL_FILE: Final = "…"
 """In place of a model: the user chooses a file."""
 
@@ -55,6 +57,8 @@ class SourceBar(QWidget):
     """The user wants to choose a model file."""
     action_requested = pyqtSignal(str)
     """One of the camera's actions."""
+    lacking_requested = pyqtSignal()
+    """The user wants to see what other kinds of camera lack."""
     options_requested = pyqtSignal(bool)
     """Whether the options of the camera that is chosen are to be shown."""
 
@@ -256,7 +260,13 @@ class SourceBar(QWidget):
                 line.setCursorPosition(cursor)
 
     def _on_source_activated(self, row: int) -> None:
-        self.set_address(str(self._source.itemData(row, ADDRESS)))
+        address = str(self._source.itemData(row, ADDRESS))
+        if address == LACKING:
+            self._source.setCurrentIndex(-1)
+            self._source.setEditText("")
+            self.lacking_requested.emit()
+        else:
+            self.set_address(address)
 
     def _on_model_activated(self, row: int) -> None:
         name = str(self._model.itemData(row))
@@ -302,7 +312,6 @@ class _SourceRow:
     text: str
     address: str
     tip: str
-    usable: bool = True
 
 
 def _rows(listings: Sequence[CameraListing], recent: Sequence[str]) -> list[_SourceRow]:
@@ -313,11 +322,9 @@ def _rows(listings: Sequence[CameraListing], recent: Sequence[str]) -> list[_Sou
     rows += [
         _SourceRow(address, address, texts.RECENT) for address in recent if address not in there
     ]
-    rows += [
-        _SourceRow(f"{each.title} — {each.problem}", each.address, each.problem, usable=False)
-        for each in listings
-        if each.problem
-    ]
+    lacking = [each for each in listings if each.problem]
+    if lacking:
+        rows.append(_SourceRow(texts.lacking(len(lacking)), LACKING, texts.LACKING_TIP))
     return rows
 
 
@@ -326,7 +333,6 @@ def _fill(item: QStandardItem | None, row: _SourceRow) -> None:
         item.setText(row.text)
         item.setData(row.address, ADDRESS)
         item.setToolTip(row.tip)
-        item.setEnabled(row.usable)
 
 
 def _tool(name: str, tip: str) -> QToolButton:

@@ -112,6 +112,10 @@ class PicturePane(QWidget):
         self._fresh = True
         self._apply()
 
+    def hold_span(self, low: float, high: float) -> None:
+        """Spread the colours over these limits, °C, until the user chooses others."""
+        self._on_span_chosen(low, high)
+
     def restore_drawn(self, regions: tuple[DrawnRoi, ...]) -> None:
         """Show these drawn regions, as a study file has them; tells nobody."""
         self.view.restore_drawn(regions)

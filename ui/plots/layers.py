@@ -13,6 +13,7 @@ from ui.plots.look import Look
 from ui.plots.marks import PlotMarker, band_brush, band_of, lay_out, marker_colour, mixed
 
 GRID_SHARE: Final = 0.6
+BAR_PIXELS: Final = 3
 TINT_SHARE: Final = 0.12
 """How much of a marker's colour fills the stretch that it lasts."""
 
@@ -124,6 +125,11 @@ class Overlay(_Layer):
         for marker in moment.markers:
             colour = QColor(marker_colour(marker.kind, theme))
             stand(marker.time_s, QPen(colour, round(scale), Qt.PenStyle.DashLine))
+            if marker.duration_s > 0:  # its tint is below bands, so a bar says how long it lasts
+                left = max(moment.x(marker.time_s, width), 0.0)
+                right = min(moment.x(marker.time_s + marker.duration_s, width), width)
+                bar = round(BAR_PIXELS * scale)
+                painter.fillRect(QRectF(left, height - bar, right - left, bar), colour)
         if moment.cursor_s is not None:
             stand(moment.cursor_s, QPen(QColor(theme.text), round(1.6 * scale)))
         self._paint_title(painter)

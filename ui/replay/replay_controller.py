@@ -18,7 +18,8 @@ from thermoseg.frames import CameraInfo
 from thermoseg.labels import NOSTRILS
 from thermoseg.playback_clock import PlaybackClock
 from thermoseg.recorded_frames import FramesByNumber, open_by_number
-from thermoseg.recording.reader import Gap, Recording, SessionMarker
+from thermoseg.recording.contents import Gap, SessionMarker
+from thermoseg.recording.reader import Recording
 from thermoseg.traces import TraceWindow
 from ui.shell.jobs import Jobs
 

@@ -5,8 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from PyQt6.QtCore import PYQT_VERSION_STR, QT_VERSION_STR
-from thermoseg.log_file import log_path, log_tail
 
+from thermoseg.log_file import log_path, log_tail
 from ui.live.session_controller import SessionController
 
 PACKAGES: Final = ("thermoseg", "numpy", "h5py", "torch", "openvino", "pyqtgraph", "superqt")

@@ -43,6 +43,15 @@ class RecordsHere(Protocol):
     def record(self) -> None:
         """Begin a recording, after what has to be asked."""
 
+    def record_at_once(self) -> None:
+        """Begin a recording without a question.
+
+        Raises
+        ------
+        ConfigError
+            If a field of the sitting is missing or unfit.
+        """
+
     def mark(self) -> None:
         """Mark this moment."""
 

@@ -169,7 +169,7 @@ class Strip(QFrame):
         matters = fullest.share >= AMBER_SHARE
         colour = theme.good
         if matters:
-            colour = theme.danger if fullest.share >= RED_SHARE else theme.warning
+            colour = theme.danger_text if fullest.share >= RED_SHARE else theme.warning
         text = texts.backlog(fullest.name, fullest.share, rising=fullest.rising) if matters else "▮"
         self._backlog.setText(text)
         self._backlog.setStyleSheet(f"color: {colour};")
@@ -203,13 +203,13 @@ class Strip(QFrame):
             (self._dropped, status.dropped, "dropped"),
         ):
             label.setText(f"{number} {word}")
-            label.setStyleSheet(f"color: {theme.danger if number else theme.muted};")
+            label.setStyleSheet(f"color: {theme.danger_text if number else theme.muted};")
         minutes = minutes_left(status)
         self._disk.setVisible(minutes < inf)
         if minutes < inf:
             self._disk.setText(texts.disk_left(minutes))
         colour = (
-            theme.danger
+            theme.danger_text
             if minutes < RED_MIN
             else theme.warning
             if minutes < AMBER_MIN

@@ -1,5 +1,7 @@
 """Words of the live page."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 SOURCE: Final = "Camera or file"
@@ -21,6 +23,9 @@ MODEL_NETWORK: Final = "Network"
 MODEL_TRAINED: Final = "Trained"
 MODEL_LICENCE: Final = "Licence"
 MODEL_NOTES: Final = "Notes"
+LACKING: Final = "Other cameras"
+LACKING_TIP: Final = "What other kinds of camera need before they can be used"
+COPY: Final = "Copy"
 RECENT: Final = "Opened lately"
 START: Final = "Start"
 STOP_CAMERA: Final = "Stop"
@@ -72,6 +77,13 @@ EMISSIVITY: Final = "Emissivity"
 REFLECTED: Final = "Reflected temperature"
 APPLY_SCENE: Final = "Reckon with these"
 NO_SCENE: Final = "This camera gives no temperatures that could be reckoned anew."
+RECOVER: Final = "Recover"
+REPLAY: Final = "Replay"
+STUDY_SETTINGS: Final = "Settings of the study"
+SAVE_STUDY: Final = "Save"
+TAKE_OVER: Final = "Take over from now"
+TAKE_OVER_TIP: Final = "Put camera, model, span of the colours and drawn regions of now into it"
+STUDY_SAVED: Final = "The settings of the study are saved."
 ABSENT: Final = "no segmentation"
 ABSENT_LOADING: Final = "the model is being loaded"
 ABSENT_LOST: Final = "camera lost"
@@ -79,6 +91,27 @@ SAVE_PLOTS: Final = "Save the plots as a picture"
 SAVE_TABLE: Final = "Save the values as a table"
 BETWEEN_TRIALS: Final = "Correct between trials only"
 BETWEEN_TRIALS_TIP: Final = "Ask before a flat-field correction while recording"
+
+
+def unfinished(path: Path) -> str:
+    """Return that a recording was cut off by a crash."""
+    return f"{path} was not finished (a crash?)."
+
+
+def more_unfinished(count: int) -> str:
+    """Return that there are more of them."""
+    return f"{count} more recordings were not finished; the list on the replay page has them."
+
+
+def recovering(path: Path) -> str:
+    """Return that a recording is being recovered."""
+    return f"Recovering {path.name}…"
+
+
+def recovered(path: Path, losses: Sequence[str]) -> str:
+    """Return what came of a recovery."""
+    lost = f"; lost: {'; '.join(losses)}" if losses else ", nothing is lost"
+    return f"Recovered {path}{lost}."
 
 
 def saved_as(path: str) -> str:
@@ -104,6 +137,12 @@ def relative_counts(why: str) -> str:
 def marker_key(number: int) -> str:
     """Return what a number key does."""
     return f"Marker {number}"
+
+
+def lacking(count: int) -> str:
+    """Return the row that stands for cameras that cannot be used yet."""
+    kinds = "kind" if count == 1 else "kinds"
+    return f"{count} other {kinds} of camera…"
 
 
 def disk_short(minutes: float, wanted: float) -> str:
