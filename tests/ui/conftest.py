@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_parts import FaultyCamera, Hands, MakeWindow, discard
 from thermoseg.cameras import Camera, CameraListing, make_camera
-from thermoseg.errors import RecordingError
+from thermoseg.errors import ModelError, RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
@@ -34,10 +34,10 @@ from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
 from ui.live.model_shelf import ModelLoader, ModelShelf
 from ui.live.session_controller import SessionController, SessionFactory
-from ui.live.study_control import RECORDINGS
 from ui.pages import PAGES, PageOpener
 from ui.shell.notices import Notices
 from ui.shell.page import Surroundings
+from ui.shell.places import RECORDINGS
 from ui.shell.preferences import Preferences
 from ui.shell.rail import PageName
 from ui.shell.window import MODEL, MainWindow
@@ -202,8 +202,15 @@ def session() -> FakeSession:
     return FakeSession()
 
 
-def make_surroundings(preferences: Preferences, notices: Notices) -> Surroundings:
+def make_surroundings(
+    preferences: Preferences, notices: Notices, segmenter: Segmenter | None = None
+) -> Surroundings:
     """Make what a page gets of the window, without a window."""
+
+    def load(_name: str, _mode: str) -> Segmenter:
+        if segmenter is None:
+            raise ModelError("there is no model in this test; give one")
+        return segmenter
 
     def at_once(_: str, then: Callable[[], object]) -> None:
         then()
@@ -212,7 +219,15 @@ def make_surroundings(preferences: Preferences, notices: Notices) -> Surrounding
         pass
 
     return Surroundings(
-        preferences, notices, at_once, nothing, nothing, nothing, lambda: "none", lambda: None
+        preferences,
+        notices,
+        at_once,
+        nothing,
+        nothing,
+        nothing,
+        lambda: "none" if segmenter is None else "given",
+        lambda: segmenter,
+        load,
     )
 
 

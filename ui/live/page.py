@@ -27,7 +27,7 @@ from ui.plots.traces import TracePlots
 from ui.shell.defects import capitalised, describe_error
 from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
-from ui.shell.preferences import PATH_TEXT, Preference
+from ui.shell.preferences import PathText, Preference
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
@@ -44,7 +44,7 @@ MOST_RECENT: Final = 10
 Remembered: TypeAlias = Mapping[str, object]
 Kept: Final = dict[str, JsonValue]
 RECENT: Final = Preference[list[str]](
-    "live/recent", Annotated[list[PATH_TEXT], Field(max_length=MOST_RECENT)], []
+    "live/recent", Annotated[list[PathText], Field(max_length=MOST_RECENT)], []
 )
 PICTURE: Final = Preference[Remembered]("live/picture", Kept, {})
 TRACES: Final = Preference[Remembered]("live/traces", Kept, {})

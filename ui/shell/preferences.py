@@ -1,7 +1,7 @@
 """What the user set and the window remembers; each value is checked alone, unfit ones replaced."""
 
 import logging
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from PyQt6.QtCore import QSettings
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
-PATH_TEXT: Final = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+PathText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Type of what is, or may be, the path of a file: no system takes a zero byte in one."""
 
 

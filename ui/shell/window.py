@@ -25,6 +25,7 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.assets import asset
 from thermoseg.inference.choose import DEFAULT_MODEL
+from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.log_file import log_path
 from thermoseg.recording.status import RecordingSummary
@@ -38,7 +39,7 @@ from ui.shell.keys import KeySheet, settle_key
 from ui.shell.look import WindowLook
 from ui.shell.notices import Notices, Remedy, Severity
 from ui.shell.page import Page, RecordsHere, Surroundings
-from ui.shell.preferences import PATH_TEXT, Preference, Preferences
+from ui.shell.preferences import PathText, Preference, Preferences
 from ui.shell.rail import PageName, Rail
 from ui.shell.remote import RemoteControl
 from ui.shell.saved import show_folder_of, tell_saved
@@ -53,8 +54,8 @@ STRIP_TICKS: Final = 8
 
 GEOMETRY: Final = Preference[str]("window/geometry", Annotated[str, Field(max_length=4000)], "")
 PAGE: Final = Preference[str]("window/page", Literal["live", "replay"], PageName.LIVE.value)
-MODEL: Final = Preference[str]("window/model", PATH_TEXT, DEFAULT_MODEL)
-FILES: Final = Preference[str]("window/files", PATH_TEXT, "")
+MODEL: Final = Preference[str]("window/model", PathText, DEFAULT_MODEL)
+FILES: Final = Preference[str]("window/files", PathText, "")
 
 PageMaker = Callable[[SessionController, Surroundings], Page]
 
@@ -72,6 +73,10 @@ class Opener(Protocol):
 
     def make_segmenter(self, model: str) -> Segmenter | None:
         """Load a model for another stream than the camera's; None for no model."""
+        ...
+
+    def load_segmenter(self, model: str, mode: Mode) -> Segmenter:
+        """Load a model for an analysis."""
         ...
 
 
@@ -127,6 +132,7 @@ class MainWindow(QMainWindow):
             self.open_address,
             lambda: controller.models.choice.name,
             lambda: opener.make_segmenter(controller.models.choice.name),
+            opener.load_segmenter,
         )
         self._build()
         self._connect()
