@@ -27,7 +27,7 @@ from ui.plots.traces import TracePlots
 from ui.shell.defects import capitalised, describe_error
 from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
-from ui.shell.preferences import Preference
+from ui.shell.preferences import PathText, Preference
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
@@ -47,7 +47,7 @@ DOWN_SHARES: Final = [65_000, 35_000]
 Remembered: TypeAlias = Mapping[str, object]
 Kept: Final = dict[str, JsonValue]
 RECENT: Final = Preference[list[str]](
-    "live/recent", Annotated[list[str], Field(max_length=MOST_RECENT)], []
+    "live/recent", Annotated[list[PathText], Field(max_length=MOST_RECENT)], []
 )
 PICTURE: Final = Preference[Remembered]("live/picture", Kept, {})
 TRACES: Final = Preference[Remembered]("live/traces", Kept, {})
@@ -107,7 +107,6 @@ class LivePage(Page):
     def open(self, address: str, record_to: Path | None = None) -> None:
         """Open a camera or file, after asking if that would end a recording."""
         address = address_of(address)
-        self.source.set_address(address)
         self.surroundings.before_ending(texts.OPEN_ANOTHER, lambda: self._start(address, record_to))
 
     def record(self) -> None:
@@ -166,6 +165,7 @@ class LivePage(Page):
     # What the user does.
 
     def _start(self, address: str, record_to: Path | None) -> None:
+        self.source.set_address(address)
         recent = [address, *(each for each in self._recent() if each != address)][:MOST_RECENT]
         self.surroundings.preferences.set(RECENT, recent)
         self.source.show_recent(recent)

@@ -155,6 +155,8 @@ class ReplayController(QObject):
         """Whether all that was asked for is shown, or never will be."""
         if self._state is ReplayState.OPENING or self._next is not None or self._reading:
             return False
+        if self._state is ReplayState.FAILED:
+            return True
         return self._decoder is None or (
             self._decoder.settled and self.shown is self._decoder.peek() is not None
         )

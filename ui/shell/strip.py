@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtGui import QAction
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QKeyEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from thermoseg.backlog import Backlog
 from thermoseg.recording.status import RecorderStatus
 from ui.live.recording_control import RecordState
 from ui.shell.eliding import eliding_label, say
+from ui.shell.keys import OF_WIDGETS
 from ui.shell.theme import DARK, Theme, icon, numerals, repolish
 from ui.texts import shell as texts
 
@@ -41,8 +42,30 @@ class StripContent:
     """Numbers of the very recording that runs; None where none does."""
 
 
+class _RecordButton(QToolButton):
+    """Space hits what happens to have the focus, so that it does not simply end a recording."""
+
+    stop_pressed = pyqtSignal()
+    """A key was pressed on it while a recording is active."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.active = False
+        """Whether a recording is."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Let a recording begin, but not end."""
+        if event is None or not self.active or event.key() not in OF_WIDGETS:
+            super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            self.stop_pressed.emit()
+
+
 class Strip(QFrame):
     """One row above every page."""
+
+    stop_pressed = pyqtSignal()
+    """The record button got a key that would end the recording; to be asked about."""
 
     def __init__(
         self, record: QAction, marker: QAction, menu: QMenu, parent: QWidget | None = None
@@ -58,7 +81,8 @@ class Strip(QFrame):
         self._camera.setAccessibleName("Camera")
         self._backlog = QLabel()
         self._backlog.setAccessibleName(texts.BACKLOG)
-        self._record = QToolButton()
+        self._record = _RecordButton()
+        self._record.stop_pressed.connect(self.stop_pressed)
         self._record.setDefaultAction(record)
         self._record.setAccessibleName(texts.RECORD)
         self._record.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -164,6 +188,7 @@ class Strip(QFrame):
         action = self._record.defaultAction()
         if action is not None:
             action.setIcon(icon(name, colour, theme.muted))
+        self._record.active = self.content.recording.active
         self._record.setProperty("role", "recording" if on else "")
         repolish(self._record)
 

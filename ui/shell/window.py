@@ -38,7 +38,7 @@ from ui.shell.keys import KeySheet, settle_key
 from ui.shell.look import WindowLook
 from ui.shell.notices import Notices, Remedy, Severity
 from ui.shell.page import Page, RecordsHere, Surroundings
-from ui.shell.preferences import Preference, Preferences
+from ui.shell.preferences import PathText, Preference, Preferences
 from ui.shell.rail import PageName, Rail
 from ui.shell.remote import RemoteControl
 from ui.shell.saved import show_folder_of, tell_saved
@@ -54,8 +54,8 @@ STRIP_TICKS: Final = 8
 
 GEOMETRY: Final = Preference[str]("window/geometry", Annotated[str, Field(max_length=4000)], "")
 PAGE: Final = Preference[str]("window/page", Literal["live", "replay"], PageName.LIVE.value)
-MODEL: Final = Preference[str]("window/model", str, DEFAULT_MODEL)
-FILES: Final = Preference[str]("window/files", str, "")
+MODEL: Final = Preference[str]("window/model", PathText, DEFAULT_MODEL)
+FILES: Final = Preference[str]("window/files", PathText, "")
 
 PageMaker = Callable[[SessionController, Surroundings], Page]
 
@@ -342,6 +342,7 @@ class MainWindow(QMainWindow):
         controller.models.failed.connect(self._on_model_failed)
         controller.recording.failed.connect(self.tell_error)
         controller.recording.saved.connect(self._on_saved)
+        self.strip.stop_pressed.connect(self._on_stop_pressed)
         self.defects.told.connect(lambda text: self.notices.tell(text, Severity.ERROR))
         self._on_changed()
 
@@ -350,6 +351,11 @@ class MainWindow(QMainWindow):
         if self._ticks % STRIP_TICKS == 1:
             self._watchman.look()
             self.strip.show_content(describe_strip(self.controller))
+
+    def _on_stop_pressed(self) -> None:
+        recording = self.controller.recording
+        if recording.may_stop():
+            self.before_ending(texts.STOP_NOW, recording.stop)
 
     def _on_changed(self, *_: object) -> None:
         self.strip.show_content(describe_strip(self.controller))
