@@ -1,8 +1,9 @@
 """What a user may choose when a session is analysed again; stands in the analysis."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
+from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from thermoseg.config import complaint
@@ -17,7 +18,7 @@ class AnalysisSettings(BaseModel):
 
     emissivity: float | None = Field(default=None, gt=0, le=1)
     """Emissivity of the skin; what the session says if not given."""
-    reflected_c: float | None = Field(default=None, gt=-KELVIN, allow_inf_nan=False)
+    reflected_c: Annotated[float, Unit("°C"), Field(gt=-KELVIN, allow_inf_nan=False)] | None = None
     """Mean temperature of what the skin mirrors, °C; what the session says if not given."""
     mode: Literal["live", "best"] = "live"
     """`live` follows faces as the live view does; `best` searches every frame, which takes ten to

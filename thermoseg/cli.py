@@ -18,7 +18,12 @@ from thermoseg.commands.analyze import add_analyze
 from thermoseg.commands.cameras import add_cameras
 from thermoseg.commands.demo import add_demo
 from thermoseg.commands.info import add_info
-from thermoseg.commands.machine import add_doctor, add_install_udev, add_models
+from thermoseg.commands.machine import (
+    add_doctor,
+    add_install_desktop,
+    add_install_udev,
+    add_models,
+)
 from thermoseg.commands.record import add_record
 from thermoseg.commands.recover import add_recover
 from thermoseg.commands.segment import add_segment
@@ -111,6 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_export(commands)
     add_cameras(commands)
     add_install_udev(commands)
+    add_install_desktop(commands)
     add_models(commands)
     add_doctor(commands)
     return parser

@@ -11,6 +11,7 @@ from typing import Final
 
 from thermoseg.cameras import make_camera
 from thermoseg.control import ControlServer
+from thermoseg.correction_policy import CorrectionPolicy
 from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.events import SessionEvent, events_after
 from thermoseg.inference.segmenter import Segmenter
@@ -230,6 +231,7 @@ def _make_session(address: str, segmenter: Segmenter | None, study: StudyFile | 
     if study is not None:
         session.set_rois(study.rois)
         session.set_scene(study.emissivity, study.reflected_c)
+        session.set_corrections(CorrectionPolicy(study.corrections))
     return session
 
 

@@ -18,6 +18,8 @@ from typing import Final, Self
 from thermoseg.backlog import BacklogTrends
 from thermoseg.camera_feed import Arrival, CameraFeed
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
+from thermoseg.correction_policy import CorrectionPolicy
+from thermoseg.corrections import Corrections
 from thermoseg.drawn_rois import DrawnRoi, tell_changes
 from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError
 from thermoseg.events import EventLog, SessionEvent
@@ -51,9 +53,9 @@ SEGMENT_THREAD: Final = "thermoseg segment"
 class Session:
     """Runs one camera, and a segmenter if there is one, until stopped or the source ends.
 
-    `look`, `note_event`, `perform`, what sets scene, face and ROIs, and what starts and stops a
-    recording may be called from any thread, everything else from any one thread.  A session runs
-    once.  As a context manager it starts and stops itself.
+    `look`, `note_event`, `perform`, what sets scene, face, ROIs and corrections, and what starts
+    and stops a recording may be called from any thread, everything else from any one thread.  A
+    session runs once.  As a context manager it starts and stops itself.
     """
 
     def __init__(
@@ -90,6 +92,12 @@ class Session:
             rois=self._measuring.rois_since,
         )
         self._marks = SessionMarks(self._recording.notes, self._feed.now_s, self._events.append)
+        self._corrections = Corrections(
+            self._feed,
+            lambda: self._recording.look()[0],
+            lambda: self._marks.marks,
+            self.note_event,
+        )
         self._sinks = FanOut(sinks, self.note_event)
         self._backlogs = BacklogTrends()
         self._rate, self._asked_hz = RateWatch(), asked_rate_hz(address)
@@ -234,7 +242,9 @@ class Session:
             rate_note=self._look_at_rate(0.0 if lost or ended else counts.camera_rate_hz),
             events=self._events.events,
             info=self._info,
-            actions=feed.actions,
+            actions=feed.orders.actions,
+            corrections=self._corrections.policy,
+            correction_waits=self._corrections.waits,
             model=None if model is None else model.identity,
             ended=ended,
             error=error,
@@ -243,14 +253,20 @@ class Session:
     def perform(self, action: str) -> None:
         """Ask the camera for one of its `actions`; it is done soon, between two frames.
 
-        That it was done, or why not, is noted as an event.
+        That it was done, or why not, is noted as an event.  A flat-field correction waits for the
+        end of a trial, if `set_corrections` says so.
 
         Raises
         ------
         ValueError
             If the camera has no such action.
         """
-        self._feed.perform(action)
+        if not self._corrections.hold(action):
+            self._feed.orders.ask(action)
+
+    def set_corrections(self, policy: CorrectionPolicy) -> None:
+        """Leave flat-field corrections to the camera, or keep them out of trials."""
+        self._corrections.set(policy)
 
     def note_event(self, text: str) -> None:
         """Mark that something happens now, among the events and in the recording."""
@@ -346,9 +362,10 @@ class Session:
         """Record every frame and result from now on, as `plan` says or into the new file it names.
 
         Returns when the file is on its disk, for which a slow one needs seconds; frames are taken
-        meanwhile.  Called before the camera is open (before `start`, too) it arms the recording,
-        which then begins with the very first frame; should that fail, the session ends with the
-        error.
+        meanwhile.  If corrections are kept out of trials, one that is due comes first.
+
+        Called before the camera is open (before `start`, too) it arms the recording, which then
+        begins with the very first frame; should that fail, the session ends with the error.
 
         Returns
         -------
@@ -359,6 +376,7 @@ class Session:
         RecordingError
             If a recording runs already, the session ends, or the file cannot be made.
         """
+        self._corrections.correct_before_recording(self._stopping)
         return self._recording.start(plan)
 
     def stop_recording(self, notes: str = "") -> RecordingSummary:
@@ -401,6 +419,7 @@ class Session:
             self._info = info
             self._opened.set()
             while not self._stopping.is_set():
+                self._corrections.step()
                 arrival = self._feed.next()
                 self._recording.note_telemetry(self._feed.telemetry, self._feed.now_s())
                 self._recording.watch_resources()

@@ -257,7 +257,7 @@ def _take_screenshot(app: "QApplication", window: "MainWindow", path: Path, afte
 
     timer = QTimer(window)
     timer.setSingleShot(True)
-    timer.timeout.connect(app.quit)
+    timer.timeout.connect(lambda: app.exit(0))
     look = QTimer(window)
 
     def on_look() -> None:

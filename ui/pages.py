@@ -5,6 +5,7 @@ from typing import Final
 
 from PyQt6.QtCore import QSettings
 
+from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import ONNX_SUFFIX, SUFFIX
 from ui.live.model_shelf import NO_MODEL, ModelLoader, ModelShelf
@@ -51,6 +52,16 @@ class PageOpener:
             As `ModelLoader`.
         """
         return None if model == NO_MODEL else self._loader.another(model)
+
+    def load_segmenter(self, model: str, mode: Mode) -> Segmenter:
+        """Load a model for an analysis.
+
+        Raises
+        ------
+        ModelError
+            As `ModelLoader`.
+        """
+        return self._loader.another(model, mode)
 
 
 def make_window(settings: QSettings, backend: str = "auto") -> MainWindow:

@@ -7,11 +7,14 @@ from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import pytest
+from PyQt6 import sip
 from PyQt6.QtCore import QSettings
-from PyQt6.QtWidgets import QMessageBox
+from PyQt6.QtWidgets import QApplication, QMessageBox
+from pytestqt.qtbot import QtBot
 
-from thermoseg.cameras import CameraListing
-from thermoseg.errors import RecordingError
+from tests.ui.window_parts import FaultyCamera, Hands, MakeWindow, discard
+from thermoseg.cameras import Camera, CameraListing, make_camera
+from thermoseg.errors import ModelError, RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
@@ -23,16 +26,21 @@ from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
+from thermoseg.session import Session
 from thermoseg.session_recording import RecordingState
 from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
-from ui.live.model_shelf import ModelShelf
+from ui.live.model_shelf import ModelLoader, ModelShelf
 from ui.live.session_controller import SessionController, SessionFactory
+from ui.pages import PAGES, PageOpener
 from ui.shell.notices import Notices
 from ui.shell.page import Surroundings
+from ui.shell.places import RECORDINGS
 from ui.shell.preferences import Preferences
+from ui.shell.rail import PageName
+from ui.shell.window import MODEL, MainWindow
 
 HEIGHT, WIDTH = 48, 64
 CENTIKELVIN = LinearRadiometry(scale_k=0.01)
@@ -58,7 +66,7 @@ class FakeSession:
         self.traces = Traces()
         self.radiometry = CENTIKELVIN if radiometric else RelativeCounts("a test")
         self.info = CameraInfo("Fake camera", "7", WIDTH, HEIGHT, 30, self.radiometry, live)
-        self.model = ModelIdentity("fake-model", "0" * 64, "fake CPU")
+        self.model: ModelIdentity | None = ModelIdentity("fake-model", "0" * 64, "fake CPU")
         self.recorder: RecorderStatus | None = None
         self.ended = False
         self.error: Exception | None = None
@@ -98,9 +106,17 @@ class FakeSession:
         return 12.5
 
     def mark(
-        self, label: str, *, source: str = "key", time_s: float | None = None, **_: object
+        self,
+        label: str,
+        *,
+        kind: str = "marker",
+        source: str = "key",
+        time_s: float | None = None,
+        duration_s: float = 0.0,
     ) -> Mark:
-        mark = Mark.now(label, "marker", source, self.now_s(), self.now_s(), 0.0)
+        now_s = self.now_s()
+        begin_s = now_s if time_s is None else time_s
+        mark = Mark.now(label, kind, source, begin_s, now_s, duration_s)
         self.marked.append(mark)
         return mark
 
@@ -194,8 +210,15 @@ def session() -> FakeSession:
     return FakeSession()
 
 
-def make_surroundings(preferences: Preferences, notices: Notices) -> Surroundings:
+def make_surroundings(
+    preferences: Preferences, notices: Notices, segmenter: Segmenter | None = None
+) -> Surroundings:
     """Make what a page gets of the window, without a window."""
+
+    def load(_name: str, _mode: str) -> Segmenter:
+        if segmenter is None:
+            raise ModelError("there is no model in this test; give one")
+        return segmenter
 
     def at_once(_: str, then: Callable[[], object]) -> None:
         then()
@@ -204,7 +227,15 @@ def make_surroundings(preferences: Preferences, notices: Notices) -> Surrounding
         pass
 
     return Surroundings(
-        preferences, notices, at_once, nothing, nothing, nothing, lambda: "none", lambda: None
+        preferences,
+        notices,
+        at_once,
+        nothing,
+        nothing,
+        nothing,
+        lambda: "none" if segmenter is None else "given",
+        lambda: segmenter,
+        load,
     )
 
 
@@ -253,6 +284,55 @@ def make_controller(
 @pytest.fixture
 def settings(tmp_path: Path) -> QSettings:
     return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Folder into which the windows of the test record."""
+    return tmp_path / "recordings"
+
+
+@pytest.fixture
+def make_window(qapp: QApplication, settings: QSettings, recordings: Path) -> Iterator[MakeWindow]:
+    """Make windows around real sessions; all are closed after the test.
+
+    `make_another` makes the camera of an address in place of its driver.
+    """
+    made: list[MainWindow] = []
+    preferences = Preferences(settings)
+    if settings.value(RECORDINGS.key) is None:
+        preferences.set(RECORDINGS, str(recordings))
+    if settings.value(MODEL.key) is None:
+        preferences.set(MODEL, "none")
+
+    def make(make_another: Callable[[str], Camera] = make_camera) -> MainWindow:
+        def make_session(address: str, segmenter: Segmenter | None) -> Session:
+            return Session(make_another(address), segmenter, address=address)
+
+        loader = ModelLoader()
+        controller = SessionController(make_session, ModelShelf(loader, list), list)
+        window = MainWindow(controller, settings, PAGES, PageOpener(loader))
+        made.append(window)
+        window.show()
+        window.activateWindow()
+        return window
+
+    worn, font = qapp.styleSheet(), qapp.font()
+    yield make
+    for window in made:
+        if not sip.isdeleted(window):
+            discard(window)
+    qapp.setStyleSheet(worn)
+    qapp.setFont(font)
+
+
+@pytest.fixture
+def hands(qtbot: QtBot, make_window: MakeWindow) -> Hands:
+    """A window with the live page in sight, and what uses it; its cameras obey the test."""
+    hands = Hands(qtbot, make_window(lambda _: FaultyCamera()))
+    hands.window.show_page(PageName.LIVE)
+    hands.wait(hands.window.isActiveWindow)
+    return hands
 
 
 @pytest.fixture(autouse=True)

@@ -44,6 +44,24 @@ def add_install_udev(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     parser.set_defaults(run=_run_install_udev)
 
 
+def add_install_desktop(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `install-desktop` to the parser."""
+    parser = commands.add_parser(
+        "install-desktop",
+        help="put the window into the menu of your desktop (Linux)",
+        description="Write an entry that starts thermoseg-ui, and its icon, where your desktop "
+        "looks for them (~/.local/share).  Run it again after ThermoSeg was moved.",
+    )
+    parser.set_defaults(run=_run_install_desktop)
+
+
+def _run_install_desktop(_arguments: argparse.Namespace) -> int:
+    from thermoseg.desktop_entry import install_entry
+
+    print(install_entry())
+    return OK
+
+
 def _run_doctor(arguments: argparse.Namespace) -> int:
     from thermoseg.doctor import Verdict, examine
 

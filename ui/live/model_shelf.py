@@ -8,6 +8,7 @@ from typing import Final
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import ModelFile, list_models
 from thermoseg.thread_switching import step_back
@@ -60,8 +61,13 @@ class ModelLoader:
                 self._loaded = (model, self.another(model))
             return self._loaded[1]
 
-    def another(self, model: str) -> Segmenter:
+    def another(self, model: str, mode: Mode = "live") -> Segmenter:
         """Return the network as nobody else has it: two streams must not share one.
+
+        Parameters
+        ----------
+        mode
+            As `thermoseg.inference.choose.choose_segmenter` takes it.
 
         Raises
         ------
@@ -71,7 +77,7 @@ class ModelLoader:
         from thermoseg.inference.choose import choose_segmenter
 
         step_back()  # and with this thread those that compute, which are started from it
-        return choose_segmenter(model, backend=self._backend)
+        return choose_segmenter(model, backend=self._backend, mode=mode)
 
 
 class ModelShelf(QObject):

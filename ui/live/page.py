@@ -11,8 +11,8 @@ from PyQt6.QtGui import QPixmap
 from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from thermoseg.errors import ConfigError
-from thermoseg.frames import FrameFlag
 from thermoseg.models import ModelFile
+from ui.live.correction_desk import CorrectionDesk
 from ui.live.live_traces import LiveTraces
 from ui.live.pairing import Pairing
 from ui.live.recorder_desk import RecorderDesk
@@ -27,7 +27,7 @@ from ui.plots.traces import TracePlots
 from ui.shell.defects import capitalised, describe_error
 from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
-from ui.shell.preferences import Preference
+from ui.shell.preferences import PathText, Preference
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
@@ -41,10 +41,13 @@ NUMBERS_EVERY: Final = 8
 MOST_RECENT: Final = 10
 """Sources that are offered again."""
 
+DOWN_SHARES: Final = [65_000, 35_000]
+"""Height of picture and traces before the user has moved what is between them."""
+
 Remembered: TypeAlias = Mapping[str, object]
 Kept: Final = dict[str, JsonValue]
 RECENT: Final = Preference[list[str]](
-    "live/recent", Annotated[list[str], Field(max_length=MOST_RECENT)], []
+    "live/recent", Annotated[list[PathText], Field(max_length=MOST_RECENT)], []
 )
 PICTURE: Final = Preference[Remembered]("live/picture", Kept, {})
 TRACES: Final = Preference[Remembered]("live/traces", Kept, {})
@@ -69,6 +72,7 @@ class LivePage(Page):
         self.plots: Final = TracePlots()
         self.desk: Final = RecorderDesk(controller, surroundings, self.pane, self)
         self.side: Final = SidePanels(self.desk)
+        self._corrections = CorrectionDesk(controller, self.desk.study, self.source, surroundings)
         self._traces = LiveTraces(controller, self.plots, self.pane, surroundings.notices)
         self._build()
         self._connect()
@@ -103,7 +107,6 @@ class LivePage(Page):
     def open(self, address: str, record_to: Path | None = None) -> None:
         """Open a camera or file, after asking if that would end a recording."""
         address = address_of(address)
-        self.source.set_address(address)
         self.surroundings.before_ending(texts.OPEN_ANOTHER, lambda: self._start(address, record_to))
 
     def record(self) -> None:
@@ -162,6 +165,7 @@ class LivePage(Page):
     # What the user does.
 
     def _start(self, address: str, record_to: Path | None) -> None:
+        self.source.set_address(address)
         recent = [address, *(each for each in self._recent() if each != address)][:MOST_RECENT]
         self.surroundings.preferences.set(RECENT, recent)
         self.source.show_recent(recent)
@@ -179,11 +183,6 @@ class LivePage(Page):
         session = self.controller.session
         if session is not None:
             session.perform(name)
-
-    def _flat_field(self) -> None:
-        actions = self.controller.view.actions
-        if actions:
-            self._on_action_requested(actions[0])
 
     def _on_scene_chosen(self, emissivity: float, reflected_c: float) -> None:
         session = self.controller.session
@@ -228,9 +227,8 @@ class LivePage(Page):
         state, view = self.controller.state, self.controller.view
         if state.open and view.frame is None:
             self.state_page.show_waiting(describe_stale(view), capitalised(view.lost))
-        shutter = view.frame is not None and FrameFlag.SHUTTER in view.frame.flags
         self.pane.set_stale(describe_stale(view) if state is CameraState.LOST else "")
-        self.pane.set_note(texts.SHUTTER if shutter else describe_note(state, view))
+        self.pane.set_note(describe_note(state, view))
         self.source.show_actions(view.actions if state.open else ())
         self.side.show_view(view)
         self._traces.write()
@@ -318,7 +316,7 @@ class LivePage(Page):
                 str(number + 1),
                 partial(self.desk.mark, number),
             )
-        self.add_key(texts.FLAT_FIELD, "C", self._flat_field)
+        self.add_key(texts.FLAT_FIELD, "C", self._corrections.flat_field)
         for action in self.pane.actions_by_name.by_name.values():
             self.addAction(action)
 
@@ -326,6 +324,7 @@ class LivePage(Page):
         preferences = self.surroundings.preferences
         self.pane.restore(preferences.get(PICTURE))
         self.plots.restore(preferences.get(TRACES))
+        self._down.setSizes(DOWN_SHARES)
         for splitter, sizes in (
             (self._across, preferences.get(ACROSS)),
             (self._down, preferences.get(DOWN)),

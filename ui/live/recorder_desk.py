@@ -25,6 +25,7 @@ from ui.shell.page import Surroundings
 from ui.texts import live as texts
 
 DOUBTS: Final = "recording/doubts"
+MARKS: Final = "recording/marks"
 
 
 class RecorderDesk(QObject):
@@ -60,6 +61,8 @@ class RecorderDesk(QObject):
 
     def record(self) -> None:
         """Begin a recording: at once if nothing speaks against it, else after it was said."""
+        if self._controller.recording.state.active:
+            return
         try:
             plan = self.study.plan(pictures=self.panel.pictures, notes=self.panel.notes)
         except ConfigError as error:
@@ -129,7 +132,8 @@ class RecorderDesk(QObject):
             self._begin(plan)
             return
         self._asked = set(doubts)
-        remedy = Remedy(texts.RECORD_ANYWAY, lambda: self._begin(plan))
+        # Planned anew when it is pressed: who is recorded, and where, may be another by then.
+        remedy = Remedy(texts.RECORD_ANYWAY, self.record)
         sentence = texts.before_recording(list(doubts.values()))
         self._notices.tell(sentence, Severity.WARNING, [remedy], key=DOUBTS)
 
@@ -141,11 +145,20 @@ class RecorderDesk(QObject):
         session = self._controller.session
         if session is None or not self._controller.state.open:
             return
-        self.markers.show_mark(session.mark(label, kind=kind, duration_s=duration_s))
+        try:
+            mark = session.mark(label, kind=kind, duration_s=duration_s)
+        except RecordingError as error:
+            self._notices.tell(describe_error(error), Severity.WARNING, key=MARKS)
+        else:
+            self.markers.show_mark(mark)
 
     def _on_taken_back(self, mark: Mark) -> None:
         session = self._controller.session
-        done = session is not None and session.take_back(mark)
+        try:
+            done = session is not None and session.take_back(mark)
+        except RecordingError as error:
+            self._notices.tell(describe_error(error), Severity.WARNING, key=MARKS)
+            done = False
         self.markers.show_taken_back(mark, done=done)
 
     def _on_study_changed(self) -> None:
@@ -176,6 +189,9 @@ class RecorderDesk(QObject):
 
     def _on_state_changed(self, state: CameraState) -> None:
         self.markers.set_able(state.open)
+        if not state.open:  # what was asked of the disk is of a recording that cannot begin now
+            self._jobs.forget()
+            self._notices.dismiss(DOUBTS)
         if state is CameraState.OPENING:
             self._asked = set()
             self.markers.clear()

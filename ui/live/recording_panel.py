@@ -135,7 +135,10 @@ class RecordingPanel(QFrame):
         layout.addLayout(top)
         layout.addLayout(self._form)
         layout.addWidget(self._path)
-        layout.addWidget(self._pre_record)
+        before = QHBoxLayout()
+        before.addWidget(QLabel(texts.PRE_RECORD))
+        before.addWidget(self._pre_record, 1)
+        layout.addLayout(before)
         layout.addWidget(self._traces_only)
         layout.addWidget(self._notes)
 

@@ -5,7 +5,6 @@ from typing import Final
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from thermoseg.session_view import SessionView
 from ui.live.events_panel import EventsPanel
@@ -15,10 +14,11 @@ from ui.live.recorder_desk import RecorderDesk
 from ui.live.scene_panel import ScenePanel
 from ui.live.session_controller import CameraState
 from ui.live.study_form import StudyForm
+from ui.shell.section import Section
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
-LEAST_WIDTH: Final = 250
+LEAST_WIDTH: Final = 236
 """Pixels at scale 1."""
 
 
@@ -40,7 +40,7 @@ class SidePanels(QScrollArea):
         column = QWidget()
         self._layout = QVBoxLayout(column)
         self._layout.setContentsMargins(0, 0, 4, 0)
-        self._sections: dict[str, QCollapsible] = {}
+        self._sections: dict[str, Section] = {}
         for name, widget, is_open in (
             (texts.LACKING, self.lacking, False),
             (texts.OPTIONS_OF_CAMERA, self.options, False),
@@ -66,14 +66,19 @@ class SidePanels(QScrollArea):
         self.study.saved.connect(desk.study.save)
         self.study.taken_over.connect(desk.take_over)
 
+    @property
+    def sections(self) -> list[Section]:
+        """All sections, from top to bottom."""
+        return list(self._sections.values())
+
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self._scale = scale
         self._layout.setSpacing(round(6 * scale))
-        for part in (self.options, self.scene):
+        for part in (self.options, self.scene, self._desk.panel, self._desk.markers):
             part.set_theme(theme, scale)
-        for card in (self._desk.panel, self._desk.markers):
-            card.set_theme(theme, scale)
+        for section in self._sections.values():
+            section.set_theme(theme)
         self.events.setFixedHeight(round(150 * scale))
         self._fit_width()
 
@@ -135,12 +140,5 @@ class SidePanels(QScrollArea):
             self.setMinimumWidth(max(needed, round(LEAST_WIDTH * self._scale)))
 
     def _add(self, name: str, widget: QWidget, *, is_open: bool) -> None:
-        section = QCollapsible(name)
-        section.setDuration(0)
-        section.setContent(widget)
-        if is_open:
-            section.expand(animate=False)
-        else:
-            section.collapse(animate=False)
-        self._sections[name] = section
+        section = self._sections[name] = Section(name, widget, is_open=is_open)
         self._layout.addWidget(section)

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import platformdirs
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from thermoseg.recording_plan import RecordingPlan
@@ -22,13 +21,13 @@ from thermoseg.study_file import (
     write_study,
 )
 from ui.shell.jobs import Jobs
-from ui.shell.preferences import Preference, Preferences
+from ui.shell.places import RECORDINGS, STUDY, default_folder
+from ui.shell.preferences import Preferences
+from ui.texts import live as texts
 
 log = logging.getLogger(__name__)
 
-STUDY: Final = Preference[str]("live/study", str, "")
-RECORDINGS: Final = Preference[str]("live/recordings", str, "")
-MARKERS: Final = tuple(f"Marker {number}" for number in range(1, 10))
+MARKERS: Final = tuple(texts.unnamed_marker(number) for number in range(1, 10))
 """Names of the markers where no study gives any."""
 
 
@@ -177,11 +176,6 @@ class StudyControl(QObject):
     def _on_unplanned(self, error: BaseException) -> None:
         self.planned.emit("")
         self.failed.emit(error)
-
-
-def default_folder() -> Path:
-    """Return where recordings go if nobody has said where."""
-    return platformdirs.user_documents_path() / "ThermoSeg"
 
 
 def _read(folder: Path) -> tuple[Path, StudyFile]:

@@ -16,6 +16,8 @@ GRID_SHARE: Final = 0.6
 BAR_PIXELS: Final = 3
 TINT_SHARE: Final = 0.12
 """How much of a marker's colour fills the stretch that it lasts."""
+GROUND_ALPHA: Final = 150
+"""Of the ground under a plot's name, 0 to 255: curves below it are still seen."""
 
 
 @dataclass(slots=True)
@@ -149,7 +151,9 @@ class Overlay(_Layer):
         metrics = QFontMetricsF(font)
         room = metrics.horizontalAdvance(marks.title) + 10 * scale
         text, box = marks.title, QRectF(0, 0, room, metrics.height() + scale)
-        painter.fillRect(box, QColor(theme.card))
+        ground = QColor(theme.card)
+        ground.setAlpha(GROUND_ALPHA)
+        painter.fillRect(box, ground)
         painter.setPen(QColor(theme.muted))
         painter.setFont(font)
         painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), text)

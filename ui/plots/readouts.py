@@ -21,12 +21,14 @@ from ui.plots.look import Look, Scale
 from ui.shell.theme import numerals
 from ui.texts import plots as texts
 
-NAME_PIXELS: Final = 124
+NAME_PIXELS: Final = 132
 VALUE_PIXELS: Final = 108
 """Room for a temperature and its reservation, or a dash and its reason."""
 DIFFERENCE_PIXELS: Final = 62
 CHIP_PIXELS: Final = 14
 SCROLL_BAR_PIXELS: Final = 10
+WIDEST_VALUE: Final = "−00.00 °C"
+"""Room is kept for it, so that reasons do not dance beside numbers."""
 EDGES_PIXELS: Final = 22
 """What a button needs around its icon and its text."""
 
@@ -122,6 +124,8 @@ class ReadoutRow(QWidget):
     def set_fonts(self, value: QFont, colour: str) -> None:
         """Set the font and the colour of the value."""
         self._value.setFont(value)
+        self._value.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._value.setMinimumWidth(QFontMetrics(value).horizontalAdvance(WIDEST_VALUE))
         self._value.setStyleSheet(f"color: {colour};")
 
     def _on_toggled(self, on: bool) -> None:

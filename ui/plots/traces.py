@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from thermoseg.traces import TraceWindow
 from ui.plots.axes import say_moment, say_period
@@ -132,7 +133,7 @@ class TracePlots(QFrame):
         self._markers = ()
         self._sentence.setText(sentence)
         self._pages.setCurrentWidget(self._sentence)
-        for part in (self._tools, self._side, self._legend):
+        for part in self._around_plots:
             part.hide()
 
     def set_cursor(self, time_s: float | None) -> None:
@@ -169,7 +170,7 @@ class TracePlots(QFrame):
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
-        pad(self, scale)
+        pad(self, scale, dense=True)
         self._look = Look(theme, scale)
         self._dress()
 
@@ -228,6 +229,10 @@ class TracePlots(QFrame):
         self._column = PlotColumn(self._board)
         self._readouts = Readouts()
         self._legend = BandLegend()
+        self._heading = QElidingLabel(texts.HEADING)
+        self._heading.setProperty("role", "heading")
+        self._heading.setToolTip(texts.HEADING)
+        self._heading.setMinimumWidth(1)
         self._board.setAccessibleName(texts.TRACES)
         self._board.setAccessibleDescription(texts.TRACES_TIP)
         self._sentence = QLabel(texts.EMPTY)
@@ -245,10 +250,15 @@ class TracePlots(QFrame):
         middle.addWidget(self._pages, 1)
         middle.addWidget(self._side)
         layout = QVBoxLayout(self)
-        layout.setSpacing(4)
-        layout.addWidget(self._tools)
+        above = QHBoxLayout()
+        above.setSpacing(10)
+        above.addWidget(self._heading)
+        above.addWidget(self._legend, 1)
+        above.addWidget(self._tools)
+        layout.setSpacing(2)
+        layout.addLayout(above)
         layout.addLayout(middle, 1)
-        layout.addWidget(self._legend)
+        self._around_plots = (self._heading, self._tools, self._side, self._legend)
         self._connect()
 
     def _connect(self) -> None:
@@ -303,7 +313,7 @@ class TracePlots(QFrame):
     def _enter(self) -> None:
         """Show plots where there was a sentence."""
         self._tools.set_recorded(self._recorded)
-        for part in (self._tools, self._side, self._legend):
+        for part in self._around_plots:
             part.show()
         self._pages.setCurrentWidget(self._board)
         self._make_plots()
@@ -357,10 +367,10 @@ class TracePlots(QFrame):
             value_c, reason = nan, texts.WAITING
             if trace is not None and at_s is not None:
                 value_c, reason = trace.at(at_s)
-            elif trace is not None and self._now_s - trace.end_s <= STALE_S:
-                value_c, reason = trace.newest_c, trace.newest_reason
             elif self._absent:
                 reason = self._absent
+            elif trace is not None and self._now_s - trace.end_s <= STALE_S:
+                value_c, reason = trace.newest_c, trace.newest_reason
             row.show_value(value_c, reason, self._scale)
             changed = self._store.difference.get(region)
             if changed is not None and at_s is not None:

@@ -7,21 +7,39 @@ from typing import Final, TypeAlias
 from pydantic import JsonValue
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QHideEvent, QShowEvent
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from thermoseg.files import file_address
 from ui.picture.content import PictureContent
 from ui.picture.pane import PicturePane
-from ui.plots.marks import PlotMarker
 from ui.plots.timeline import Timeline
 from ui.plots.traces import TracePlots
+from ui.replay.analyses import Analyses
+from ui.replay.analyses_panel import AnalysesPanel
+from ui.replay.export_panel import ExportPanel
+from ui.replay.exporting import ReplayLook
+from ui.replay.info_panel import InfoPanel
 from ui.replay.preview import Preview
-from ui.replay.replay_controller import ReplayController, ReplayState, SessionTables
+from ui.replay.recorded_traces import RecordedTraces
+from ui.replay.recordings import Recordings
+from ui.replay.recordings_panel import RecordingsPanel
+from ui.replay.replay_controller import ReplayController
+from ui.replay.replay_state import ReplayState
 from ui.replay.side_panels import SidePanels
 from ui.replay.state_page import StatePage
 from ui.replay.transport import Transport
 from ui.shell.defects import describe_error
 from ui.shell.eliding import eliding_label, say
+from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
 from ui.shell.preferences import Preference
 from ui.shell.theme import Theme
@@ -30,9 +48,12 @@ from ui.texts import replay as texts
 Remembered: TypeAlias = Mapping[str, object]
 Kept: Final = dict[str, JsonValue]
 PICTURE: Final = Preference[Remembered]("replay/picture", Kept, {})
-TRACES: Final = Preference[Remembered]("replay/traces", Kept, {})
+TRACES: Final = Preference[Remembered]("replay/traces", Kept, {"length_s": "whole"})
 ACROSS: Final = Preference[list[int]]("replay/across", list[int], [])
-DOWN: Final = Preference[list[int]]("replay/down", list[int], [])
+DOWN: Final = Preference[list[int]]("replay/down", list[int], [400, 220])
+
+LEAST_PLOTS: Final = 120
+"""Pixels at scale 1 that the plots keep in a low window; the rest of them is scrolled to."""
 
 
 class ReplayPage(Page):
@@ -41,14 +62,29 @@ class ReplayPage(Page):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self.controller: Final = ReplayController(self)
+        self.analyses: Final = Analyses(self.controller, surroundings.load_segmenter, self)
+        self.recordings: Final = Recordings(surroundings.preferences, self)
         self._preview = Preview(surroundings, self)
         self.state_page: Final = StatePage()
+        self.list: Final = RecordingsPanel(self.recordings, surroundings)
         self.pane: Final = PicturePane()
         self.transport: Final = Transport(self.controller, self)
         self.timeline: Final = Timeline()
         self.plots: Final = TracePlots()
-        self.side: Final = SidePanels(self.controller, surroundings)
+        self.traces: Final = RecordedTraces(
+            self.controller, self.plots, self.timeline, self.pane, surroundings.notices
+        )
+        self.export: Final = ExportPanel(self.controller, surroundings, self.analyses, self._look)
+        self.analyses_panel: Final = AnalysesPanel(self.analyses, surroundings)
+        self.info: Final = InfoPanel(self.controller)
         self._name = eliding_label()
+        self.to_list: Final = QPushButton(texts.TO_LIST)
+        self._as_camera = QPushButton(texts.AS_CAMERA)
+        self.side: Final = SidePanels(
+            self._make_doors(), self.info, self.export, self.analyses_panel
+        )
+        self._below = QScrollArea()
+        self._listing = False
         self._build()
         self._connect()
         self._restore()
@@ -56,18 +92,33 @@ class ReplayPage(Page):
 
     @property
     def settled(self) -> bool:
-        """Whether the frame that was asked for is shown, or there is none."""
-        return self.controller.settled
+        """Whether the frame that was asked for is shown, or there is none; and the list is read."""
+        return self.controller.settled and not self.recordings.looking
 
     def open(self, path: Path) -> None:
         """Open a recording, or any other file of frames."""
-        self.controller.open(path)
+        self._listing = False
+        self.controller.open(path.absolute())
+        self._show_middle()
+
+    def show_list(self) -> None:
+        """Show the list of recordings; the one that is open stays open."""
+        self.controller.pause()
+        self._listing = True
+        self.recordings.look()
+        self._show_middle()
+
+    def show_recording(self) -> None:
+        """Show the recording that is open again."""
+        self._listing = False
+        self._show_middle()
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         super().set_theme(theme, scale)
         for part in (
             self.state_page,
+            self.list,
             self.pane,
             self.transport,
             self.timeline,
@@ -75,18 +126,21 @@ class ReplayPage(Page):
             self.side,
         ):
             part.set_theme(theme, scale)
+        self._below.setMinimumHeight(round(LEAST_PLOTS * scale))
         gap = round(8 * scale)
         self._layout.setContentsMargins(gap, gap, gap, gap)
         self._layout.setSpacing(gap)
 
     def remember(self) -> None:
-        """Keep what the user set, and close the file."""
+        """Keep what the user set, end what is at work, and close the file."""
         preferences = self.surroundings.preferences
         preferences.set(PICTURE, self.pane.state)
         preferences.set(TRACES, self.plots.state())
         preferences.set(ACROSS, self._across.sizes())
         preferences.set(DOWN, self._down.sizes())
-        self.side.close_jobs()
+        self.export.queue.close()
+        self.analyses.close()
+        self.recordings.close()
         self._preview.close()
         self.controller.close()
 
@@ -94,7 +148,8 @@ class ReplayPage(Page):
         """Go on looking."""
         super().showEvent(event)
         self.controller.wake()
-        self.side.look_again()
+        self.recordings.look()
+        self.analyses_panel.look_again()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802  # Qt's name
         """Stand still: a hidden page draws and reads nothing."""
@@ -106,34 +161,41 @@ class ReplayPage(Page):
     def _on_state_changed(self) -> None:
         controller, state = self.controller, self.controller.state
         name = "" if controller.path is None else str(controller.path)
-        say(self._name, name)
-        is_open = state is ReplayState.OPEN
-        self._as_camera.setEnabled(is_open)
-        self._inside.setVisible(is_open)
-        self.state_page.setVisible(not is_open)
-        if state is ReplayState.EMPTY:
-            self.state_page.show_empty()
-        elif state is ReplayState.OPENING:
+        say(self._name, Path(name).name, name)
+        if state is ReplayState.OPENING:
             self.state_page.show_opening(texts.opening(Path(name).name))
         if state in (ReplayState.EMPTY, ReplayState.OPENING):
             self.pane.clear()
-            self.plots.clear()
-            self.timeline.clear()
+            self.traces.clear()
             self._preview.forget()
-        if is_open:
-            self._show_timeline(None)
+        if state is ReplayState.OPEN:
+            self.traces.begin()
+        self._show_middle()
+
+    def _show_middle(self) -> None:
+        """Show the list, the recording, or what became of it."""
+        state = self.controller.state
+        is_open = state is ReplayState.OPEN
+        shown: QWidget = self._down if is_open else self.state_page
+        if state is ReplayState.EMPTY or self._listing:
+            shown = self.list
+        self._middle.setCurrentWidget(shown)
+        self.side.setVisible(shown is self._down)
+        self.list.back.setVisible(is_open)
 
     def _on_failed(self, error: BaseException) -> None:
-        self.state_page.show_failed(describe_error(error))
+        if self.controller.state is ReplayState.FAILED:
+            self.state_page.show_failed(describe_error(error))
+            self._show_middle()
+        else:
+            self.surroundings.notices.tell(describe_error(error), Severity.ERROR)
 
     def _on_moved(self) -> None:
         decoded = self.controller.shown
         if decoded is None:
             return
         if 0 <= decoded.index < len(self.controller.times_s):
-            time_s = self.controller.time_of(decoded.index)
-            self.timeline.set_position(time_s)
-            self.plots.set_cursor(time_s)
+            self.traces.move(self.controller.time_of(decoded.index))
         self.pane.set_note("" if decoded.problem is None else describe_error(decoded.problem))
         if decoded.frame is None:
             return
@@ -168,40 +230,10 @@ class ReplayPage(Page):
             )
         self.pane.show_content(content)
 
-    def _on_tables(self, tables: SessionTables) -> None:
-        length_s = self.controller.length_s
-        self.plots.set_rois([name for name in tables.traces if name in tables.drawn])
-        self.plots.show_recorded(tables.traces, length_s, tables.wall_offset_s)
-        self.plots.set_markers(_plot_markers(tables))
-        self._show_timeline(tables)
-        self._on_moved()
-
-    def _show_timeline(self, tables: SessionTables | None) -> None:
-        length_s = self.controller.length_s
-        if tables is None:
-            self.timeline.show_recording(length_s)
-        else:
-            self.timeline.show_recording(
-                length_s, tables.overview, wall_offset_s=tables.wall_offset_s
-            )
-            self.timeline.set_markers(_plot_markers(tables))
-
-    def _on_playing_changed(self) -> None:
-        controller, selection = self.controller, self.controller.selection
-        span = None
-        if selection is not None:
-            span = controller.time_of(selection[0]), controller.time_of(selection[1])
-        self.timeline.set_selection(span)
+    def _look(self) -> ReplayLook:
+        return self.pane.settings.palette, self.pane.span.limits
 
     # What the user does.
-
-    def _on_selected(self, span_s: tuple[float, float] | None) -> None:
-        controller = self.controller
-        if span_s is None:
-            controller.select(None)
-        else:
-            first, last = (controller.frame_at(time_s) for time_s in span_s)
-            controller.select((first, last))
 
     def _on_as_camera(self) -> None:
         path = self.controller.path
@@ -211,46 +243,54 @@ class ReplayPage(Page):
     # Building.
 
     def _build(self) -> None:
-        open_button = QPushButton(texts.OPEN)
-        open_button.clicked.connect(self.surroundings.choose_file)
-        self._as_camera = QPushButton(texts.AS_CAMERA)
-        self._as_camera.setToolTip(texts.AS_CAMERA_TIP)
-        self._as_camera.clicked.connect(self._on_as_camera)
-        top = QHBoxLayout()
-        top.addWidget(open_button)
-        top.addWidget(self._name, 1)
-        top.addWidget(self._as_camera)
         above = QFrame()
         column = QVBoxLayout(above)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.pane, 1)
         column.addWidget(self.transport)
         column.addWidget(self.timeline)
-        self._down = _splitter(Qt.Orientation.Vertical, above, self.plots, (3, 1))
-        self._inside = self._down
-        middle = QWidget()
-        inside = QVBoxLayout(middle)
-        inside.setContentsMargins(0, 0, 0, 0)
-        inside.addWidget(self._down)
-        inside.addWidget(self.state_page)
-        self._across = _splitter(Qt.Orientation.Horizontal, middle, self.side, (3, 1))
+        self._below.setWidget(self.plots)
+        self._below.setWidgetResizable(True)
+        self._below.setFrameShape(QFrame.Shape.NoFrame)
+        self._below.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._below.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._down = _splitter(Qt.Orientation.Vertical, above, self._below, (3, 1))
+        self._middle = QStackedWidget()
+        for widget in (self.list, self.state_page, self._down):
+            self._middle.addWidget(widget)
+        self._across = _splitter(Qt.Orientation.Horizontal, self._middle, self.side, (3, 1))
         self._layout = QVBoxLayout(self)
-        self._layout.addLayout(top)
         self._layout.addWidget(self._across, 1)
+
+    def _make_doors(self) -> QWidget:
+        """Return the name of the recording and the ways to others."""
+        self.to_list.setToolTip(texts.TO_LIST_TIP)
+        self.to_list.clicked.connect(self.show_list)
+        open_button = QPushButton(texts.OPEN)
+        open_button.setToolTip(texts.OPEN_TIP)
+        open_button.clicked.connect(self.surroundings.choose_file)
+        self._as_camera.setToolTip(texts.AS_CAMERA_TIP)
+        self._as_camera.clicked.connect(self._on_as_camera)
+        row = QHBoxLayout()
+        for button in (self.to_list, open_button, self._as_camera):
+            row.addWidget(button, 1)
+        doors = QWidget()
+        column = QVBoxLayout(doors)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self._name)
+        return doors
 
     def _connect(self) -> None:
         controller = self.controller
         controller.state_changed.connect(self._on_state_changed)
         controller.failed.connect(self._on_failed)
         controller.moved.connect(self._on_moved)
-        controller.tables_read.connect(self._on_tables)
-        controller.playing_changed.connect(self._on_playing_changed)
-        self.timeline.position_changed.connect(controller.seek_time)
-        self.timeline.selection_changed.connect(self._on_selected)
-        self.plots.time_clicked.connect(controller.seek_time)
-        self.state_page.file_requested.connect(self.surroundings.choose_file)
+        self.analyses.compared.connect(self.traces.compare)
+        self.state_page.to_list.clicked.connect(self.show_list)
+        self.list.back.clicked.connect(self.show_recording)
+        self.list.opened.connect(self.open)
         self._preview.ready.connect(self._draw)
-        self.side.opened.connect(self.open)
         for name in ("mask", "outlines", "palette", "smooth"):
             self.addAction(self.pane.actions_by_name[name])
 
@@ -264,13 +304,6 @@ class ReplayPage(Page):
         ):
             if len(sizes) == 2 and all(0 < size < 100_000 for size in sizes):
                 splitter.setSizes(sizes)
-
-
-def _plot_markers(tables: SessionTables) -> list[PlotMarker]:
-    return [
-        PlotMarker(marker.begin_s, marker.label, marker.kind, marker.duration_s)
-        for marker in tables.markers
-    ]
 
 
 def _splitter(

@@ -2,9 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
-from math import nan
 from pathlib import Path
 from typing import Final
 
@@ -15,49 +12,19 @@ from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 from thermoseg.errors import ThermoSegError
 from thermoseg.frame_decoder import DecodedFrame, FrameDecoder
 from thermoseg.frames import CameraInfo
-from thermoseg.labels import NOSTRILS
 from thermoseg.playback_clock import PlaybackClock
-from thermoseg.recorded_frames import FramesByNumber, open_by_number
-from thermoseg.recording.contents import Gap, SessionMarker
+from thermoseg.recorded_frames import FramesByNumber
 from thermoseg.recording.reader import Recording
-from thermoseg.traces import TraceWindow
+from ui.replay.opening import open_recording
+from ui.replay.replay_state import ReplayState
+from ui.replay.session_tables import SessionTables, read_tables
+from ui.replay.time_axis import frame_at, frame_from
 from ui.shell.jobs import Jobs
 
 TICK_MS: Final = 16
 """Looks while something moves: as many as a screen shows."""
-HALF_TICK_S: Final = 5e-7
-"""Times that are equal on paper differ in their last bits."""
 STEP_S: Final = 1.0
 """Length of a long step."""
-
-
-class ReplayState(Enum):
-    """Phase of the recording."""
-
-    EMPTY = "empty"
-    OPENING = "opening"
-    OPEN = "open"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SessionTables:
-    """What a session says besides its pictures; times are counted from its first frame."""
-
-    traces: dict[str, TraceWindow]
-    gaps: tuple[Gap, ...]
-    markers: tuple[SessionMarker, ...]
-    problems: tuple[str, ...]
-    """What of it is lost or damaged, a sentence each."""
-    wall_offset_s: float
-    """Seconds since 1970 UTC of its first frame; NaN if unknown."""
-    drawn: tuple[str, ...] = ()
-    """Names of the regions that were drawn."""
-
-    @property
-    def overview(self) -> TraceWindow | None:
-        """The trace that stands for the session: the nostrils', or the first that there is."""
-        return self.traces.get(NOSTRILS) or next(iter(self.traces.values()), None)
 
 
 class ReplayController(QObject):
@@ -75,7 +42,9 @@ class ReplayController(QObject):
     tables_read = pyqtSignal(object)
     """`SessionTables` of the session that is open."""
     failed = pyqtSignal(object)
-    """An exception that the user must hear of."""
+    """An exception that the user must hear of; `state` tells whether anything is left to see."""
+    exchanged = pyqtSignal()
+    """Masks and samples are from now on those that `exchange` was asked for."""
 
     def __init__(
         self, parent: QObject | None = None, clock: Callable[[], float] = time.monotonic
@@ -87,10 +56,12 @@ class ReplayController(QObject):
         self._state = ReplayState.EMPTY
         self._path: Path | None = None
         self._decoder: FrameDecoder | None = None
+        self._next: FrameDecoder | None = None
         self._clock: PlaybackClock | None = None
         self._asked = -1
         self._selection: list[int | None] = [None, None]
         self._was_playing = False
+        self._reading = False
         self.shown: DecodedFrame | None = None
         """The frame to be seen; None before the first."""
         self.tables: SessionTables | None = None
@@ -99,7 +70,6 @@ class ReplayController(QObject):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._on_timeout)
-        self._jobs.failed.connect(self.failed)
 
     # What is open.
 
@@ -132,14 +102,14 @@ class ReplayController(QObject):
         return np.empty(0) if frames is None else frames.times_s
 
     @property
+    def last(self) -> int:
+        """Number of the last frame; −1 before it is open."""
+        return len(self.times_s) - 1
+
+    @property
     def index(self) -> int:
         """Number of the frame that is due, from 0."""
         return 0 if self._clock is None else self._clock.due(self._now_s())
-
-    @property
-    def time_s(self) -> float:
-        """Time of the frame that is due, since the first one; NaN before it is open."""
-        return nan if self._clock is None else self.time_of(self.index)
 
     @property
     def length_s(self) -> float:
@@ -154,9 +124,7 @@ class ReplayController(QObject):
 
     def frame_at(self, time_s: float) -> int:
         """Return the frame that was seen `time_s` after the first one."""
-        times_s = self.times_s
-        place = int(np.searchsorted(times_s, times_s[0] + time_s + HALF_TICK_S, "right")) - 1
-        return min(max(place, 0), len(times_s) - 1)
+        return frame_at(self.times_s, time_s)
 
     @property
     def playing(self) -> bool:
@@ -172,11 +140,10 @@ class ReplayController(QObject):
     def selection(self) -> tuple[int, int] | None:
         """First and last frame of what is selected; None if nothing is."""
         first, last = self._selection
-        count = len(self.times_s)
-        if (first is None and last is None) or not count:
+        if (first is None and last is None) or self.last < 0:
             return None
-        begin, end = first or 0, count - 1 if last is None else last
-        return min(begin, end), max(begin, end)
+        ends = first or 0, self.last if last is None else last
+        return min(ends), max(ends)
 
     @property
     def looping(self) -> bool:
@@ -185,10 +152,14 @@ class ReplayController(QObject):
 
     @property
     def settled(self) -> bool:
-        """Whether the frame that was asked for last is shown, or never will be."""
-        if self._state is ReplayState.OPENING:
+        """Whether all that was asked for is shown, or never will be."""
+        if self._state is ReplayState.OPENING or self._next is not None or self._reading:
             return False
-        return self._decoder is None or (self._decoder.settled and self.shown is not None)
+        if self._state is ReplayState.FAILED:
+            return True
+        return self._decoder is None or (
+            self._decoder.settled and self.shown is self._decoder.peek() is not None
+        )
 
     def open(self, path: Path, open_frames: Callable[[], FramesByNumber] | None = None) -> None:
         """Open a file or folder in place of the one before.
@@ -196,25 +167,36 @@ class ReplayController(QObject):
         Parameters
         ----------
         open_frames
-            What opens it, if not `open_by_number`: an analysis beside its session, for one.
+            What opens it, if not `open_recording`.
         """
         self.leave()
         self._path = path
-        self._decoder = FrameDecoder(open_frames or (lambda: open_by_number(path)))
+        self._decoder = FrameDecoder(open_frames or (lambda: open_recording(path)))
         self._set_state(ReplayState.OPENING)
+        self._timer.start()
+
+    def exchange(self, open_frames: Callable[[], FramesByNumber]) -> None:
+        """Show the same frames with other masks and samples, and stay where one is.
+
+        What was asked before and is not open yet is forgotten.
+        """
+        if self._state is not ReplayState.OPEN:
+            return
+        self._close(self._next)
+        self._next = FrameDecoder(open_frames)
         self._timer.start()
 
     def leave(self) -> None:
         """Close the file."""
-        decoder, self._decoder = self._decoder, None
         self._jobs.forget()
-        if decoder is not None:
-            self._closing.run(decoder.close)
+        self._close(self._decoder)
+        self._close(self._next)
+        self._decoder = self._next = None
         self._timer.stop()
         self._path = self._clock = self.shown = self.tables = None
         self._selection = [None, None]
         self._asked = -1
-        self._was_playing = False
+        self._was_playing = self._reading = False
         self._set_state(ReplayState.EMPTY)
 
     def rest(self) -> None:
@@ -253,15 +235,13 @@ class ReplayController(QObject):
         """Stand still at the frame that is seen."""
         if self._clock is not None:
             self._clock.pause(self._now_s())
-            self._ask()
-            self._tell_playing()
+            self._on_moved()
 
     def seek(self, index: int) -> None:
         """Go to frame `index`, or the nearest that there is."""
         if self._clock is not None:
             self._clock.seek(index, self._now_s())
-            self._ask()
-            self._tell_playing()
+            self._on_moved()
 
     def seek_time(self, time_s: float) -> None:
         """Go to the frame that was seen `time_s` after the first one."""
@@ -272,19 +252,13 @@ class ReplayController(QObject):
         """Stand still exactly so many frames further, backwards if negative."""
         if self._clock is not None:
             self._clock.step(frames, self._now_s())
-            self._ask()
-            self._tell_playing()
+            self._on_moved()
 
     def step_seconds(self, seconds: float) -> None:
         """Go so many seconds on, backwards if negative."""
         if self._clock is not None:
             self._clock.step_seconds(seconds, self._now_s())
-            self._ask()
-            self._tell_playing()
-
-    def go_to_end(self) -> None:
-        """Go to the last frame."""
-        self.seek(len(self.times_s) - 1)
+            self._on_moved()
 
     def set_speed(self, speed: float) -> None:
         """Play at another multiple of real time, 0.1 to 10."""
@@ -307,8 +281,8 @@ class ReplayController(QObject):
     def set_looping(self, looping: bool) -> None:
         """Play the selection, or all, round and round."""
         if self._clock is not None:
-            everything = (0, len(self.times_s) - 1)
-            self._clock.set_loop((self.selection or everything) if looping else None, self._now_s())
+            stretch = self.selection or (0, self.last)
+            self._clock.set_loop(stretch if looping else None, self._now_s())
             self._ask()
             self.playing_changed.emit()
 
@@ -317,7 +291,7 @@ class ReplayController(QObject):
         tables = self.tables
         if tables is None:
             return
-        frames = sorted({self._next_frame(marker.begin_s) for marker in tables.markers})
+        frames = sorted({frame_from(self.times_s, marker.begin_s) for marker in tables.markers})
         ahead = [frame for frame in frames if frame > self.index]
         behind = [frame for frame in frames if frame < self.index]
         if way > 0 and ahead:
@@ -327,14 +301,26 @@ class ReplayController(QObject):
 
     # Inside.
 
+    def _close(self, decoder: FrameDecoder | None) -> None:
+        if decoder is not None:
+            self._closing.run(decoder.close)
+
+    def _look_at_next(self) -> None:
+        """Take the other masks and samples, once they are open."""
+        following = self._next
+        if following is None:
+            return
+        if following.failure is not None:
+            self._next = None
+            self.failed.emit(following.failure)
+        elif following.frames is not None:
+            self._close(self._decoder)
+            self._decoder, self._next = following, None
+            self._asked = -1
+            self.exchanged.emit()
+
     def _frames(self) -> FramesByNumber | None:
         return None if self._decoder is None else self._decoder.frames
-
-    def _next_frame(self, time_s: float) -> int:
-        """Return the first frame that is not before `time_s`, or the last one."""
-        times_s = self.times_s
-        place = int(np.searchsorted(times_s, times_s[0] + time_s - HALF_TICK_S))
-        return min(place, len(times_s) - 1)
 
     def _select(self, first: int | None, last: int | None) -> None:
         self._selection = [first, last]
@@ -344,14 +330,19 @@ class ReplayController(QObject):
 
     def _ask(self) -> None:
         """Ask for the frame that is due, if it has not been asked for."""
-        if self._decoder is not None and self.index != self._asked:
-            self._asked = self.index
+        if self._decoder is not None and (index := self.index) != self._asked:
+            self._asked = index
             self._decoder.request(self._asked)
             self._timer.start()
 
+    def _on_moved(self) -> None:
+        self._ask()
+        self._tell_playing()
+
     def _tell_playing(self) -> None:
-        if self.playing != self._was_playing:
-            self._was_playing = self.playing
+        playing = self.playing
+        if playing != self._was_playing:
+            self._was_playing = playing
             self.playing_changed.emit()
 
     def _on_timeout(self) -> None:
@@ -366,13 +357,15 @@ class ReplayController(QObject):
             if decoder.frames is None:
                 return
             self._on_open(decoder.frames)
+        self._look_at_next()
         self._ask()
         decoded = decoder.peek()
         if decoded is not None and decoded is not self.shown:
             self.shown = decoded
             self.moved.emit()
         self._tell_playing()
-        if not self.playing and decoder.settled and self.shown is decoder.peek():
+        still = not self.playing and self._next is None
+        if still and self.settled and decoder is self._decoder and decoded is self.shown:
             self._timer.stop()
 
     def _on_open(self, frames: FramesByNumber) -> None:
@@ -383,9 +376,15 @@ class ReplayController(QObject):
         self._set_state(ReplayState.OPEN)
         session = frames.session
         if session is not None:
-            self._jobs.run(lambda: _read_tables(session), self._on_tables)
+            self._reading = True
+            self._jobs.run(lambda: read_tables(session), self._on_tables, self._on_unreadable)
+
+    def _on_unreadable(self, error: BaseException) -> None:
+        self._reading = False
+        self.failed.emit(error)
 
     def _on_tables(self, tables: SessionTables) -> None:
+        self._reading = False
         self.tables = tables
         self.tables_read.emit(tables)
 
@@ -398,23 +397,3 @@ class ReplayController(QObject):
         if state is not self._state:
             self._state = state
             self.state_changed.emit()
-
-
-def _read_tables(session: Recording) -> SessionTables:
-    begin_s = float(session.times_s[0])
-    traces = {}
-    for name in session.regions:
-        trace = TraceWindow.from_samples(session.samples(name))
-        if len(trace):
-            traces[name] = replace(trace, time_s=trace.time_s - begin_s)
-    walls = session.wall_times[np.isfinite(session.wall_times)]
-    return SessionTables(
-        traces=traces,
-        gaps=tuple(session.gaps),
-        markers=tuple(
-            replace(marker, begin_s=marker.begin_s - begin_s) for marker in session.markers
-        ),
-        problems=session.problems,
-        wall_offset_s=float(walls[0]) if len(walls) else nan,
-        drawn=tuple(roi.name for roi in session.drawn_rois),
-    )

@@ -1,61 +1,78 @@
 """The column beside a replayed recording: what it is, and what can be made of it."""
 
-from pathlib import Path
 from typing import Final
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from ui.replay.replay_controller import ReplayController, SessionTables
-from ui.shell.page import Surroundings
+from ui.replay.analyses_panel import AnalysesPanel
+from ui.replay.export_panel import ExportPanel
+from ui.replay.info_panel import InfoPanel
+from ui.shell.section import Section
 from ui.shell.theme import Theme
 from ui.texts import replay as texts
+
+LEAST_WIDTH: Final = 250
+"""Pixels at scale 1."""
 
 
 class SidePanels(QScrollArea):
     """One section below the other."""
 
-    opened = pyqtSignal(Path)
-    """The user chose a recording."""
+    def __init__(
+        self, doors: QWidget, info: InfoPanel, export: ExportPanel, analyses: AnalysesPanel
+    ) -> None:
+        """Build the column.
 
-    def __init__(self, controller: ReplayController, surroundings: Surroundings) -> None:
+        Parameters
+        ----------
+        doors
+            Stands above the sections: ways to other recordings.
+        """
         super().__init__()
-        self._controller = controller
-        self._surroundings = surroundings
-        self._info = QLabel()
-        self._info.setWordWrap(True)
-        self._info.setTextFormat(Qt.TextFormat.PlainText)
-        self._info.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._scale = 1.0
+        self._themed = (export, analyses)
         column = QWidget()
         self._layout = QVBoxLayout(column)
-        self._sections: Final[dict[str, QCollapsible]] = {}
-        self._add(texts.INFO, self._info)
+        self._layout.setContentsMargins(0, 0, 4, 0)
+        self._layout.addWidget(doors)
+        self.sections: Final[dict[str, Section]] = {}
+        for name, widget in (
+            (texts.INFO, info),
+            (texts.EXPORT, export),
+            (texts.ANALYSES, analyses),
+        ):
+            self._add(name, widget)
         self._layout.addStretch(1)
         self.setWidget(column)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        controller.tables_read.connect(self._on_tables)
 
-    def set_theme(self, _: Theme, scale: float) -> None:
-        """Take the size of a theme."""
+    def set_theme(self, theme: Theme, scale: float) -> None:
+        """Take the colours and the size of `theme`."""
+        self._scale = scale
         self._layout.setSpacing(round(6 * scale))
-        self.setMinimumWidth(round(250 * scale))
+        for part in self._themed:
+            part.set_theme(theme, scale)
+        for section in self.sections.values():
+            section.set_theme(theme)
+        self._fit_width()
 
-    def look_again(self) -> None:
-        """Look what there is, as the page comes into sight."""
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Never be narrower than what is inside."""
+        super().resizeEvent(event)
+        self._fit_width()
 
-    def close_jobs(self) -> None:
-        """Wait for what is at work."""
-
-    def _on_tables(self, tables: SessionTables) -> None:
-        self._info.setText("\n".join(tables.problems))
+    def _fit_width(self) -> None:
+        column, bar = self.widget(), self.verticalScrollBar()
+        if column is not None and bar is not None:
+            needed = column.minimumSizeHint().width() + bar.sizeHint().width()
+            self.setMinimumWidth(max(needed, round(LEAST_WIDTH * self._scale)))
 
     def _add(self, name: str, widget: QWidget) -> None:
-        section = QCollapsible(name)
-        section.setDuration(0)
-        section.setContent(widget)
-        section.expand(animate=False)
-        self._sections[name] = section
+        section = Section(name, widget)
+        self.sections[name] = section
         self._layout.addWidget(section)

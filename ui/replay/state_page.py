@@ -1,6 +1,8 @@
-"""What stands in the place of a recording while there is none."""
+"""What stands in the place of a recording while it is opened, or could not be."""
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from typing import Final
+
+from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ui.shell.theme import DARK, Theme, icon
@@ -10,17 +12,14 @@ from ui.texts import replay as texts
 class StatePage(QWidget):
     """One icon, one title, one sentence, one button."""
 
-    file_requested = pyqtSignal()
-    """The user wants to choose a file."""
-
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._scale, self._name = DARK, 1.0, "replay"
         self._picture, self._title, self._text = QLabel(), QLabel(), QLabel()
         self._title.setProperty("role", "title")
         self._text.setProperty("role", "muted")
-        self._open = QPushButton(texts.OPEN)
-        self._open.clicked.connect(self.file_requested)
+        self.to_list: Final = QPushButton(texts.TO_LIST)
+        self.to_list.setToolTip(texts.TO_LIST_TIP)
         layout = QVBoxLayout(self)
         layout.addStretch(3)
         centre = Qt.AlignmentFlag.AlignHCenter
@@ -28,19 +27,20 @@ class StatePage(QWidget):
         for label in (self._title, self._text):
             label.setAlignment(centre)
             label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
             layout.addWidget(label)
-        layout.addWidget(self._open, 0, centre)
+        layout.addWidget(self.to_list, 0, centre)
         layout.addStretch(4)
-        self.show_empty()
+
+    @property
+    def sentence(self) -> str:
+        """What is said."""
+        return self._text.text()
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self._theme, self._scale = theme, scale
         self._show(self._name, self._title.text(), self._text.text())
-
-    def show_empty(self) -> None:
-        """Invite to open a recording."""
-        self._show("replay", texts.EMPTY_TITLE, texts.EMPTY)
 
     def show_opening(self, what: str) -> None:
         """Say what is being opened."""

@@ -4,11 +4,12 @@ from typing import Final
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
 
 from ui.replay.replay_controller import STEP_S, ReplayController
+from ui.shell.eliding import eliding_label, say
 from ui.shell.page import Page
-from ui.shell.theme import Theme, icon, numerals
+from ui.shell.theme import DARK, Theme, icon, numerals
 from ui.texts import replay as texts
 
 ORDER: Final = (
@@ -32,12 +33,13 @@ class Transport(QWidget):
             (texts.FRAME_BACK, "Left", lambda: controller.step(-1), "frame-back", True),
             (texts.FRAME_ON, "Right", lambda: controller.step(1), "frame-on", True),
             (texts.SECOND_ON, "Shift+Right", lambda: controller.step_seconds(STEP_S), "", True),
-            (texts.TO_END, "End", controller.go_to_end, "to-end", False),
+            (texts.TO_END, "End", lambda: controller.seek(controller.last), "to-end", False),
             (texts.MARKER_BACK, ",", lambda: controller.go_to_marker(-1), "marker-back", False),
             (texts.MARKER_ON, ".", lambda: controller.go_to_marker(1), "marker-on", False),
             (texts.CUT_IN, "[", controller.mark_in, "cut-in", False),
             (texts.CUT_OUT, "]", controller.mark_out, "cut-out", False),
         )
+        self._theme = DARK
         self._icons: dict[QAction, str] = {}
         for text, key, act, name, repeats in entries:
             action = page.add_key(text, key, act, repeats=repeats)
@@ -54,7 +56,8 @@ class Transport(QWidget):
             self._speed.addItem(f"{speed:g}×", speed)
         self._speed.setCurrentIndex(SPEEDS.index(1.0))
         self._speed.activated.connect(lambda row: controller.set_speed(SPEEDS[row]))
-        self._place = QLabel()
+        self._place = eliding_label(Qt.TextElideMode.ElideRight)
+        self._place.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._place.setAccessibleName(texts.PLACE)
         self._buttons: list[QToolButton] = []
         self._layout = QHBoxLayout(self)
@@ -83,9 +86,8 @@ class Transport(QWidget):
         playing, there = controller.playing, len(controller.times_s) > 0
         self.play.setText(texts.PAUSE if playing else texts.PLAY)
         self.play.setToolTip(f"{self.play.text()} (Space)")
-        if hasattr(self, "_theme"):
-            name = "pause" if playing else "play"
-            self.play.setIcon(icon(name, self._theme.text, self._theme.muted))
+        name = "pause" if playing else "play"
+        self.play.setIcon(icon(name, self._theme.text, self._theme.muted))
         self.loop.setChecked(controller.looping)
         for action in (self.play, self.loop, *self._icons):
             action.setEnabled(there)
@@ -99,16 +101,13 @@ class Transport(QWidget):
         controller = self._controller
         times_s = controller.times_s
         if not len(times_s):
-            self._place.setText("")
+            say(self._place, "")
             return
         shown = controller.index if controller.shown is None else controller.shown.index
         shown = min(max(shown, 0), len(times_s) - 1)
         begin_s = float(times_s[0])
-        self._place.setText(
-            texts.place(
-                float(times_s[shown]) - begin_s, float(times_s[-1]) - begin_s, shown, len(times_s)
-            )
-        )
+        time_s, length_s = float(times_s[shown]) - begin_s, float(times_s[-1]) - begin_s
+        say(self._place, texts.place(time_s, length_s, shown, len(times_s)))
 
     def _on_loop(self) -> None:
         self._controller.set_looping(self.loop.isChecked())
@@ -126,5 +125,4 @@ class Transport(QWidget):
             button.setAccessibleName(action.text())
             self._buttons.append(button)
             self._layout.addWidget(button)
-        self._layout.addStretch(1)
-        self._layout.addWidget(self._place)
+        self._layout.addWidget(self._place, 1)

@@ -82,6 +82,7 @@ class WindowActions:
             (self._full, "fullscreen"),
         ):
             action.setIcon(icon(name, theme.text, theme.muted))
+        self.marker.setIcon(icon("marker", theme.text, theme.muted))
         self._theme.setIcon(icon("sun" if theme.name == "dark" else "moon", theme.text))
 
     def _action(self, text: str, keys: str, act: Callable[[], object]) -> QAction:

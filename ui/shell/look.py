@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
-from PyQt6.QtWidgets import QApplication, QWidget
+from PyQt6.QtWidgets import QWidget
 
 from ui.shell.preferences import Preference, Preferences
-from ui.shell.theme import DARK, LIGHT, THEMES, Theme, wear
+from ui.shell.theme import DARK, LIGHT, THEMES, Theme, application, wear
 
 SCALES: Final = ((3200, 1800, 1.7), (2400, 1350, 1.3), (1, 1, 1.0))
 """Least width and height of the window, and the scale of text and spacing then."""
@@ -69,19 +69,14 @@ class WindowLook:
         if self.scale and self._wanted_scale() != self.scale:
             self.wear()
 
-    def wear(self) -> None:
-        """Dress everything.
+    def prepare(self) -> None:
+        """Dress the application before there is any part of the window."""
+        wear(application(), self.theme, self._wanted_scale())
 
-        Raises
-        ------
-        TypeError
-            If there is no QApplication.
-        """
-        app = QApplication.instance()
-        if not isinstance(app, QApplication):
-            raise TypeError("a window needs a QApplication")
+    def wear(self) -> None:
+        """Dress everything."""
         self.scale = self._wanted_scale()
-        wear(app, self.theme, self.scale)
+        wear(application(), self.theme, self.scale)
         self._dress(self.theme, self.scale)
 
     def _wanted_scale(self) -> float:

@@ -8,6 +8,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QWidget
 
+from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
 from ui.shell.keys import TAKES_KEYS
 from ui.shell.notices import Notices
@@ -34,6 +35,8 @@ class Surroundings:
     make_segmenter: Callable[[], Segmenter | None]
     """Loads that model for another stream than the camera's, None if none is chosen; takes seconds,
     so it is called in a thread, and raises `ModelError`."""
+    load_segmenter: Callable[[str, Mode], Segmenter]
+    """Loads the model of this name or path for an analysis; as `make_segmenter`."""
 
 
 @runtime_checkable
@@ -64,7 +67,7 @@ class Page(QWidget):
         self.surroundings = surroundings
         self.theme, self.scale = DARK, 1.0
         self.setProperty(TAKES_KEYS, True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     @property
     def settled(self) -> bool:

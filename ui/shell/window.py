@@ -20,11 +20,11 @@ from PyQt6.QtWidgets import (
     QMainWindow,
     QStackedWidget,
     QVBoxLayout,
-    QWidget,
 )
 
 from thermoseg.assets import asset
 from thermoseg.inference.choose import DEFAULT_MODEL
+from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.log_file import log_path
 from thermoseg.recording.status import RecordingSummary
@@ -38,12 +38,13 @@ from ui.shell.keys import KeySheet, settle_key
 from ui.shell.look import WindowLook
 from ui.shell.notices import Notices, Remedy, Severity
 from ui.shell.page import Page, RecordsHere, Surroundings
-from ui.shell.preferences import Preference, Preferences
+from ui.shell.preferences import PathText, Preference, Preferences
 from ui.shell.rail import PageName, Rail
 from ui.shell.remote import RemoteControl
 from ui.shell.saved import show_folder_of, tell_saved
 from ui.shell.strip import Strip
 from ui.shell.strip_content import describe_strip
+from ui.shell.tab_order import ReadingOrder
 from ui.shell.theme import Theme
 from ui.shell.watchman import Watchman
 from ui.texts import shell as texts
@@ -53,8 +54,8 @@ STRIP_TICKS: Final = 8
 
 GEOMETRY: Final = Preference[str]("window/geometry", Annotated[str, Field(max_length=4000)], "")
 PAGE: Final = Preference[str]("window/page", Literal["live", "replay"], PageName.LIVE.value)
-MODEL: Final = Preference[str]("window/model", str, DEFAULT_MODEL)
-FILES: Final = Preference[str]("window/files", str, "")
+MODEL: Final = Preference[str]("window/model", PathText, DEFAULT_MODEL)
+FILES: Final = Preference[str]("window/files", PathText, "")
 
 PageMaker = Callable[[SessionController, Surroundings], Page]
 
@@ -72,6 +73,10 @@ class Opener(Protocol):
 
     def make_segmenter(self, model: str) -> Segmenter | None:
         """Load a model for another stream than the camera's; None for no model."""
+        ...
+
+    def load_segmenter(self, model: str, mode: Mode) -> Segmenter:
+        """Load a model for an analysis."""
         ...
 
 
@@ -101,6 +106,8 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(640, 420)
         self.controller: Final = controller
         self.preferences: Final = Preferences(settings)
+        self.look: Final = WindowLook(self, self.preferences, self._dress)
+        self.look.prepare()  # or what is built now gets the desktop's font
         self.notices: Final = Notices(lambda sentence: describe_details(sentence, controller))
         self.defects: Final = Defects(self)
         self.question: Final = EndingQuestion(self)
@@ -114,7 +121,6 @@ class MainWindow(QMainWindow):
         self._makers = dict(pages)
         self._pages: dict[PageName, Page] = {}
         self._stack = QStackedWidget()
-        self.look: Final = WindowLook(self, self.preferences, self._dress)
         self._ticks = 0
         self._closing = False
         self._remote: RemoteControl | None = None
@@ -127,6 +133,7 @@ class MainWindow(QMainWindow):
             self.open_address,
             lambda: controller.models.choice.name,
             lambda: opener.make_segmenter(controller.models.choice.name),
+            opener.load_segmenter,
         )
         self._build()
         self._connect()
@@ -151,6 +158,7 @@ class MainWindow(QMainWindow):
         if page is None:
             page = self._pages[name] = self._makers[name](self.controller, self._surroundings)
             page.set_theme(self.look.theme, self.look.scale)
+            page.setAccessibleName(name.word)
             self._stack.addWidget(page)
         self._stack.setCurrentWidget(page)
         self.rail.choose(name)
@@ -305,7 +313,8 @@ class MainWindow(QMainWindow):
         return page
 
     def _build(self) -> None:
-        above = QVBoxLayout()
+        body = ReadingOrder()
+        above = QVBoxLayout(body)
         above.setContentsMargins(0, 0, 0, 0)
         above.setSpacing(0)
         above.addWidget(self.strip)
@@ -318,8 +327,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self._stack, 1)
         middle.addLayout(column, 1)
         above.addLayout(middle, 1)
-        body = QWidget()
-        body.setLayout(above)
         self.setCentralWidget(body)
 
     def _connect(self) -> None:
@@ -335,6 +342,7 @@ class MainWindow(QMainWindow):
         controller.models.failed.connect(self._on_model_failed)
         controller.recording.failed.connect(self.tell_error)
         controller.recording.saved.connect(self._on_saved)
+        self.strip.stop_pressed.connect(self._on_stop_pressed)
         self.defects.told.connect(lambda text: self.notices.tell(text, Severity.ERROR))
         self._on_changed()
 
@@ -343,6 +351,11 @@ class MainWindow(QMainWindow):
         if self._ticks % STRIP_TICKS == 1:
             self._watchman.look()
             self.strip.show_content(describe_strip(self.controller))
+
+    def _on_stop_pressed(self) -> None:
+        recording = self.controller.recording
+        if recording.may_stop():
+            self.before_ending(texts.STOP_NOW, recording.stop)
 
     def _on_changed(self, *_: object) -> None:
         self.strip.show_content(describe_strip(self.controller))

@@ -28,7 +28,7 @@ LACKING_TIP: Final = "What other kinds of camera need before they can be used"
 COPY: Final = "Copy"
 RECENT: Final = "Opened lately"
 START: Final = "Start"
-STOP_CAMERA: Final = "Stop"
+STOP_CAMERA: Final = "Close"
 START_TIP: Final = "Open the camera"
 STOP_TIP: Final = "Close the camera"
 
@@ -90,7 +90,11 @@ ABSENT_LOST: Final = "camera lost"
 SAVE_PLOTS: Final = "Save the plots as a picture"
 SAVE_TABLE: Final = "Save the values as a table"
 BETWEEN_TRIALS: Final = "Correct between trials only"
-BETWEEN_TRIALS_TIP: Final = "Ask before a flat-field correction while recording"
+BETWEEN_TRIALS_TIP: Final = (
+    "No flat-field correction while a condition, or a recording without conditions, runs"
+)
+FLAT_FIELD_WAITS: Final = "Flat field waits for the end of the trial"
+NO_FLAT_FIELD: Final = "This camera cannot be asked for a flat-field correction."
 
 
 def unfinished(path: Path) -> str:
@@ -158,7 +162,7 @@ def before_recording(doubts: list[str]) -> str:
 
 def pre_record(seconds: float) -> str:
     """Return how much is kept from before the start."""
-    return f"{seconds:g} s before the start" if seconds else "From the start on"
+    return f"{seconds:g} s before" if seconds else "Nothing before"
 
 
 def field(name: str) -> str:
@@ -168,7 +172,12 @@ def field(name: str) -> str:
 
 def marker(number: int, name: str) -> str:
     """Return what a marker's button says."""
-    return f"{number}  {name}"
+    return f"{number}  {name}" if name != unnamed_marker(number) else str(number)
+
+
+def unnamed_marker(number: int) -> str:
+    """Return the name of a marker to which no study gives one."""
+    return f"Marker {number}"
 
 
 def condition(name: str, duration_s: float) -> str:

@@ -18,18 +18,25 @@ LOOP: Final = "Loop"
 LOOP_TIP: Final = "Play the selection, or all, round and round"
 SPEED: Final = "Speed"
 PLACE: Final = "Time and frame"
-EMPTY_TITLE: Final = "Replay"
-EMPTY: Final = "Open a recording, or choose one of the list."
-OPEN: Final = "Open a recording…"
+OPEN: Final = "Open…"
+OPEN_TIP: Final = "Open a recording, or any other file of frames"
 FAILED: Final = "That did not work"
-AS_CAMERA: Final = "Play as a camera"
+AS_CAMERA: Final = "As camera"
 AS_CAMERA_TIP: Final = "Open this file on the live page, where a model segments it"
-NO_MASKS: Final = "No masks are stored"
-DAMAGED: Final = "This frame is damaged"
 INFO: Final = "Recording"
-RECORDINGS: Final = "Recordings"
 EXPORT: Final = "Export"
 ANALYSES: Final = "Analyses"
+CHOOSE: Final = "Choose…"
+SHOW_IN_FOLDER: Final = "Show in folder"
+REPLAY_IT: Final = "Replay"
+CHOOSE_FOLDER: Final = "Choose a folder"
+MODEL: Final = "Model"
+SAVE_PLOTS: Final = "Save the plots as a picture"
+SAVE_TABLE: Final = "Save the values as a table"
+READING_TRACES: Final = "Reading the traces…"
+NO_TRACES: Final = "No traces are stored with this recording."
+TO_LIST: Final = "Recordings"
+TO_LIST_TIP: Final = "The list of recordings; the one that is open stays open"
 
 
 def opening(name: str) -> str:
@@ -48,3 +55,24 @@ def stamp(seconds: float) -> str:
     hours, minutes = divmod(int(whole), 60)
     text = f"{minutes:02d}:{rest:06.3f}"
     return f"{hours}:{text}" if hours else text
+
+
+def saved_as(name: str) -> str:
+    """Return that something was written."""
+    return f"Saved {name}."
+
+
+def as_sentence(text: str) -> str:
+    """Return a clause as a sentence."""
+    text = text.strip()
+    ended = text.endswith((".", "!", "?"))
+    return text if ended or not text else f"{text}."
+
+
+def length(seconds: float) -> str:
+    """Return how long a recording is, as 1:01:05, 2:05 or 4.5 s."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
