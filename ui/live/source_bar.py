@@ -104,11 +104,7 @@ class SourceBar(QWidget):
         self._between_trials.setCheckable(True)
         self._between_trials.triggered.connect(self.corrections_chosen)
         self._action_names: tuple[str, ...] = ()
-        self._model = QComboBox()
-        self._model.setToolTip(texts.MODEL_TIP)
-        self._model.setAccessibleName(texts.MODEL)
-        self._model.setMinimumContentsLength(13)
-        self._model.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._model = _model_box()
         self._model.activated.connect(self._on_model_activated)
         self._note = QLabel()
         self._note.setProperty("role", "warning")
@@ -353,6 +349,15 @@ def _fill(item: QStandardItem | None, row: _SourceRow) -> None:
         item.setText(row.text)
         item.setData(row.address, ADDRESS)
         item.setToolTip(row.tip)
+
+
+def _model_box() -> QComboBox:
+    box = QComboBox()
+    box.setToolTip(texts.MODEL_TIP)
+    box.setAccessibleName(texts.MODEL)
+    box.setMinimumContentsLength(13)
+    box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    return box
 
 
 def _tool(name: str, tip: str) -> QToolButton:
