@@ -37,7 +37,7 @@ class FlowingText(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        self.setMinimumHeight(self.heightForWidth(self.width()))
+        self.setFixedHeight(max(1, self.heightForWidth(self.width())))
 
 
 class InfoPanel(QWidget):
