@@ -126,7 +126,7 @@ class ReplayPage(Page):
         ):
             part.set_theme(theme, scale)
         self._below.setMinimumHeight(round(LEAST_PLOTS * scale))
-        self._player.setMinimumWidth(self._down.minimumSizeHint().width())
+        self._player.setMinimumWidth(self.transport.minimumSizeHint().width())
         gap = round(8 * scale)
         self._layout.setContentsMargins(gap, gap, gap, gap)
         self._layout.setSpacing(gap)
@@ -311,7 +311,6 @@ def _scrolled(widget: QWidget) -> QScrollArea:
     area.setWidget(widget)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return area
 
