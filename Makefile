@@ -86,8 +86,8 @@ test: $(INSTALLED) ## run the tests
 test-slow: $(INSTALLED) ## run the longer checks too
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m 'not soak' --timeout 3600
 
-soak: $(INSTALLED) ## stream for SOAK_MINUTES with a fault every minute; nothing may grow or be lost
-	SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -s tests/test_soak.py
+soak: $(INSTALLED) ## stream, and use the window, for SOAK_MINUTES each; nothing may grow or be lost
+	SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -s tests/test_soak.py tests/ui/test_hour.py
 
 fuzz: $(INSTALLED) ## feed each parser of foreign bytes with nonsense for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)

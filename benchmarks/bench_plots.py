@@ -1,4 +1,4 @@
-"""What the live traces cost the window's thread: one drawing of five curves, painting included."""
+"""What live traces of five curves cost the window's thread, painting included."""
 
 import os
 import statistics
@@ -20,15 +20,23 @@ from ui.plots.traces import TracePlots
 from ui.shell.theme import DARK, wear
 
 BUDGET_MS: Final = 3.0
-"""Median of one drawing, processor time of the window's thread."""
-REDRAWS: Final = 150
+"""Median of the 15 looks per second that a window takes, processor time of its thread; for
+stretches of `BUDGET_FROM_S` and more.  Shorter ones move by a pixel at each look."""
+BUDGET_FROM_S: Final = 120.0
+REDRAWS: Final = 120
 REDRAWS_HZ: Final = 15
 PIXELS: Final = 400
 """Fewer than a plot is wide."""
 SIZE: Final = (900, 420)
 ROI: Final = "forehead"
 REGIONS: Final = (NOSTRILS, NOSTRIL_LEFT, NOSTRIL_RIGHT, PERINASAL, ROI)
-CASES: Final = ((120.0, 120.0, 12), (120.0, 120.0, 30), (WHOLE, 3600.0, 12), (WHOLE, 3600.0, 30))
+CASES: Final = (
+    (30.0, 120.0, 30),
+    (120.0, 120.0, 12),
+    (120.0, 120.0, 30),
+    (WHOLE, 3600.0, 12),
+    (WHOLE, 3600.0, 30),
+)
 """Window, samples before the first drawing (both seconds), samples per second."""
 
 
@@ -45,8 +53,16 @@ def append(traces: Traces, time_s: float, noise: np.random.Generator) -> None:
     )
 
 
-def measure(length_s: float, recorded_s: float, rate_hz: int) -> list[float]:
-    """Draw live traces as a window does; milliseconds of each drawing."""
+def measure(
+    length_s: float, recorded_s: float, rate_hz: int, *, always: bool = False
+) -> list[float]:
+    """Look at live traces as a window does; milliseconds of each look.
+
+    Parameters
+    ----------
+    always
+        Whether so much time passes that each look draws; else plots draw when they have moved.
+    """
     noise, traces, times_ms = np.random.default_rng(1), Traces(), []
     for frame in range(round(recorded_s * rate_hz)):
         append(traces, frame / rate_hz, noise)
@@ -61,8 +77,9 @@ def measure(length_s: float, recorded_s: float, rate_hz: int) -> list[float]:
     frame = round(recorded_s * rate_hz)
     shown_s = min(length_s, recorded_s)
     for redraw in range(REDRAWS):
-        # At least a pixel further each time, or the plots would see that nothing is to be drawn.
-        now_s = recorded_s + redraw * max(1 / REDRAWS_HZ, shown_s / PIXELS)
+        # More than a pixel further each time, or the plots would see that nothing is to be drawn.
+        step_s = max(1 / REDRAWS_HZ, shown_s / PIXELS if always else 0)
+        now_s = recorded_s + redraw * step_s
         while frame / rate_hz <= now_s:
             append(traces, frame / rate_hz, noise)
             frame += 1
@@ -83,15 +100,19 @@ def main() -> int:
     if isinstance(app, QApplication):
         wear(app, DARK, 1.0)
     table = Table(title=f"live traces, {len(REGIONS)} curves, {SIZE[0]}×{SIZE[1]}, painted")
-    for name in ("window", "samples/s", "median ms", "p95 ms", "budget ms"):
+    for name in ("window", "samples/s", "look: median ms", "mean", "p95", "budget", "drawing ms"):
         table.add_column(name, justify="right")
     worst = 0.0
     for length_s, recorded_s, rate_hz in CASES:
         times_ms = measure(length_s, recorded_s, rate_hz)
         median, late = statistics.median(times_ms), float(np.quantile(times_ms, 0.95))
-        worst = max(worst, median)
+        held = length_s >= BUDGET_FROM_S
+        worst = max(worst, median if held else 0.0)
         window = "whole hour" if length_s == inf else f"{length_s:g} s"
-        table.add_row(window, str(rate_hz), f"{median:.2f}", f"{late:.2f}", f"{BUDGET_MS:g}")
+        drawing = statistics.median(measure(length_s, recorded_s, rate_hz, always=True))
+        looks = (f"{figure:.2f}" for figure in (median, statistics.mean(times_ms), late))
+        budget = f"{BUDGET_MS:g}" if held else "—"
+        table.add_row(window, str(rate_hz), *looks, budget, f"{drawing:.2f}")
     Console().print(table)
     return int(worst > BUDGET_MS)
 

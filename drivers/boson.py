@@ -16,7 +16,7 @@ from drivers.uvc_camera import UvcCamera, UvcKind, list_uvc
 from drivers.uvc_capture import UvcSystem, problem_of
 from drivers.uvc_nodes import PLACEHOLDER_SERIALS, VideoNode
 from drivers.vendor_library import load_library
-from thermoseg.cameras import CameraListing, CameraOptions, UsbId
+from thermoseg.cameras import FLAT_FIELD, CameraListing, CameraOptions, UsbId
 from thermoseg.errors import CameraError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import Radiometry, RelativeCounts
@@ -64,6 +64,8 @@ class BosonCamera:
         self._radiometry: Radiometry = RelativeCounts("the Boson is not open")
         self._asked_s = -np.inf
         """When the camera was last asked for its shutter."""
+        self._own_mode: int | None = None
+        """FFC mode that is to be given back; None if it was not changed."""
 
     def open(self) -> CameraInfo:
         """Open the camera, set what was asked for, and look at what its first pictures hold."""
@@ -87,13 +89,14 @@ class BosonCamera:
         """Release it; may be called at any time and more than once."""
         self._uvc.close()
         if self._link is not None:
+            self._give_back(self._link)
             self._link.close()
             self._link = None
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
         """Actions that an open camera offers, in the thread that reads."""
-        return {"Flat-field correction": self.run_ffc}
+        return {FLAT_FIELD: self.run_ffc}
 
     def run_ffc(self) -> None:
         """Close the shutter for about half a second and level the picture.
@@ -103,9 +106,22 @@ class BosonCamera:
         CameraError
             If the camera is not open, or its serial port is not.
         """
-        if self._link is None:
-            raise CameraError(f"{self._uvc.name} {_no_commands(self._uvc.is_open)}")
-        self._link.run_ffc()
+        self._commanded().run_ffc()
+
+    def set_automatic_correction(self, on: bool) -> None:
+        """Let it close its shutter when asked only, or again as it did when it was opened.
+
+        Raises
+        ------
+        CameraError
+            If the camera is not open, its serial port is not, or it does not answer.
+        """
+        link = self._commanded()
+        if on and self._own_mode is not None:
+            link.set_ffc_mode(self._own_mode)
+            self._own_mode = None
+        elif not on and self._own_mode is None:
+            self._own_mode = link.hold_ffc()
 
     def telemetry(self) -> Mapping[str, float | str]:
         """Return what the camera said last, as far as it takes commands.
@@ -139,9 +155,26 @@ class BosonCamera:
             rate_hz=max((mode.rate_hz for mode in raw), default=0.0),
         )
 
+    def _commanded(self) -> BosonLink:
+        if self._link is None:
+            raise CameraError(f"{self._uvc.name} {_no_commands(self._uvc.is_open)}")
+        return self._link
+
+    def _give_back(self, link: BosonLink) -> None:
+        """Give the FFC mode back; where the cable is out that is left to the next opening."""
+        if self._own_mode is not None:
+            try:
+                link.set_ffc_mode(self._own_mode)
+            except CameraError as error:
+                log.info("its FFC mode is given back when it is open: %s", error)
+            else:
+                self._own_mode = None
+
     def _start(self) -> CameraInfo:
         uvc = self._uvc
         self._link = self._connect(uvc.node)
+        if self._link is not None:
+            self._give_back(self._link)
         tlinear = self._link is not None and self._link.set_up(self._options)
         uvc.start(SIZES)
         # A small one follows, a large one keeps its own size.

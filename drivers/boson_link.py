@@ -35,6 +35,7 @@ SILENT_REPLIES: Final = 3
 
 _GET_IR16_MODE: Final = 0x000E000E
 _SET_IR16_MODE: Final = 0x000E000D
+_SET_FFC_MODE: Final = 0x00050012
 _TLINEAR: Final = 2
 _FFC_IN_PROGRESS: Final = 2
 _GAINS: Final = ("high", "low", "auto", "dual", "manual")
@@ -140,6 +141,16 @@ class BosonLink:
         """Have the shutter closed and the picture levelled."""
         self._ask("do_ffc")
         self.correcting = True
+
+    def hold_ffc(self) -> int:
+        """Let the shutter close when it is asked to only; return the mode before."""
+        mode = int(self._ask("get_ffc_mode"))
+        self._ask("set_ffc_manual")
+        return mode
+
+    def set_ffc_mode(self, mode: int) -> None:
+        """Say when the shutter closes, by the number that `hold_ffc` gave."""
+        self._order(_SET_FFC_MODE, struct.pack(">I", mode))
 
     def ask_state(self) -> None:
         """Ask whether the shutter is closed; give up asking a camera that does not answer."""

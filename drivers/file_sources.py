@@ -145,7 +145,8 @@ class SessionSource:
             If it is damaged or no session.
         """
         # Only here: HDF5 and its filters take a while to load.
-        from thermoseg.recording.reader import Recording, say_no_pictures
+        from thermoseg.recording.pictures import say_no_pictures
+        from thermoseg.recording.reader import Recording
 
         with ExitStack() as stack:
             self.recording = stack.enter_context(Recording(path))

@@ -28,7 +28,6 @@ from drivers.gige_link import (
 )
 from drivers.gige_neighbours import Found, Neighbours, model_name, serial_at
 from drivers.gige_nodes import (
-    NUC_COMMANDS,
     Nodes,
     Scale,
     read_parameters,
@@ -36,10 +35,10 @@ from drivers.gige_nodes import (
     set_parameters,
     set_rate,
     set_scale,
-    set_shutter,
 )
+from drivers.gige_shutter import BorrowedShutter, run_nuc, set_shutter
 from drivers.scene_options import SceneOptions
-from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, CameraListing, CameraOptions
+from thermoseg.cameras import FLAT_FIELD, OPEN_CLOSE_LIMIT_S, CameraListing, CameraOptions
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import KELVIN, LinearRadiometry, Radiometry, RelativeCounts
@@ -111,6 +110,7 @@ class GigeCamera:
         """Scale of the counts in the camera's own words."""
         self._first_due_s = 0.0
         """Moment until which the first whole picture may come."""
+        self._shutter = BorrowedShutter()
 
     def open(self) -> CameraInfo:
         """Connect, set what was asked for, and look at what the first picture holds.
@@ -159,12 +159,13 @@ class GigeCamera:
         link, self._link, self._waiting = self._link, None, None
         self._clock = self._refused = None
         if link is not None:
+            self._shutter.give_back(link, self._name)
             link.close()
 
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
         """Actions that an open camera offers, in the thread that reads."""
-        return {"Flat-field correction": self.run_nuc}
+        return {FLAT_FIELD: self.run_nuc}
 
     def run_nuc(self) -> None:
         """Close the shutter and level the picture (“NUC”).
@@ -176,15 +177,20 @@ class GigeCamera:
         """
         if self._link is None:
             raise CameraError(f"{self._name} is not open; open it first")
-        nodes = self._link.nodes
-        command = next((name for name in NUC_COMMANDS if nodes.has(name)), "")
-        if not command:
-            raise CameraError(
-                f"{self._name} has no command for a correction; hold a lens cap before it and use "
-                "its own program"
-            )
-        nodes.run(command)
+        run_nuc(self._link.nodes, self._name)
         self._corrected_s = time.monotonic()
+
+    def set_automatic_correction(self, on: bool) -> None:
+        """Let it correct itself when asked only, or again as it did when it was opened.
+
+        Raises
+        ------
+        CameraError
+            If the camera is not open, or cannot be told.
+        """
+        if self._link is None:
+            raise CameraError(f"{self._name} is not open; open it first")
+        self._shutter.set_automatic(self._link.nodes, on)
 
     def telemetry(self) -> Mapping[str, float | str]:
         """Return what the stream has counted since it was opened: frames, packets, losses."""
@@ -241,6 +247,7 @@ class GigeCamera:
         pixels = set_pixels(nodes, self._name)
         scale = set_scale(nodes, options.resolution)
         set_parameters(nodes, options.scene)
+        self._shutter.give_back(link, self._name)
         set_shutter(nodes, options.shutter)
         rate_hz = set_rate(nodes, options.rate_hz)
         self._check_scale(scale)

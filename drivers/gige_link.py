@@ -250,6 +250,15 @@ class GigeLink:
         thread.start()
         thread.join(0.0 if lost else FAREWELL_S)
 
+    @property
+    def there(self) -> bool:
+        """Whether the camera would answer a question, which takes seconds if it would not."""
+        try:
+            self._check_presence()
+        except CameraLostError:
+            return False
+        return True
+
     def _check_presence(self) -> None:
         quiet = time.monotonic() - self._heard_s > self._quiet_s
         if quiet and self._pulse is not None and not self._pulse.beats():

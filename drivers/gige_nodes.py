@@ -6,7 +6,7 @@ configure my camera to stream a temperature linear signal”, and lists of the n
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,9 +41,6 @@ LARGEST_RATIO: Final = 1.5
 """A humidity that may be larger is one in per cent."""
 TAKEN: Final = 0.005
 """A camera that rounds what it is told by more has not taken it: relative, or absolute below 1."""
-
-NUC_COMMANDS: Final = ("NUCAction", "NUCStart", "ShutterNUC")
-SHUTTER_MODES: Final = {"auto": ("Automatic", "Auto", "On"), "manual": ("Off", "Manual")}
 
 MODES: Final = (
     ("AcquisitionMode", "Continuous"),
@@ -317,19 +314,3 @@ def _rate_in(text: str) -> float:
     """Return the rate that the name of a choice holds, such as Rate30Hz; 0 if none."""
     found = _RATE.search(text)
     return float(found.group(1)) if found else 0.0
-
-
-def set_shutter(nodes: Nodes, wanted: str) -> None:
-    """Say who decides on flat-field corrections: auto, manual, or keep.
-
-    Raises
-    ------
-    CameraError
-        If the camera cannot be told.
-    """
-    if wanted == "keep":
-        return
-    choices: Sequence[str] = nodes.choices("NUCMode")
-    value = next((mode for mode in SHUTTER_MODES[wanted] if mode in choices), "")
-    if not value or nodes.write("NUCMode", value) != value:
-        raise CameraError(f"this camera cannot be told shutter={wanted}; leave the option away")

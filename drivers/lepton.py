@@ -30,7 +30,7 @@ from drivers.uvc_camera import GOOD_S, OPEN_S, UvcCamera, UvcKind, list_uvc
 from drivers.uvc_capture import UvcSystem, first_good, problem_of
 from drivers.uvc_controls import ExtensionUnits
 from drivers.uvc_nodes import VideoMode, VideoNode
-from thermoseg.cameras import CameraListing, CameraOptions, UsbId
+from thermoseg.cameras import FLAT_FIELD, CameraListing, CameraOptions, UsbId
 from thermoseg.errors import CameraError, CameraTimeoutError, FormatError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.radiometry import LinearRadiometry, Radiometry, RelativeCounts
@@ -105,6 +105,8 @@ class LeptonCamera:
         """Kelvin per count as it was set: 0 if TLinear is off, None if that is not known."""
         self._waiting: Taken | None = None
         self._gain = ""
+        self._own_shutter: int | None = None
+        """Mode of the shutter that is to be given back; None if it was not changed."""
         self._said: Telemetry | None = None
 
     def open(self) -> CameraInfo:
@@ -132,6 +134,11 @@ class LeptonCamera:
 
     def close(self) -> None:
         """Release it; may be called at any time and more than once."""
+        if self._units is not None:
+            try:
+                self.set_automatic_correction(True)
+            except CameraError as error:
+                log.info("%s keeps its shutter for itself until it is open: %s", KIND.name, error)
         self._uvc.close()
         if self._units is not None:
             self._units.close()
@@ -142,7 +149,7 @@ class LeptonCamera:
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
         """Actions that an open camera offers, in the thread that reads."""
-        return {"Flat-field correction": self.run_ffc}
+        return {FLAT_FIELD: self.run_ffc}
 
     def run_ffc(self) -> None:
         """Close the shutter for about a second and level the picture.
@@ -152,12 +159,24 @@ class LeptonCamera:
         CameraError
             If the camera is not open, or the system has no way to ask for it.
         """
-        if self._units is None:
-            where = "is not open; open it first"
-            if self._uvc.is_open:
-                where = "can be asked for flat-field correction on Linux only"
-            raise CameraError(f"{self._uvc.name} {where}")
-        self._units.run(RUN_FFC)
+        self._commanded().run(RUN_FFC)
+
+    def set_automatic_correction(self, on: bool) -> None:
+        """Let it close its shutter when asked only, or again as it did when it was opened.
+
+        Raises
+        ------
+        CameraError
+            If the camera is not open, does not take it, or the system has no way to tell it.
+        """
+        units, own = self._commanded(), self._own_shutter
+        if on and own is not None:
+            set_word(units, SHUTTER, own)
+            self._own_shutter = None
+        elif not on and own is None:
+            mode = int.from_bytes(units.read(SHUTTER)[:4], "little")
+            set_word(units, SHUTTER, SHUTTER_MODES["manual"])
+            self._own_shutter = mode
 
     def telemetry(self) -> Mapping[str, float | str]:
         """Return what the newest frame's telemetry said, and the gain; each only if it is known.
@@ -174,6 +193,15 @@ class LeptonCamera:
                 "uptime_s": said.uptime_ms / 1000,
             }
         return told
+
+    def _commanded(self) -> ExtensionUnits:
+        """Return what takes the commands of an open camera."""
+        if self._units is None:
+            where = "is not open; open it first"
+            if self._uvc.is_open:
+                where = "can be asked for flat-field correction on Linux only"
+            raise CameraError(f"{self._uvc.name} {where}")
+        return self._units
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
@@ -260,7 +288,8 @@ class LeptonCamera:
         resolution_k: float | None
         try:
             self._gain = set_gain(units, options.gain, self._uvc.name)
-            set_word(units, SHUTTER, SHUTTER_MODES.get(options.shutter))
+            set_word(units, SHUTTER, SHUTTER_MODES.get(options.shutter, self._own_shutter))
+            self._own_shutter = None
             resolution_k = set_tlinear(units, options.tlinear)
         except CameraError as error:
             if asked:

@@ -8,20 +8,19 @@ the first frame and then plays them round, which costs no more than a real camer
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, ClassVar, Final
+from typing import ClassVar, Final
 
 import cv2
 import numpy as np
 import psutil
-from annotated_types import Unit
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from drivers.fault_plan import Fault, FaultKind, FaultPlan
-from drivers.picture_loop import LOOP_BYTES, DrawnPicture, LoopPlan, PictureLoop
-from thermoseg.cameras import CameraListing, CameraOptions
+from drivers.picture_loop import DrawnPicture, LoopPlan, PictureLoop
+from drivers.simulated_options import SimulatedOptions
+from thermoseg.cameras import FLAT_FIELD, CameraListing, CameraOptions
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
@@ -48,75 +47,6 @@ _DRAWN_ON_OPENING_S: Final = 1.0
 """Time that opening may spend on a loop; `read` draws the rest, as opening must not take long."""
 _SHARE_OF_MEMORY: Final = 0.5
 """Largest part of the free memory that a loop takes."""
-
-
-def _plan(text: str) -> str:
-    FaultPlan.parse(text)
-    return text
-
-
-class SimulatedOptions(CameraOptions):
-    """Scene and faults of the simulated camera."""
-
-    width: Annotated[int, Field(ge=40, le=2048), Unit("px")] = 640
-    """Columns of the picture."""
-    height: Annotated[int, Field(ge=30, le=2048), Unit("px")] = 512
-    """Rows of the picture."""
-    rate_hz: Annotated[float, Field(gt=0, le=1000), Unit("Hz")] = 30.0
-    """Frames per second."""
-    seed: Annotated[int, Field(ge=0)] = 3
-    """Chooses the person."""
-    breaths_per_minute: Annotated[
-        float, Field(ge=0, le=100, title="Breathing rate"), Unit("/min")
-    ] = 15.0
-    """Breaths in a minute; 0 holds the breath."""
-    breath_depth_k: Annotated[float, Field(ge=0, le=10), Unit("K")] = 0.8
-    """How far the nostrils cool down as the person breathes in."""
-    yaw_deg: Annotated[float, Field(ge=-80, le=80), Unit("°")] = 0.0
-    """The head turned to a side."""
-    pitch_deg: Annotated[float, Field(ge=-45, le=45), Unit("°")] = 0.0
-    """The head nodding."""
-    roll_deg: Annotated[float, Field(ge=-180, le=180), Unit("°")] = 0.0
-    """The head leant towards a shoulder."""
-    face_height: Annotated[float, Field(ge=0.03, le=1.5)] = 0.5
-    """Brows to chin, share of the picture's height."""
-    motion: Annotated[float, Field(ge=0, le=10)] = 1.0
-    """How much the head sways; 0 holds it still, 1 is somebody who sits at ease."""
-    glasses: bool = False
-    """Whether the person wears glasses, which are opaque to thermal cameras."""
-    room_c: Annotated[float, Field(ge=-30, le=60), Unit("°C")] = 23.0
-    """Temperature of the room."""
-    netd_k: Annotated[float, Field(ge=0, le=5), Unit("K")] = 0.03
-    """Noise-equivalent temperature difference of the sensor."""
-    perfect: bool = False
-    """No noise, no blur, no drift, no shutter."""
-    shutter_every_s: Annotated[float, Field(ge=0), Unit("s")] = 180.0
-    """Seconds between two closings of the shutter; 0 for none."""
-    frames: Annotated[int, Field(ge=0)] = 0
-    """Number of frames; 0 for endless."""
-    realtime: bool = True
-    """Whether frames come at `rate_hz`, or as fast as they are read."""
-    fault: Annotated[str, AfterValidator(_plan)] = ""
-    """Faults and their moments, such as unplug@5s+2s,stall@12s; see `drivers.fault_plan`."""
-    loop_s: Annotated[float, Unit("s"), Field(ge=0, le=3600)] = 0.0
-    """Length of a film that is drawn before the first frame and then played round; 0 draws each
-    picture anew.  Shortened to whole breaths, so that breathing goes on at its end."""
-
-    @field_validator("loop_s")
-    @classmethod
-    def _fit_memory(cls, loop_s: float, info: ValidationInfo) -> float:
-        given = info.data
-        names = ("width", "height", "rate_hz", "breaths_per_minute")
-        if not loop_s or any(name not in given for name in names):
-            return loop_s
-        width, height, rate_hz, breaths = (given[name] for name in names)
-        needed = LoopPlan.fit(loop_s, rate_hz, breaths).bytes_of(width, height)
-        if needed > LOOP_BYTES:
-            raise ValueError(
-                f"{loop_s:g} s of {width}×{height} pixels at {rate_hz:g}/s take {needed / 1e9:.1f} "
-                f"GB of memory; ask for at most {int(loop_s * LOOP_BYTES / needed)} s"
-            )
-        return loop_s
 
 
 class SimulatedCamera:
@@ -220,7 +150,7 @@ class SimulatedCamera:
         index = self._next
         self._next += 1
         time_s = index / o.rate_hz
-        drawn = self._draw(time_s) if self._loop is None else self._loop.picture(index)
+        drawn = self._draw(time_s) if self._loop is None else self._replay(self._loop, index)
         self.truth = drawn.truth
         counts, fault_flags = self._spoil(drawn.counts, index)
         self._shown = drawn.counts if counts.shape != drawn.counts.shape else counts
@@ -236,6 +166,36 @@ class SimulatedCamera:
     def close(self) -> None:
         """Forget the phantom, but for a loop that is drawn: opened again it shows the same."""
         self._phantom = self._camera = None
+
+    @property
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        """Actions that it offers while it is open."""
+        return {FLAT_FIELD: self.run_ffc}
+
+    def run_ffc(self) -> None:
+        """Close the shutter for a second, which takes the drift away.
+
+        Raises
+        ------
+        CameraError
+            If it is not open, or still draws its loop.
+        """
+        self._ready().shutter.close(self._next / self._options.rate_hz)
+
+    def set_automatic_correction(self, on: bool) -> None:
+        """Let its shutter close when it is asked to only, or every `shutter_every_s` again.
+
+        Raises
+        ------
+        CameraError
+            If it is not open, still draws its loop, or its loop holds closings.
+        """
+        camera, o = self._ready(), self._options
+        if self._loop is not None and 0 < o.shutter_every_s <= self._loop.plan.seconds:
+            raise CameraError(
+                "the closings of its shutter are part of its loop; choose a longer shutter_every_s"
+            )
+        camera.shutter.set_automatic(self._next / o.rate_hz, on=on)
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
@@ -294,6 +254,20 @@ class SimulatedCamera:
             raise CameraPreparingError("the simulated camera still draws its pictures; read again")
         self._start_clock()
         self._drawing = False
+
+    def _ready(self) -> ThermalCamera:
+        """Return the sensor of a camera that shows frames."""
+        if self._camera is None or self._drawing:
+            raise CameraError("the simulated camera shows no frames yet; open it and read first")
+        return self._camera
+
+    def _replay(self, loop: PictureLoop, index: int) -> DrawnPicture:
+        """Return a picture of the loop, or the last one again behind a shutter that was closed."""
+        drawn = loop.picture(index)
+        state = self._ready().shutter.asked_at(index / self._options.rate_hz)
+        if not state.closed or self._shown is None:
+            return drawn
+        return DrawnPicture(self._shown, FrameFlag.SHUTTER, drawn.truth)
 
     def _draw(self, time_s: float) -> DrawnPicture:
         if self._phantom is None or self._camera is None:

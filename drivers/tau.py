@@ -18,7 +18,7 @@ from drivers.count_scale import linear_if_plausible
 from drivers.teax_stream import TeaxParser, TeaxPicture
 from drivers.usb_devices import identity, load_usb, usb_devices
 from drivers.vendor_library import load_library
-from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, CameraListing, CameraOptions, UsbId
+from thermoseg.cameras import FLAT_FIELD, OPEN_CLOSE_LIMIT_S, CameraListing, CameraOptions, UsbId
 from thermoseg.errors import CameraError, CameraLostError, CameraTimeoutError
 from thermoseg.frames import CameraInfo, Frame, FrameFlag
 from thermoseg.radiometry import Radiometry, RelativeCounts
@@ -38,6 +38,8 @@ CHUNK_BYTES: Final = 16_384
 POLL_BYTES: Final = 65_536
 SHUTTER_S: Final = 1.0
 """Assumed duration of a flat-field correction, because the stream does not say."""
+FFC_MODES: Final = {False: b"\0\0", True: b"\0\1"}
+"""Manual and automatic, two bytes; source: Tau 2 software interface description, function 0x0B."""
 
 
 class TauOptions(CameraOptions):
@@ -84,6 +86,8 @@ class TauCamera:
         self._waiting: deque[TeaxPicture] = deque()
         self._radiometry: Radiometry = RelativeCounts("the Tau is not open")
         self._stream = _Stream(0.0)
+        self._held = False
+        """Whether the camera was told to correct itself when it is asked only."""
 
     def open(self) -> CameraInfo:
         """Open the grabber and look at what its first picture holds."""
@@ -100,6 +104,8 @@ class TauCamera:
                 ftdi.timeouts = (TRANSFER_MS, TRANSFER_MS)
                 ftdi.read_data_set_chunksize(CHUNK_BYTES)
             self._stream = _Stream(time.monotonic())
+            if self._held:
+                self.set_automatic_correction(True)
             while not self._waiting:
                 if time.monotonic() - self._stream.opened_s > OPEN_S:
                     raise CameraTimeoutError(
@@ -138,6 +144,11 @@ class TauCamera:
 
     def close(self) -> None:
         """Release the grabber; may be called at any time and more than once."""
+        if self._grabber is not None and self._held:
+            try:
+                self.set_automatic_correction(True)
+            except CameraError as error:
+                log.info("%s may correct itself when it is open again: %s", self._name, error)
         grabber, self._grabber = self._grabber, None
         self._parser = TeaxParser()
         self._waiting.clear()
@@ -152,7 +163,7 @@ class TauCamera:
     @property
     def actions(self) -> Mapping[str, Callable[[], None]]:
         """Actions that an open camera offers, in the thread that reads."""
-        return {"Flat-field correction": self.run_ffc}
+        return {FLAT_FIELD: self.run_ffc}
 
     def run_ffc(self) -> None:
         """Close the shutter for about half a second and level the picture.
@@ -162,13 +173,19 @@ class TauCamera:
         CameraError
             If the camera is not open.
         """
-        grabber = self._grabber
-        if grabber is None:
-            raise CameraError(f"{self._name} is not open; open it first")
-        with self._explained():
-            # Without waiting for the reply: flirpy would throw pictures away until it comes.
-            grabber._send_packet(load_library("flirpy.camera.tau_config", CAMERA).DO_FFC_SHORT)  # noqa: SLF001
+        self._command("DO_FFC_SHORT")
         self._stream.closed_s = time.monotonic() - self._stream.opened_s
+
+    def set_automatic_correction(self, on: bool) -> None:
+        """Let it close its shutter when asked only, or when it likes; it does not tell how it was.
+
+        Raises
+        ------
+        CameraError
+            If the camera is not open.
+        """
+        self._command("SET_FFC_MODE", FFC_MODES[on])
+        self._held = not on
 
     @classmethod
     def discover(cls) -> Sequence[CameraListing]:
@@ -191,6 +208,17 @@ class TauCamera:
                 )
             )
         return listings
+
+    def _command(self, name: str, argument: bytes = b"") -> None:
+        """Send one of flirpy's commands, without waiting for its reply.
+
+        Until that comes flirpy would throw pictures away.
+        """
+        if self._grabber is None:
+            raise CameraError(f"{self._name} is not open; open it first")
+        command = getattr(load_library("flirpy.camera.tau_config", CAMERA), name)
+        with self._explained():
+            self._grabber._send_packet(command, argument)  # noqa: SLF001
 
     def _find(self) -> tuple[Any, str, str]:
         found = []

@@ -12,7 +12,7 @@ from thermoseg.errors import CameraLostError, CameraTimeoutError, StreamEndedErr
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.labels import Region
-from thermoseg.radiometry import LinearRadiometry
+from thermoseg.radiometry import LinearRadiometry, PlanckRadiometry, Radiometry
 from thermoseg.result import Result
 
 HEIGHT, WIDTH = 24, 32
@@ -90,6 +90,29 @@ def make_frame(index: int, time_s: float, shape: tuple[int, int] = (HEIGHT, WIDT
     noise = (index + np.arange(shape[0] * shape[1], dtype=np.uint16).reshape(shape)) % 7
     counts = (COUNTS_34_C - 3 + noise).astype(np.uint16)
     return Frame.from_counts(counts, RADIOMETRY, index, time_s, time.time())
+
+
+class RadiometricCamera(ScriptedCamera):
+    """A scripted camera of any radiometry."""
+
+    def __init__(self, radiometry: Radiometry, steps: Iterable[Step] = range(10_000)) -> None:
+        super().__init__(steps)
+        self.radiometry = radiometry
+
+    def open(self) -> CameraInfo:
+        info = super().open()
+        return CameraInfo(
+            info.model, info.serial, WIDTH, HEIGHT, info.rate_hz, self.radiometry, live=True
+        )
+
+    def read(self, timeout_s: float) -> Frame:
+        frame = super().read(timeout_s)
+        counts = frame.counts
+        if isinstance(self.radiometry, PlanckRadiometry):
+            counts = counts // 2 + np.uint16(3500)
+        return Frame.from_counts(
+            counts, self.radiometry, frame.index, frame.time_s, frame.wall_time
+        )
 
 
 class FaceSegmenter:

@@ -26,14 +26,8 @@ from tests.session_parts import (
     ended,
     make_frame,
 )
-from thermoseg.analysis import (
-    Analysis,
-    analyze,
-    compare_traces,
-    list_analyses,
-    open_analysed,
-    read_analysis,
-)
+from thermoseg.analysis import analyze, list_analyses
+from thermoseg.analysis_reading import Analysis, compare_traces, open_analysed, read_analysis
 from thermoseg.analysis_settings import AnalysisSettings
 from thermoseg.camera_feed import Arrival
 from thermoseg.drawn_meter import DrawnMeter

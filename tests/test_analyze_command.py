@@ -11,7 +11,7 @@ import pytest
 
 from tests.recording.made_frames import MODEL, made_frame, made_info
 from thermoseg import cli
-from thermoseg.analysis import read_analysis
+from thermoseg.analysis_reading import read_analysis
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
 from thermoseg.recording.place import DiskLimits
@@ -68,6 +68,15 @@ def run(*arguments: object) -> int:
     return cli.main(["analyze", *map(str, arguments)])
 
 
+def flip(path: Path, name: str, row: int) -> None:
+    """Damage one picture."""
+    with h5py.File(path) as file:
+        chunk = file[name].id.get_chunk_info(row)
+    data = bytearray(path.read_bytes())
+    data[chunk.byte_offset + chunk.size // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
 def test_each_session_gets_an_analysis_beside_it(
     session: Path, chosen: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,11 +116,7 @@ def test_a_session_that_is_none_does_not_stop_the_others(
 def test_a_damaged_frame_is_told_with_exit_code_3(
     session: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with h5py.File(session) as file:
-        chunk = file["frames/counts"].id.get_chunk_info(2)
-    data = bytearray(session.read_bytes())
-    data[chunk.byte_offset + chunk.size // 2] ^= 0xFF
-    session.write_bytes(data)
+    flip(session, "frames/counts", 2)
 
     exit_code = run(session)
 
@@ -119,6 +124,57 @@ def test_a_damaged_frame_is_told_with_exit_code_3(
     assert exit_code == 3
     assert "frame 2 is damaged" in told.err
     assert "(5 frames)" in told.out
+
+
+def test_info_tells_what_an_analysis_is_and_of_which_session(
+    session: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(session, "--mode", "best") == 0
+    analysis = session.with_name("talk.analysis-1.h5")
+    with Recording(session) as recording:
+        session_id = recording.session_id
+    capsys.readouterr()
+
+    assert cli.main(["info", str(analysis)]) == 0
+    told = capsys.readouterr().out
+    for line in (
+        "kind               analysis of a session",
+        "session            talk.h5",
+        f"session id         {session_id}",
+        "model              everywhere (000000000000) on comparison",
+        "mode               best",
+        "emissivity         the session's",
+        "frames             6 of 6 analysed",
+    ):
+        assert f"{line}\n" in told
+    session.unlink()
+    assert cli.main(["info", str(analysis)]) == 0
+    assert "session            talk.h5 (not in this folder)\n" in capsys.readouterr().out
+
+
+def test_verify_reads_every_mask_of_an_analysis(
+    session: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(session) == 0
+    analysis = session.with_name("talk.analysis-1.h5")
+    capsys.readouterr()
+    assert cli.main(["verify", str(analysis), str(session)]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[0] == (
+        f"{analysis}: sound (analysis of talk.h5, 6 pictures of labels)"
+    )
+    assert told.err == ""
+
+    flip(analysis, "labels/labels", 2)
+    assert cli.main(["verify", str(analysis)]) == 3
+    told = capsys.readouterr()
+    assert told.out == f"{analysis}: damaged (analysis of talk.h5, 6 pictures of labels)\n"
+    assert "mask 2 is damaged; analyse the session again" in told.err
+
+    analysis.write_bytes(analysis.read_bytes()[:-100])
+    assert cli.main(["verify", str(analysis)]) == 1
+    assert "unreadable" in capsys.readouterr().out
+    assert cli.main(["info", str(analysis)]) == 1
 
 
 @pytest.mark.parametrize(

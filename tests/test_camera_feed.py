@@ -366,14 +366,14 @@ def test_actions_are_done_between_two_frames_and_told() -> None:
 
     camera = WithShutter([0, 1, ended()])
     follower = Follower(camera)
-    closed = follower.feed.actions
+    closed = follower.feed.orders.actions
     assert closed == ()
     follower.open()
-    assert follower.feed.actions == ("Flat-field correction", "Explode")
+    assert follower.feed.orders.actions == ("Flat-field correction", "Explode")
     with pytest.raises(ValueError, match="none of the camera's actions"):
-        follower.feed.perform("Dance")
-    follower.feed.perform("Flat-field correction")
-    follower.feed.perform("Explode")
+        follower.feed.orders.ask("Dance")
+    follower.feed.orders.ask("Flat-field correction")
+    follower.feed.orders.ask("Explode")
     assert camera.shut == 0
     follower.follow()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from thermoseg import cli, exit_codes
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.verification import State, verify
 from thermoseg.study_file import Condition, StudyFile, write_study
@@ -40,6 +41,19 @@ def test_a_sitting_is_recorded_as_its_study_says(
         with Recording(file) as recording:
             assert (len(recording), recording.address, recording.model) == (6, CAMERA, None)
             assert (recording.study["age"], recording.study["run"]) == ("31", run)
+
+
+def test_a_sitting_is_measured_as_its_study_says(tmp_path: Path) -> None:
+    changes = {"emissivity": 0.95, "reflected_c": 18.0, "rois": (DrawnRoi.spot("tip", 9, 9),)}
+    write_study(tmp_path, STUDY.model_copy(update=changes))
+    assert cli.main(["record", "--study", str(tmp_path), *SITTING]) == exit_codes.OK
+    (name,) = names_in(tmp_path)
+    with Recording(tmp_path / name) as recording:
+        scene = recording.frame(0).scene
+        assert scene is not None
+        assert (scene.emissivity, scene.reflected_c) == (0.95, 18.0)
+        assert recording.drawn_rois == changes["rois"]
+        assert len(recording.samples("tip")) == 6
 
 
 def test_the_command_goes_before_the_study(tmp_path: Path) -> None:

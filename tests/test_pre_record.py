@@ -13,8 +13,10 @@ import pytest
 from tests.conftest import WaitFor
 from tests.session_parts import FaceSegmenter, ScriptedCamera, Step, make_frame
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.errors import CameraLostError, RecordingError
 from thermoseg.frames import CameraInfo
+from thermoseg.kept_frames import KeptFrame
 from thermoseg.pre_record import PRE_RECORD_THREAD, PreRecord, fitting_seconds
 from thermoseg.radiometry import LinearRadiometry
 from thermoseg.recording.reader import Recording
@@ -92,6 +94,26 @@ def test_the_next_recording_begins_after_the_last_one(
     assert ends[1][0] == ends[0][1] + 1
 
 
+def test_drawn_regions_have_their_traces_from_the_first_kept_frame(
+    gate: threading.Event, wait_for: WaitFor, tmp_path: Path
+) -> None:
+    """In the order of the frames, though live samples come while the kept ones are written."""
+    session = Session(ScriptedCamera([*range(40), gate, *range(40, 10_000)]), None)
+    session.set_rois([DrawnRoi.spot("tip", 8, 8, 3)])
+    session.set_pre_record(10)
+    with session:
+        wait_for(lambda: session.look().counts.captured == 40)
+        path = session.start_recording(tmp_path / "a.h5")
+        gate.set()
+        wait_for(lambda: recorded(session) > 60)
+        session.stop_recording()
+    with Recording(path) as recording:
+        assert recording.problems == ()
+        samples = recording.samples("tip")
+        assert set(range(40)) <= set(samples["frame_index"].tolist())
+        assert np.all(np.diff(samples["time_s"]) > 0)
+
+
 @pytest.mark.usefixtures("quick_watchdog")
 def test_flags_and_gaps_of_what_was_kept_stay(wait_for: WaitFor, tmp_path: Path) -> None:
     lost = CameraLostError("the cable is out")
@@ -131,7 +153,7 @@ def test_frames_are_compressed_in_a_thread_of_their_own(wait_for: WaitFor) -> No
     for frame in frames:
         counts = (frame.counts + noise.integers(0, 16, (512, 640))).astype(np.uint16)
         object.__setattr__(frame, "counts", counts)
-        pre_record.put(Arrival(frame, frame.time_s, 0))
+        pre_record.put(KeptFrame.of(Arrival(frame, frame.time_s, 0)))
     assert PRE_RECORD_THREAD in {thread.name for thread in threading.enumerate()}
     wait_for(lambda: pre_record._kept.size < 3 * 512 * 640 * 2 * 0.6)
     pre_record.close()

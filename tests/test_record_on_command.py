@@ -23,6 +23,7 @@ from thermoseg.headless import RecordingReport, record_on_command
 from thermoseg.memory_guard import Memory, MemoryGuard
 from thermoseg.recording.reader import Recording
 from thermoseg.recording_plan import RecordingPlan
+from thermoseg.study_file import StudyFile, write_study
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -87,15 +88,12 @@ class Running:
         )
 
 
-def test_recordings_are_made_as_they_are_asked_for_and_answers_say_what_happened(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "sub-07.h5"
+def start_program(*arguments: str) -> tuple["subprocess.Popen[str]", int]:
+    """Start `thermoseg record … --control`; returns it when it answers, and its port."""
     program = subprocess.Popen(
         [
             *(sys.executable, "-c", "import sys; from thermoseg.cli import main; sys.exit(main())"),
-            *("record", "simulated:?width=64&height=48", "--model", "none"),
-            *("--out", str(path), "--control", "0", "--json"),
+            *("record", *arguments, "--control", "0", "--json"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -104,7 +102,17 @@ def test_recordings_are_made_as_they_are_asked_for_and_answers_say_what_happened
     assert program.stdout is not None
     found = re.fullmatch(r"control +127\.0\.0\.1:(\d+)\n", program.stdout.readline())
     assert found is not None
-    with talking_to(int(found[1])) as ask:
+    return program, int(found[1])
+
+
+def test_recordings_are_made_as_they_are_asked_for_and_answers_say_what_happened(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "sub-07.h5"
+    program, port = start_program(
+        *("simulated:?width=64&height=48", "--model", "none", "--out", str(path))
+    )
+    with talking_to(port) as ask:
         assert ask(do="state")["recording"] == "off"
         assert not path.exists()
         assert ask(do="start")["path"] == str(path)
@@ -120,10 +128,38 @@ def test_recordings_are_made_as_they_are_asked_for_and_answers_say_what_happened
     program.send_signal(signal.SIGTERM)
     out, err = program.communicate(timeout=60)
 
-    assert second == str(tmp_path / "sub-07-2.h5")
+    assert second == str(tmp_path / "sub-07_2.h5")
     with Recording(Path(second)) as recording:
         assert recording.ended == "stopped"
     assert json.loads(out.splitlines()[-1])["files"] == [str(path), second]
+    assert program.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_runs_of_a_sitting_are_made_as_they_are_asked_for(tmp_path: Path) -> None:
+    camera = "simulated:?width=64&height=48"
+    study = StudyFile(name="rest", camera=camera, model="none", fields=("age",))
+    write_study(tmp_path, study)
+    program, port = start_program(
+        *("--study", str(tmp_path), "--participant", "07", "--session", "01"),
+        *("--task", "rest", "--field", "age=31"),
+    )
+    with talking_to(port) as ask:
+        paths = []
+        for _ in range(2):
+            paths.append(Path(ask(do="start")["path"]))
+            assert ask(do="marker", label="stimulus on")["ok"]
+            assert ask(do="stop")["problem"] == ""
+    program.send_signal(signal.SIGTERM)
+    _, err = program.communicate(timeout=60)
+
+    folder = tmp_path / "sourcedata" / "sub-07" / "ses-01"
+    for run, path in enumerate(paths, 1):
+        assert path == folder / f"sub-07_ses-01_task-rest_run-0{run}_thermal.h5"
+        with Recording(path) as recording:
+            assert (recording.study["age"], recording.study["run"]) == ("31", run)
+            assert recording.address == camera
+            assert [mark.label for mark in recording.markers] == ["stimulus on"]
     assert program.returncode == 130
     assert "Traceback" not in err
 
@@ -134,11 +170,11 @@ def test_what_cannot_be_done_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with talking_to(running.port) as ask:
         assert "nothing is being recorded" in ask(do="stop")["error"]
         assert "nothing was marked" in ask(do="marker", label="too early")["error"]
-        assert ask(do="start")["path"] == str(tmp_path / "a-2.h5")
+        assert ask(do="start")["path"] == str(tmp_path / "a_2.h5")
         assert "is running; stop it" in ask(do="start")["error"]
     report = running.join()
 
-    assert report.paths == (tmp_path / "a-2.h5",)
+    assert report.paths == (tmp_path / "a_2.h5",)
     assert report.problem == ""
     assert (tmp_path / "a.h5").read_text() == "somebody's"
 

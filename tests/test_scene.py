@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from tests.conftest import WaitFor
 from tests.session_parts import (
     COUNTS_34_C,
-    HEIGHT,
-    WIDTH,
     FaceSegmenter,
     ListSink,
+    RadiometricCamera,
     ScriptedCamera,
     make_frame,
 )
 from thermoseg.cameras import make_camera
 from thermoseg.errors import ConfigError, StreamEndedError
-from thermoseg.frames import CameraInfo, Frame
+from thermoseg.frames import Frame
 from thermoseg.radiometry import (
     KELVIN,
     LinearRadiometry,
@@ -42,29 +41,6 @@ PLANCK = PlanckRadiometry(21106.77, 1501.0, 1.0, -7340.0, 0.012545258, ObjectPar
 SKIN = Scene(0.98, 22.0)
 emissivities = st.floats(0.5, 1.0)
 temperatures = st.floats(-10.0, 60.0)
-
-
-class RadiometricCamera(ScriptedCamera):
-    """A scripted camera of any radiometry."""
-
-    def __init__(self, radiometry: Radiometry, frames: int = 10_000) -> None:
-        super().__init__(range(frames))
-        self.radiometry = radiometry
-
-    def open(self) -> CameraInfo:
-        info = super().open()
-        return CameraInfo(
-            info.model, info.serial, WIDTH, HEIGHT, info.rate_hz, self.radiometry, live=True
-        )
-
-    def read(self, timeout_s: float) -> Frame:
-        frame = super().read(timeout_s)
-        counts = frame.counts
-        if isinstance(self.radiometry, PlanckRadiometry):
-            counts = counts // 2 + np.uint16(3500)
-        return Frame.from_counts(
-            counts, self.radiometry, frame.index, frame.time_s, frame.wall_time
-        )
 
 
 def test_skin_is_warmer_than_a_black_surface_would_be() -> None:

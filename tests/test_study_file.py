@@ -44,6 +44,7 @@ def studies(draw: st.DrawFn) -> StudyFile:
         fields=fields,
         required=fields[:2],
         pre_record_s=draw(st.floats(0, 30)),
+        corrections=draw(st.sampled_from(["automatic", "between trials"])),
         pictures=draw(st.booleans()),
     )
 

@@ -7,20 +7,25 @@ file shorter lowers the bound in the same commit.
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("thermoseg", "trainer", "ui", "drivers")
 
-LONGEST_FILE = 789
+LONGEST_FILE = 623
 """Lines."""
-LONGEST_FUNCTION = 85
-"""Lines from `def` to its end, without docstring."""
+LONGEST_FUNCTION = 60
+"""Lines from `def` to its end, without docstring; a text over several lines, such as a style sheet,
+counts as one."""
 MOST_BRANCHES = 19
 """One more than the decisions in a function, those of functions inside it not counted."""
 MOST_PUBLIC_NAMES = 44
 """Functions, classes and constants of a module whose name has no underscore in front."""
+WORDS = "ui/texts/"
+"""Modules of words: each name is a label or a sentence that is shown.  The longer the list, the
+fewer are scattered in the code, and who rereads or translates a room finds all of them there."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DECISIONS = (
@@ -69,7 +74,11 @@ def test_no_function_has_more_branches(functions: dict[str, ast.FunctionDef]) ->
 
 def test_no_module_has_more_public_names(sources: dict[str, str]) -> None:
     check(
-        {path: len(public_names(ast.parse(text))) for path, text in sources.items()},
+        {
+            path: len(public_names(ast.parse(text)))
+            for path, text in sources.items()
+            if not path.startswith(WORDS)
+        },
         MOST_PUBLIC_NAMES,
     )
 
@@ -78,9 +87,17 @@ def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Count lines of code from `def` on."""
     lines = (function.end_lineno or function.lineno) - function.lineno + 1
     first = function.body[0]
-    if ast.get_docstring(function) is None:
-        return lines
-    return lines - ((first.end_lineno or first.lineno) - first.lineno + 1)
+    if ast.get_docstring(function) is not None:
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    texts = [node for node in own_nodes(function) if is_long_text(node)]
+    return lines - sum((text.end_lineno or text.lineno) - text.lineno for text in texts)
+
+
+def is_long_text(node: ast.AST) -> TypeGuard[ast.JoinedStr]:
+    """Tell whether a node is a text with values in it that has lines of its own."""
+    return isinstance(node, ast.JoinedStr) and any(
+        isinstance(part, ast.Constant) and "\n" in str(part.value) for part in node.values
+    )
 
 
 def branches(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -123,6 +140,13 @@ def test_a_branch_and_a_line_are_counted() -> None:
 
     assert length(function) == 4
     assert branches(function) == 3
+
+
+def test_a_text_of_many_lines_counts_as_one() -> None:
+    (function,) = ast.parse('def f(a):\n    return f"""\n{a}\n{a}\n"""\n').body
+    assert isinstance(function, ast.FunctionDef)
+
+    assert length(function) == 2
 
 
 def test_public_names_are_those_without_an_underscore() -> None:

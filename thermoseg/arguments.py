@@ -1,7 +1,11 @@
 """Arguments that several commands of `thermoseg` have, and what they may be."""
 
 import argparse
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from thermoseg.inference.face_segmenter import Mode
+    from thermoseg.inference.segmenter import Segmenter
 
 NO_MODEL: Final = "none"
 """Given as `--model`, records without segmenting."""
@@ -21,6 +25,21 @@ def add_model_option(parser: argparse.ArgumentParser, extra: str = "") -> None:
         metavar="M",
         help=f"name from `thermoseg models` or path of a model file{extra}",
     )
+
+
+def choose_model(model: str | None, mode: "Mode" = "live") -> "Segmenter":
+    """Return what segments: the model given, or that of the settings.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be used, or nothing can run it.
+    """
+    from thermoseg.config import load_settings
+    from thermoseg.inference.choose import choose_segmenter
+
+    settings = load_settings()
+    return choose_segmenter(model or settings.model, backend=settings.backend, mode=mode)
 
 
 def name_and_value(text: str) -> tuple[str, str]:

@@ -1,19 +1,19 @@
 """One camera as a stream that goes on: opened, read, watched, lost, opened again.
 
-Used by the capture thread of a session.  Other threads may ask for an action (`perform`) or a scene
-(`scene.ask`), and read what is published: `actions`, `lost`, `telemetry`, `visible_jpeg`, `now_s`.
+Used by the capture thread of a session.  Other threads may ask for an action (`orders.ask`) or a
+scene (`scene.ask`), and read what is published: `lost`, `telemetry`, `visible_jpeg`, `now_s`.
 """
 
 import logging
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from thermoseg.cameras import ActingCamera, Camera, PhotographingCamera, TellingCamera
+from thermoseg.camera_orders import CameraOrders
+from thermoseg.cameras import Camera, PhotographingCamera, TellingCamera
 from thermoseg.errors import (
     CameraError,
     CameraLostError,
@@ -83,8 +83,8 @@ class CameraFeed:
         address
             Address of the camera, as the user gave it.
         """
-        self.actions: tuple[str, ...] = ()
-        """Actions that an open camera offers, such as a flat-field correction."""
+        self.orders = CameraOrders(camera, note)
+        """Actions of the camera, and its corrections."""
         self.lost = ""
         """Why the camera is gone, or why it did not open again; empty once pictures come."""
         self.telemetry: Telemetry = {}
@@ -102,7 +102,6 @@ class CameraFeed:
         self._info: CameraInfo | None = None
         self._heard_s: float | None = None
         """When the last frame came, or the first one was asked for, monotonic clock."""
-        self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._told_s = -math.inf
         self._failures: set[str] = set()
         self._attempts = 0
@@ -141,7 +140,7 @@ class CameraFeed:
         CameraError, FormatError
             If the camera is not open, or a file is damaged.
         """
-        self._perform_asked()
+        self.orders.obey()
         self._ask_telemetry(time.monotonic())
         try:
             frame = self._read()
@@ -162,20 +161,6 @@ class CameraFeed:
         except CameraError as error:
             log.warning("%s could not be closed: %s", self._address or "the camera", error)
 
-    def perform(self, action: str) -> None:
-        """Ask the camera for one of its `actions`, which `next` has done soon; from any thread.
-
-        That it was done, or why not, is noted.
-
-        Raises
-        ------
-        ValueError
-            If the camera has no such action.
-        """
-        if action not in self.actions:
-            raise ValueError(f"“{action}” is none of the camera's actions: {self.actions}")
-        self._asked.put(action)
-
     def now_s(self) -> float:
         """Return the present moment on the clock of the frames, 0 before the camera is open."""
         return 0.0 if self._info is None else self._line.now_s(time.monotonic())
@@ -187,25 +172,20 @@ class CameraFeed:
         return self._info
 
     @property
-    def _name(self) -> str:
+    def live(self) -> bool:
+        """Whether the open source is a camera, not a file."""
+        return self._opened.live
+
+    @property
+    def name(self) -> str:
+        """Model and serial number of the open camera, as sentences name it."""
         info = self._opened
         return " ".join(filter(None, (info.model, info.serial))) or "the camera"
 
     def _begin(self, info: CameraInfo) -> None:
         """Expect the first frame of a camera that was just opened."""
-        camera = self._camera
-        self.actions = tuple(camera.actions) if isinstance(camera, ActingCamera) else ()
+        self.orders.begin()
         self._line.open(time.monotonic(), live=info.live, rate_hz=info.rate_hz)
-
-    def _perform_asked(self) -> None:
-        while not self._asked.empty() and isinstance(self._camera, ActingCamera):
-            action = self._asked.get()
-            try:
-                self._camera.actions[action]()
-            except CameraError as error:
-                self._note(f"{action} failed: {error}")
-            else:
-                self._note(action)
 
     def _ask_telemetry(self, now_s: float) -> None:
         if now_s - self._told_s < TELEMETRY_S:
@@ -259,7 +239,7 @@ class CameraFeed:
         self._complaint, now_s = complaint, time.monotonic()
         if now_s - self._complained_s >= COMPLAINT_S:
             self._complained_s = now_s
-            self._note(f"{self._name}: {complaint}")
+            self._note(f"{self.name}: {complaint}")
 
     def _check_silence(self, info: CameraInfo, now_s: float) -> None:
         """Take the camera for lost if no usable frame has come for too long.
@@ -278,14 +258,14 @@ class CameraFeed:
             if self._line.refused
             else "; check its cable, or unplug it and plug it in again"
         )
-        raise CameraLostError(f"{self._name} has sent no usable picture for {silent_s:.0f} s{told}")
+        raise CameraLostError(f"{self.name} has sent no usable picture for {silent_s:.0f} s{told}")
 
     def _check_pace(self, seconds: float) -> None:
         if seconds > LONGEST_READ_S and self._opened.live and not self._slow:
             self._slow = True
-            self._note(f"the driver of {self._name} kept a read waiting for {seconds:.1f} s")
+            self._note(f"the driver of {self.name} kept a read waiting for {seconds:.1f} s")
             log.warning(
-                "a read of %s took %.1f s instead of its %g s", self._name, seconds, READ_TIMEOUT_S
+                "a read of %s took %.1f s instead of its %g s", self.name, seconds, READ_TIMEOUT_S
             )
 
     def _place(self, frame: Frame) -> Arrival:
@@ -299,10 +279,11 @@ class CameraFeed:
             self._failures.clear()
         gap_s = self._tally.note_frame(placed, arrived_s, line.missed)
         if gap_s:
-            self._note(f"gap of {gap_s:.1f} s: {self._name} was lost")
+            self._note(f"gap of {gap_s:.1f} s: {self.name} was lost")
+        self.orders.look(placed)
         if line.remark:
-            log.warning("%s: %s", self._name, line.remark)
-            self._note(f"{self._name}: {line.remark}")
+            log.warning("%s: %s", self.name, line.remark)
+            self._note(f"{self.name}: {line.remark}")
         return Arrival(self.scene.apply(placed), arrived_s, line.refused_before)
 
     def _reopen(self, reason: CameraLostError) -> None:
@@ -325,17 +306,17 @@ class CameraFeed:
                 continue
             if info.serial != before.serial:
                 there = f"{info.model} {info.serial}".strip()
-                self._note_failure(f"{there} is there instead of {self._name}")
+                self._note_failure(f"{there} is there instead of {self.name}")
                 continue
             self._check_unchanged(before, info)
-            log.info("%s is open again after %d attempts", self._name, self._attempts)
+            log.info("%s is open again after %d attempts", self.name, self._attempts)
             self._begin(info)
             self._tally.reopened += 1
             return
 
     def _note_failure(self, why: str) -> None:
         """Tell why the camera could not be opened again; each reason once in a loss."""
-        log.debug("attempt %d to open %s: %s", self._attempts, self._name, why)
+        log.debug("attempt %d to open %s: %s", self._attempts, self.name, why)
         self.lost = why
         if why not in self._failures:
             self._failures.add(why)
@@ -351,12 +332,12 @@ class CameraFeed:
         """
         if (info.width, info.height) != (before.width, before.height):
             raise CameraLostError(
-                f"{self._name} came back with {info.width}×{info.height} instead of "
+                f"{self.name} came back with {info.width}×{info.height} instead of "
                 f"{before.width}×{before.height} pixels; start a new session"
             )
         radiometric = info.radiometric or before.radiometric
         if radiometric and info.radiometry != before.radiometry:
             raise CameraLostError(
-                f"{self._name} came back with another scale of temperatures, set differently or "
+                f"{self.name} came back with another scale of temperatures, set differently or "
                 "another camera; start a new session"
             )

@@ -26,6 +26,9 @@ Drivers derive their own waits from it."""
 LOADING_TURN_S: Final = 20.0
 """Longest wait of a driver while another is imported; one that takes longer is overtaken."""
 
+FLAT_FIELD: Final = "Flat-field correction"
+"""Action of all cameras that close their shutter and level the picture when they are asked to."""
+
 _LOADING = threading.Lock()
 
 
@@ -108,6 +111,23 @@ class ActingCamera(Protocol):
         Each may raise `CameraError`, as when the camera is not open.
         """
         ...
+
+
+@runtime_checkable
+class CorrectingCamera(Protocol):
+    """A camera that can be told to make flat-field corrections only when it is asked for one."""
+
+    def set_automatic_correction(self, on: bool) -> None:
+        """Let it correct itself when asked only, or again as it did when it was opened.
+
+        Called in the camera's thread.  `close` gives back what was taken, and `open` does where a
+        pulled cable has kept `close` from it.
+
+        Raises
+        ------
+        CameraError
+            If it is not open or cannot be told; then it goes on as before.
+        """
 
 
 @runtime_checkable

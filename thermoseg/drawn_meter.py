@@ -1,5 +1,6 @@
 """What is measured in regions that somebody has drawn: no face and no network are needed."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from thermoseg.drawn_rois import DrawnRoi, check_rois
 from thermoseg.face_geometry import RoiMask
 from thermoseg.frames import Frame
 from thermoseg.rois import ABSENT, RoiSample, frame_problem, sample_of, statistics_of
+from thermoseg.study_file import MAX_PRE_RECORD_S
 
 MOVED: Final = "moved"
 """The ROI was drawn or moved just now; one sample that keeps the traces of two places apart."""
@@ -25,6 +27,8 @@ class DrawnMeter:
 
     def __init__(self) -> None:
         self._rois: tuple[DrawnRoi, ...] = ()
+        self._past: tuple[tuple[float, tuple[DrawnRoi, ...]], ...] = ()
+        """What was set, and when, back to the oldest frame that a recording may begin with."""
         self._shape = (0, 0)
         self._placed: dict[str, _Placed] = {}
 
@@ -42,7 +46,21 @@ class DrawnMeter:
             If they cannot be measured together.
         """
         before, self._rois = self._rois, check_rois(rois)
+        now_s = time.monotonic()
+        older = [entry for entry in self._past if now_s - entry[0] > MAX_PRE_RECORD_S]
+        self._past = (*self._past[max(len(older) - 1, 0) :], (now_s, self._rois))
         return before
+
+    def rois_since(self, since_s: float) -> tuple[DrawnRoi, ...]:
+        """Return today's ROIs as they were at `since_s`, monotonic clock, or when they were drawn.
+
+        What has become of them since is told by events; see `drawn_rois.DrawnHistory`.
+        """
+        first: dict[str, DrawnRoi] = {}
+        for set_s, rois in self._past:
+            known = first if set_s > since_s else {}
+            first = {roi.name: known.get(roi.name, roi) for roi in rois}
+        return tuple(first.values())
 
     def measure(self, frame: Frame) -> tuple[RoiSample, ...]:
         """Measure every drawn ROI in `frame`, in their order."""

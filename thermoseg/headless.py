@@ -11,6 +11,7 @@ from typing import Final
 
 from thermoseg.cameras import make_camera
 from thermoseg.control import ControlServer
+from thermoseg.correction_policy import CorrectionPolicy
 from thermoseg.errors import ConfigError, ThermoSegError
 from thermoseg.events import SessionEvent, events_after
 from thermoseg.inference.segmenter import Segmenter
@@ -148,7 +149,8 @@ def record(
     CameraError, ConfigError
         If the address cannot be opened.
     """
-    session = Session(make_camera(address), segmenter, address=address)
+    study = plan.study if isinstance(plan, RecordingPlan) else None
+    session = _make_session(address, segmenter, study)
     planned = session.start_recording(plan)
     news = _News(report_event)
     with noting_interruption() as interrupted:
@@ -183,7 +185,7 @@ def record_on_command(
     Parameters
     ----------
     plan
-        Of each recording.  The runs of a sitting count up; to a file's name -2, -3 … is added if
+        Of each recording.  The runs of a sitting count up; to a file's name _2, _3 … is added if
         there is one already.
     port
         Of the socket; 0 for any that is free.
@@ -201,8 +203,8 @@ def record_on_command(
     CameraError
         If the camera cannot be opened.
     """
-    session = Session(make_camera(address), segmenter, address=address)
-    commands = SessionCommands(session, plan)
+    session = _make_session(address, segmenter, plan.study)
+    commands = SessionCommands(session, replace(plan, counted=True))
     server = ControlServer(port, commands.by_name())
     news = _News(report_event)
     with noting_interruption() as interrupted, closing(server):
@@ -221,6 +223,16 @@ def record_on_command(
             news.pass_on(after)
     report = _report(plan.path, segmenter, before, after, problem, interrupted.is_set())
     return replace(report, paths=commands.paths)
+
+
+def _make_session(address: str, segmenter: Segmenter | None, study: StudyFile | None) -> Session:
+    """Return a session that measures as its study says."""
+    session = Session(make_camera(address), segmenter, address=address)
+    if study is not None:
+        session.set_rois(study.rois)
+        session.set_scene(study.emissivity, study.reflected_c)
+        session.set_corrections(CorrectionPolicy(study.corrections))
+    return session
 
 
 class _News:

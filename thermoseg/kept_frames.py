@@ -63,8 +63,9 @@ class KeptResult:
     index: int
     time_s: float
     samples: tuple[RoiSample, ...]
-    picture: NDArray[np.uint8] | bytes | None
-    """(height, width) labels, or the same compressed; None if there was no memory for them."""
+    picture: NDArray[np.uint8] | bytes | None = None
+    """(height, width) labels, or the same compressed; None if nobody segmented, or there was no
+    memory for them."""
 
     @classmethod
     def of(cls, result: Result) -> "KeptResult":
@@ -78,8 +79,7 @@ class KeptResult:
         """Let `recorder` have it."""
         picture = self.picture
         labels = _unpacked(picture, np.uint8, shape) if isinstance(picture, bytes) else picture
-        if labels is not None:
-            recorder.offer_kept_result((self.index, self.time_s), labels, self.samples)
+        recorder.offer_kept_result((self.index, self.time_s), labels, self.samples)
 
 
 Kept: TypeAlias = KeptFrame | KeptResult
@@ -105,6 +105,11 @@ class KeptStretch:
         """Time from the first frame to the last."""
         return self._last_s - self._first_s if self._kept else 0.0
 
+    @property
+    def first(self) -> KeptFrame | None:
+        """The oldest frame; None if there is none."""
+        return next((kept for kept in self._kept if isinstance(kept, KeptFrame)), None)
+
     def append(self, kept: Kept) -> None:
         """Add what came last."""
         if isinstance(kept, KeptFrame):
@@ -112,7 +117,8 @@ class KeptStretch:
             self._last_s = kept.time_s
         self.size += _size(kept)
         self._kept.append(kept)
-        self._loose.append(kept)
+        if kept.picture is not None:
+            self._loose.append(kept)
 
     def trim(self, seconds: float, size: int) -> None:
         """Forget the oldest ones until what is left is short and small enough.

@@ -15,12 +15,10 @@ from typing import Final
 
 import psutil
 
-from thermoseg.camera_feed import Arrival
 from thermoseg.errors import RecordingError
 from thermoseg.frames import CameraInfo
-from thermoseg.kept_frames import Kept, KeptFrame, KeptResult, KeptStretch, compress
+from thermoseg.kept_frames import Kept, KeptFrame, KeptStretch, compress
 from thermoseg.recording.recorder import Recorder
-from thermoseg.result import Result
 from thermoseg.study_file import MAX_PRE_RECORD_S
 
 PRE_RECORD_THREAD: Final = "thermoseg pre-record"
@@ -65,6 +63,12 @@ class PreRecord:
         """Length of what a recording that began now would start with, seconds."""
         return self._kept.seconds
 
+    @property
+    def first(self) -> KeptFrame | None:
+        """The frame that it would start with; None if none is kept."""
+        with self._changed:
+            return self._kept.first
+
     def set(self, seconds: float) -> None:
         """Keep so much from now on, 0 for nothing.
 
@@ -107,15 +111,16 @@ class PreRecord:
                 return str(error)
         return ""
 
-    def put(self, item: Arrival | Result) -> bool:
+    def put(self, kept: Kept) -> bool:
         """Keep or queue what came; False if it is to go straight to the recorder, if there is one.
 
         Never waits for the disk.
         """
+        if self._thread is None:
+            return False
         with self._changed:
-            if self._phase is _Phase.DIRECT or self._thread is None:
+            if self._phase is _Phase.DIRECT:
                 return False
-            kept = KeptFrame.of(item) if isinstance(item, Arrival) else KeptResult.of(item)
             if self._phase is _Phase.FEEDING:
                 if self._queue.size > self._room_now():
                     kept.picture = None

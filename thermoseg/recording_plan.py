@@ -28,6 +28,8 @@ class RecordingPlan:
     """Whether pictures and masks are stored, and not only traces."""
     notes: str = ""
     """Notes so far; those given at the end replace them."""
+    study: StudyFile | None = None
+    """None outside a study."""
     counted: bool = False
     """Whether a number is added to a name that is taken."""
 
@@ -64,7 +66,7 @@ class RecordingPlan:
             If a field of the sitting is unfit.
         """
         kept = study.pictures if pictures is None else pictures
-        return cls(folder, sitting, study_fields(study, sitting), kept, notes)
+        return cls(folder, sitting, study_fields(study, sitting), kept, notes, study)
 
     def planned_path(self) -> Path:
         """Return where the recording would go, if nobody else begins the same run before."""

@@ -1,8 +1,7 @@
 """One running camera: the only owner of threads, the same for window and command line.
 
 capture thread   `CameraFeed` → recording, sinks, the newest frame: every frame
-segment thread   newest frame → `Segmenter` → `RoiMeter` → `Result`: traces, recording, sinks,
-                 the newest result; without a model → `DrawnMeter`: traces, recording
+segment thread   newest frame → `Measuring`: traces, recording, sinks, the newest result
 sink threads     one for each sink, behind a short queue that counts what it had to drop
 
 Nobody pushes at a window: it takes a `look` when it likes.
@@ -17,18 +16,18 @@ from types import TracebackType
 from typing import Final, Self
 
 from thermoseg.backlog import BacklogTrends
-from thermoseg.camera_feed import READ_TIMEOUT_S, Arrival, CameraFeed
+from thermoseg.camera_feed import Arrival, CameraFeed
 from thermoseg.cameras import OPEN_CLOSE_LIMIT_S, Camera
-from thermoseg.drawn_meter import DrawnMeter
-from thermoseg.drawn_rois import DrawnRoi, names_removed, tell_changes
+from thermoseg.correction_policy import CorrectionPolicy
+from thermoseg.corrections import Corrections
+from thermoseg.drawn_rois import DrawnRoi, tell_changes
 from thermoseg.errors import CameraError, CameraTimeoutError, StreamEndedError
 from thermoseg.events import EventLog, SessionEvent
 from thermoseg.frames import CameraInfo, Frame
-from thermoseg.inference.segmenter import ModelIdentity, Segmenter
+from thermoseg.inference.segmenter import Segmenter
 from thermoseg.latest import Latest
-from thermoseg.live_model import LiveModel
 from thermoseg.marks import Mark
-from thermoseg.measured_face import FaceFollower
+from thermoseg.measuring import Measuring
 from thermoseg.rate_watch import RateWatch, asked_rate_hz
 from thermoseg.recording.status import RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
@@ -38,7 +37,6 @@ from thermoseg.session_recording import SessionRecording
 from thermoseg.session_view import SessionView
 from thermoseg.sinks import FanOut, Sink, catch, join_until
 from thermoseg.tally import Tally
-from thermoseg.traces import Traces
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +53,9 @@ SEGMENT_THREAD: Final = "thermoseg segment"
 class Session:
     """Runs one camera, and a segmenter if there is one, until stopped or the source ends.
 
-    `look`, `note_event`, `perform`, what sets scene, face and ROIs, and what starts and stops a
-    recording may be called from any thread, everything else from any one thread.  A session runs
-    once.  As a context manager it starts and stops itself.
+    `look`, `note_event`, `perform`, what sets scene, face, ROIs and corrections, and what starts
+    and stops a recording may be called from any thread, everything else from any one thread.  A
+    session runs once.  As a context manager it starts and stops itself.
     """
 
     def __init__(
@@ -77,30 +75,33 @@ class Session:
         address
             Address of the camera, as the user gave it; written into recordings.
         """
-        self.traces = Traces()
-        """The temperatures of each region since the start."""
         self._address = address
         self._stopping = threading.Event()
         self._opened = threading.Event()
         self._tally = Tally()
         self._events = EventLog()
         self._feed = CameraFeed(camera, self._tally, self.note_event, self._stopping, address)
-        self._recording = SessionRecording(address, self._identify_model, self.note_event)
-        self._marks = SessionMarks(self._recording, self._feed.now_s, self._events.append)
-        self._follower, self._drawn = FaceFollower(), DrawnMeter()
+        self._measuring = Measuring(segmenter, self._tally, self.note_event)
+        self.traces = self._measuring.traces
+        """The temperatures of each region since the start."""
         self._recording = SessionRecording(
             address,
-            self._identify_model,
+            self._measuring.identify_model,
             self.note_event,
             describe=self._feed.scene.describe,
-            rois=lambda: self._drawn.rois,
+            rois=self._measuring.rois_since,
+        )
+        self._marks = SessionMarks(self._recording.notes, self._feed.now_s, self._events.append)
+        self._corrections = Corrections(
+            self._feed,
+            lambda: self._recording.look()[0],
+            lambda: self._marks.marks,
+            self.note_event,
         )
         self._sinks = FanOut(sinks, self.note_event)
         self._backlogs = BacklogTrends()
         self._rate, self._asked_hz = RateWatch(), asked_rate_hz(address)
         self._frames: Latest[Frame] = Latest()
-        self._arrivals: Latest[Arrival] = Latest()
-        self._model = None if segmenter is None else self._make_live(segmenter)
         self._threads: list[threading.Thread] = []
         self._info: CameraInfo | None = None
         self._failing = threading.Lock()
@@ -141,7 +142,7 @@ class Session:
             If a thread does not end because the camera's driver, the segmenter or a sink hangs.
         """
         self._stopping.set()
-        self._arrivals.close()
+        self._measuring.close()
         self._recording.close()
         self._recording.wait_started(START_TIMEOUT_S)
         deadline_s = time.monotonic() + JOIN_TIMEOUT_S
@@ -208,12 +209,13 @@ class Session:
         What follows from something else is read after it: where `ended` is true neither frame nor
         result is to come, a result is never newer than the frame, and its frame is counted.
         """
-        ended, error, model, feed = self.ended, self._error, self._model, self._feed
+        ended, error, feed = self.ended, self._error, self._feed
+        model = self._measuring.model
         result = None if model is None else model.results.peek()
         frame = self._frames.peek()
         recording, recorder = self._recording.look()
         counts = self._tally.report(
-            replaced=self._arrivals.replaced,
+            replaced=self._measuring.replaced,
             recorded=recorder.recorded if recorder else 0,
             dropped=recorder.dropped if recorder else 0,
             sink_dropped=self._sinks.dropped,
@@ -240,7 +242,9 @@ class Session:
             rate_note=self._look_at_rate(0.0 if lost or ended else counts.camera_rate_hz),
             events=self._events.events,
             info=self._info,
-            actions=feed.actions,
+            actions=feed.orders.actions,
+            corrections=self._corrections.policy,
+            correction_waits=self._corrections.waits,
             model=None if model is None else model.identity,
             ended=ended,
             error=error,
@@ -249,21 +253,27 @@ class Session:
     def perform(self, action: str) -> None:
         """Ask the camera for one of its `actions`; it is done soon, between two frames.
 
-        That it was done, or why not, is noted as an event.
+        That it was done, or why not, is noted as an event.  A flat-field correction waits for the
+        end of a trial, if `set_corrections` says so.
 
         Raises
         ------
         ValueError
             If the camera has no such action.
         """
-        self._feed.perform(action)
+        if not self._corrections.hold(action):
+            self._feed.orders.ask(action)
+
+    def set_corrections(self, policy: CorrectionPolicy) -> None:
+        """Leave flat-field corrections to the camera, or keep them out of trials."""
+        self._corrections.set(policy)
 
     def note_event(self, text: str) -> None:
         """Mark that something happens now, among the events and in the recording."""
         event = SessionEvent(self._feed.now_s(), text, time.time())
         log.info("%s at %.2f s: %s", self._address, event.time_s, text)
         self._events.append(event)
-        self._recording.note(event)
+        self._recording.notes.note(event)
 
     def set_segmenter(self, segmenter: Segmenter | None) -> None:
         """Segment with another model from the next frame on, or with none; noted as an event.
@@ -271,16 +281,11 @@ class Session:
         The model before finishes its frame.  Regions that are held for a while are forgotten; a
         recording that runs keeps the name of its first model and gets the event.
         """
-        self._model = model = None if segmenter is None else self._make_live(segmenter)
-        name = "none" if model is None else f"{model.identity.name} on {model.identity.backend}"
-        self.note_event(f"model: {name}")
+        self._measuring.set_segmenter(segmenter)
 
     def choose_face(self, x_px: float, y_px: float) -> None:
         """Measure the face at this point of the picture; that it is, or is none, is an event."""
-        if self._model is None:
-            self.note_event("no face can be chosen while no model segments; choose a model first")
-        else:
-            self._follower.choose(x_px, y_px)
+        self._measuring.choose_face(x_px, y_px)
 
     def set_rois(self, rois: Sequence[DrawnRoi]) -> None:
         """Measure these drawn ROIs instead of those before; changes are noted as events.
@@ -292,8 +297,7 @@ class Session:
         ConfigError
             If two have one name, or there are too many.
         """
-        before = self._drawn.set(rois)
-        self.traces.forget(names_removed(before, rois))
+        before = self._measuring.set_rois(rois)
         for text in (*tell_changes(before, rois), *self._recording.tell_unrecorded(before, rois)):
             self.note_event(text)
 
@@ -358,9 +362,10 @@ class Session:
         """Record every frame and result from now on, as `plan` says or into the new file it names.
 
         Returns when the file is on its disk, for which a slow one needs seconds; frames are taken
-        meanwhile.  Called before the camera is open (before `start`, too) it arms the recording,
-        which then begins with the very first frame; should that fail, the session ends with the
-        error.
+        meanwhile.  If corrections are kept out of trials, one that is due comes first.
+
+        Called before the camera is open (before `start`, too) it arms the recording, which then
+        begins with the very first frame; should that fail, the session ends with the error.
 
         Returns
         -------
@@ -371,6 +376,7 @@ class Session:
         RecordingError
             If a recording runs already, the session ends, or the file cannot be made.
         """
+        self._corrections.correct_before_recording(self._stopping)
         return self._recording.start(plan)
 
     def stop_recording(self, notes: str = "") -> RecordingSummary:
@@ -394,13 +400,6 @@ class Session:
             return ""
         return self._rate.note(time.monotonic(), delivered_hz, self._asked_hz or info.rate_hz)
 
-    def _make_live(self, segmenter: Segmenter) -> LiveModel:
-        return LiveModel(segmenter, self._follower, self._drawn, self.note_event)
-
-    def _identify_model(self) -> ModelIdentity | None:
-        model = self._model
-        return None if model is None else model.identity
-
     def _run(self, body: Callable[[], None]) -> None:
         error = catch(body, threading.current_thread().name)
         if error is not None:
@@ -408,7 +407,7 @@ class Session:
                 self._error = self._error or error
             self._stopping.set()
         if error is not None or body == self._capture:
-            self._arrivals.close()
+            self._measuring.close()
             self._recording.close()
             self._opened.set()
 
@@ -420,6 +419,7 @@ class Session:
             self._info = info
             self._opened.set()
             while not self._stopping.is_set():
+                self._corrections.step()
                 arrival = self._feed.next()
                 self._recording.note_telemetry(self._feed.telemetry, self._feed.now_s())
                 self._recording.watch_resources()
@@ -435,25 +435,11 @@ class Session:
         self._recording.offer(arrival)
         self._sinks.put(arrival.frame)
         self._frames.put(arrival.frame)
-        if self._model is not None or self._drawn.rois:
-            self._arrivals.put(arrival)
+        self._measuring.put(arrival)
 
     def _segment(self) -> None:
-        while not self._stopping.is_set():
-            arrival = self._arrivals.take_newer(READ_TIMEOUT_S)
-            model = self._model
-            if arrival is None:
-                if self._arrivals.closed:
-                    return
-            elif model is not None:  # a frame that the last model left waiting is nobody's
-                self._publish(model, model.segment(arrival))
-            elif samples := self._drawn.measure(arrival.frame):
-                self.traces.append(samples)
-                self._recording.offer_samples(arrival.frame, samples)
+        self._measuring.run(self._stopping, self._publish, self._recording.offer_samples)
 
-    def _publish(self, model: LiveModel, result: Result) -> None:
-        self.traces.append(result.samples)
-        self._tally.note_result(time.monotonic(), result.latency_s)
-        model.results.put(result)
+    def _publish(self, result: Result) -> None:
         self._recording.offer_result(result)
         self._sinks.put(result)

@@ -3,12 +3,11 @@
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from thermoseg.control import Command
 from thermoseg.control_request import Answer, ControlRequest
-from thermoseg.errors import NameTakenError, RecordingError
+from thermoseg.errors import RecordingError
 from thermoseg.recording.status import RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session import Session
@@ -24,7 +23,7 @@ class SessionCommands:
         Parameters
         ----------
         plan
-            Of each recording; no client chooses where files go.
+            Of each recording; no client chooses where files go.  It counts names up, or runs.
         """
         self.paths: tuple[Path, ...] = ()
         """Files of the recordings so far."""
@@ -53,7 +52,7 @@ class SessionCommands:
 
     def _start(self, _request: ControlRequest, _arrived_s: float) -> Answer:
         with self._lock:  # two clients at once take two names
-            path = self._start_next()
+            path = self._session.start_recording(self._plan)
             self.paths = (*self.paths, path)
         return {"path": str(path.absolute()), "wall_time": time.time()}
 
@@ -91,19 +90,6 @@ class SessionCommands:
             "frames_per_s": view.counts.camera_rate_hz,
             "masks_per_s": view.counts.segmented_rate_hz,
         }
-
-    def _start_next(self) -> Path:
-        """Start the next run, or the first that is free of session.h5, session-2.h5 and so on."""
-        plan, number = self._plan, 1
-        while True:
-            try:
-                return self._session.start_recording(plan)
-            except NameTakenError:
-                if plan.sitting is not None:
-                    raise
-            number += 1
-            path = self._plan.path
-            plan = replace(plan, path=path.with_stem(f"{path.stem}-{number}"))
 
     def _note(self, summary: RecordingSummary) -> None:
         self._problem = summary.failed

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from thermoseg.events import SessionEvent
 from thermoseg.marks import Mark, MarkLog
-from thermoseg.session_recording import SessionRecording
+from thermoseg.recording_notes import RecordingNotes
 
 
 class SessionMarks:
@@ -13,7 +13,7 @@ class SessionMarks:
 
     def __init__(
         self,
-        recording: SessionRecording,
+        recording: RecordingNotes,
         now_s: Callable[[], float],
         note: Callable[[SessionEvent], None],
     ) -> None:
@@ -21,6 +21,8 @@ class SessionMarks:
 
         Parameters
         ----------
+        recording
+            Takes the marks.
         now_s
             Returns the present moment on the clock of the frames.
         note

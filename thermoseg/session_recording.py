@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -19,15 +20,17 @@ from thermoseg.errors import RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
+from thermoseg.kept_frames import KeptFrame, KeptResult
 from thermoseg.manifest_thread import ManifestThreads
-from thermoseg.marks import Mark
 from thermoseg.memory_guard import MemoryGuard
 from thermoseg.pre_record import PreRecord
 from thermoseg.recording.recorder import Recorder
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
+from thermoseg.recording_notes import RecordingNotes
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
+from thermoseg.scene import in_scene
 from thermoseg.telemetry import Telemetry, describe_telemetry
 
 log = logging.getLogger(__name__)
@@ -64,7 +67,7 @@ class SessionRecording:
         memory: MemoryGuard | None = None,
         *,
         describe: Callable[[CameraInfo], CameraInfo] = lambda info: info,
-        rois: Callable[[], Sequence[DrawnRoi]] = tuple,
+        rois: Callable[[float], Sequence[DrawnRoi]] = lambda _since_s: (),
     ) -> None:
         """Record nothing yet.
 
@@ -81,7 +84,8 @@ class SessionRecording:
         describe
             Gives the camera the radiometry of its frames when a recording starts.
         rois
-            What is drawn then; each gets a table in the file.
+            Told when a recording begins (monotonic clock), gives what is drawn, as it was then.
+            Each gets a table in the file.
         """
         self._address = address
         self._model = model
@@ -98,10 +102,8 @@ class SessionRecording:
         """Gets what comes; None while none does."""
         self._newest: Recorder | None = None
         """The last one that took frames, for its status; kept when it is finished."""
-        self._early: list[SessionEvent | Mark] = []
-        """Noted while the recording was starting."""
-        self._marked: list[tuple[Mark, Recorder]] = []
-        """Marks that may still be taken back, and where they are."""
+        self.notes = RecordingNotes()
+        """Takes events and marks."""
         self.pre_record = PreRecord()
         """Keeps what comes while nothing is recorded."""
         self._manifests = ManifestThreads(tell)
@@ -236,19 +238,20 @@ class SessionRecording:
     def offer(self, arrival: Arrival) -> None:
         """Record a frame, if a recording runs; else keep it, if there is a pre-record."""
         recorder = self._taking
-        if not self.pre_record.put(arrival) and recorder is not None:
+        if not self.pre_record.put(KeptFrame.of(arrival)) and recorder is not None:
             recorder.offer(arrival.frame, arrival.refused_before)
 
     def offer_result(self, result: Result) -> None:
         """Record a result, if a recording runs; else keep it, if there is a pre-record."""
         recorder = self._taking
-        if not self.pre_record.put(result) and recorder is not None:
+        if not self.pre_record.put(KeptResult.of(result)) and recorder is not None:
             recorder.offer_result(result)
 
     def offer_samples(self, frame: Frame, samples: Sequence[RoiSample]) -> None:
-        """Record the samples of a frame that nobody segmented, if a recording runs."""
+        """Record, or keep, the samples of a frame that nobody segmented, as `offer_result`."""
         recorder = self._taking
-        if recorder is not None:
+        kept = KeptResult(frame.index, frame.time_s, tuple(samples))
+        if not self.pre_record.put(kept) and recorder is not None:
             recorder.offer_samples(frame, samples)
 
     def tell_unrecorded(self, before: Sequence[DrawnRoi], rois: Sequence[DrawnRoi]) -> list[str]:
@@ -262,53 +265,6 @@ class SessionRecording:
             for roi in rois
             if roi.name not in known | set(recorder.regions)
         ]
-
-    def note(self, event: SessionEvent) -> None:
-        """Record an event, if a recording runs or starts; what the disk cannot take is logged."""
-        with self._changed:
-            recorder = self._taking
-            if recorder is None and self._state is RecordingState.STARTING:
-                self._early.append(event)
-        if recorder is not None:
-            _write(recorder, event)
-
-    def mark(self, mark: Mark) -> None:
-        """Record a mark, if a recording runs or starts.
-
-        Raises
-        ------
-        RecordingError
-            If one runs and does not take it.
-        """
-        with self._changed:
-            recorder = self._taking
-            if recorder is None and self._state is RecordingState.STARTING:
-                self._early.append(mark)
-            self._marked = [pair for pair in self._marked if not pair[0].fixed]
-        if recorder is not None:
-            recorder.note_mark(mark)
-            with self._changed:
-                self._marked.append((mark, recorder))
-
-    def take_back(self, mark: Mark, event: SessionEvent) -> bool:
-        """Let `mark` be in no recording, and note there that it was; False if it is too late.
-
-        Raises
-        ------
-        RecordingError
-            If a recording runs and does not take that; the mark stays.
-        """
-        with self._changed:
-            if mark in self._early:
-                self._early[self._early.index(mark)] = event
-                return True
-            recorders = [recorder for known, recorder in self._marked if known is mark]
-            taking = self._taking
-        if not recorders:
-            return not mark.fixed
-        if recorders[0] is not taking:
-            return False
-        return recorders[0].take_back(mark, event.text, event.time_s)
 
     def note_telemetry(self, telemetry: Telemetry, time_s: float) -> None:
         """Record what the camera tells of itself, at the beginning and once a minute.
@@ -326,7 +282,7 @@ class SessionRecording:
         if recorder is not self._told_to or now_s - self._told_s >= TELEMETRY_RECORDED_S:
             self._told_to, self._told_s = recorder, now_s
             text = ", ".join(describe_telemetry(telemetry))
-            _write(recorder, SessionEvent(time_s, text, time.time()))
+            self.notes.note(SessionEvent(time_s, text, time.time()))
 
     def watch_resources(self) -> None:
         """Tell of a disk that is slow or nearly full, and end before memory does.
@@ -359,14 +315,19 @@ class SessionRecording:
 
     def _begin(self, plan: RecordingPlan, info: CameraInfo) -> Recorder | None:
         """Start a recorder and let it take what comes; undone, and None, if no frame will come."""
+        # The header tells of the beginning, which is earlier than now with a pre-record.
+        first, info, since_s = self.pre_record.first, self._describe(info), time.monotonic()
+        if first is not None:
+            since_s = first.arrived_s
+            info = replace(info, radiometry=in_scene(info.radiometry, first.scene))
         try:
             recorder = plan.start(
                 partial(
                     Recorder,
-                    info=self._describe(info),
+                    info=info,
                     address=self._address,
                     model=self._model(),
-                    rois=self._rois(),
+                    rois=self._rois(since_s),
                 )
             )
         except BaseException:
@@ -374,11 +335,7 @@ class SessionRecording:
             raise
         with self._changed:
             if not self._closed:
-                for noted in self._early:
-                    _write(recorder, noted)
-                    if isinstance(noted, Mark):
-                        self._marked.append((noted, recorder))
-                self._early.clear()
+                self.notes.begin(recorder, since_s)
                 self._taking = self._newest = recorder
                 self.pre_record.begin(recorder)
                 self._disk_told_s = -DISK_TOLD_S
@@ -387,13 +344,14 @@ class SessionRecording:
             return None
         if recorder.remark:
             self._tell(recorder.remark)
-        for text in self.tell_unrecorded((), self._rois()):  # drawn while the file was made
+        for text in self.tell_unrecorded((), self._rois(since_s)):  # drawn while the file was made
             self._tell(text)
         return recorder
 
     def _undo(self, recorder: Recorder) -> None:
         """Stop a recorder that was just started, and leave no file without a frame."""
         self._taking = None
+        self.notes.end()
         self.pre_record.end(discard=True)
         try:
             summary = recorder.stop()
@@ -408,6 +366,7 @@ class SessionRecording:
             if self._state not in (RecordingState.RUNNING, RecordingState.FINISHING):
                 return None
             self._taking, self._state = None, RecordingState.FINISHING
+            self.notes.end()
             self.pre_record.end()
             return self._newest
 
@@ -428,16 +387,4 @@ class SessionRecording:
     def _set_state(self, state: RecordingState) -> None:
         with self._changed:
             self._state = state
-            if state is RecordingState.OFF:
-                self._early.clear()
             self._changed.notify_all()
-
-
-def _write(recorder: Recorder, noted: SessionEvent | Mark) -> None:
-    try:
-        if isinstance(noted, Mark):
-            recorder.note_mark(noted)
-        else:
-            recorder.note_event(noted.text, noted.time_s)
-    except RecordingError as error:
-        log.warning("%s", error)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thermoseg.backlog import Backlog
+from thermoseg.correction_policy import CorrectionPolicy
 from thermoseg.events import SessionEvent
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
@@ -51,6 +52,10 @@ class SessionView:
     """Description of the camera, once it is open."""
     actions: tuple[str, ...] = ()
     """Actions that an open camera offers, such as a flat-field correction."""
+    corrections: CorrectionPolicy = CorrectionPolicy.AUTOMATIC
+    """Who decides when the camera corrects itself."""
+    correction_waits: bool = False
+    """Whether a flat-field correction that was asked for waits for the end of the trial."""
     model: ModelIdentity | None = None
     """Identity of the network that segments, None if none does."""
     ended: bool = False

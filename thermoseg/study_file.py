@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 import tomli_w
 from annotated_types import Unit
@@ -93,6 +93,9 @@ class StudyFile(BaseModel):
     """Fields without which no recording starts, besides participant, session and task."""
     pre_record_s: Annotated[float, Unit("s"), Field(ge=0, le=MAX_PRE_RECORD_S)] = 0.0
     """How much of what came before the start is recorded as well."""
+    corrections: Literal["automatic", "between trials"] = "automatic"
+    """When the camera makes flat-field corrections: when it likes, or not while a condition or a
+    recording without conditions runs."""
     pictures: bool = True
     """Whether pictures and masks are recorded, and not only traces."""
 

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -51,6 +52,23 @@ def complain_above(progress: "Progress", sentence: str) -> None:
     """Complain while a bar of progress is shown."""
     text = printable(f"thermoseg: {sentence}")
     progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, a line each."""
+    for name, value in facts.items():
+        print(printable(f"{name:<18} {value}"))  # noqa: T201
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many there are.
+
+    Examples
+    --------
+    >>> count(1, "frame"), count(2, "frame")
+    ('1 frame', '2 frames')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def progress_bar() -> "Progress":

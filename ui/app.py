@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from thermoseg.arguments import port_number
 from thermoseg.errors import ConfigError
 from thermoseg.terminal import open_closed_streams
 
@@ -76,6 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     controller = window.controller
     controller.watch_cameras()
     controller.models.find()
+    if arguments.control is not None:
+        try:
+            port = window.listen(arguments.control)
+        except ConfigError as error:
+            sys.stderr.write(f"thermoseg-ui: {error}\n")
+            window.end()
+            return FAILED
+        sys.stderr.write(f"thermoseg-ui: control 127.0.0.1:{port}\n")
     written_model = written.model if "model" in written.model_fields_set else ""
     window.choose_first_model(arguments.model or written_model)
     window.show()
@@ -95,9 +104,9 @@ def _make_window(arguments: argparse.Namespace, written: "Settings") -> "MainWin
     if arguments.theme:
         from ui.shell.theme import THEMES
 
-        window.set_theme(THEMES[arguments.theme])
+        window.look.set_theme(THEMES[arguments.theme])
     if arguments.zoom:
-        window.zoom_to(arguments.zoom)
+        window.look.zoom_to(arguments.zoom)
     if arguments.size:
         window.resize(*arguments.size)
     return window
@@ -108,8 +117,9 @@ def _open_first(window: "MainWindow", arguments: argparse.Namespace) -> None:
     from ui.shell.rail import PageName
 
     address, page = arguments.address, arguments.page
-    if not page:
+    if not page and address:
         page = "replay" if Path(address).is_file() and not arguments.record else "live"
+    page = page or window.last_page
     window.show_page(PageName(page))
     if address and page == "replay":
         window.open_file(address)
@@ -148,6 +158,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--theme", choices=("dark", "light"), help="look, remembered")
     parser.add_argument(
         "--record", type=Path, metavar="FILE", help="record into this new file from the start"
+    )
+    parser.add_argument(
+        "--control",
+        type=port_number,
+        metavar="PORT",
+        help="let other programs on this computer record with the window (docs/control.md)",
     )
     parser.add_argument("--zoom", type=_zoom, metavar="F", help="size of text, 0.7 to 2.5")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the window, such as 1280x720")

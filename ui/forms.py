@@ -12,8 +12,9 @@ from ui.form_parts.complaints import Complaint, complaints_of, dotted
 from ui.form_parts.editor import Place
 from ui.form_parts.frames import ComplaintLabel
 from ui.form_parts.groups import RecordEditor
-from ui.form_parts.kinds import Record, record_start
+from ui.form_parts.kinds import Record
 from ui.form_parts.making import make_editor
+from ui.form_parts.starting import record_start
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -67,6 +68,7 @@ class ModelForm(QWidget, Generic[Model]):
         self._entered: object = None
         self._model: Model | None = None
         self._complaints: dict[Place, Complaint] = {}
+        self._any_shown = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._head)
@@ -174,7 +176,9 @@ class ModelForm(QWidget, Generic[Model]):
         }
         for place, said in self._outside.items():
             visible[place] = " ".join(filter(None, (visible.get(place), said)))
-        self._head.say(self._editor.complain(visible))
+        if visible or self._any_shown:  # most changes come with nothing to say
+            self._head.say(self._editor.complain(visible))
+        self._any_shown = bool(visible)
 
 
 def _same(before: object, after: object) -> bool:

@@ -37,12 +37,13 @@ class BosonPort:
             0x00050002: struct.pack(">I", 93588),
             0x00050006: struct.pack(">I", 7001),
             0x0005000C: struct.pack(">H", 3),
+            0x00050013: struct.pack(">I", 1),
             0x00050015: struct.pack(">I", 0),
             0x00050030: struct.pack(">H", 380),
             0x000E000E: struct.pack(">I", 0),
         }
         """Answers by function."""
-        self.sets = {0x00050014: 0x00050015, 0x000E000D: 0x000E000E}
+        self.sets = {0x00050012: 0x00050013, 0x00050014: 0x00050015, 0x000E000D: 0x000E000E}
         """What is read back, by the function that sets it."""
         self.told: list[tuple[int, bytes]] = []
         self.spoil: Callable[[bytes], bytes] = lambda reply: reply

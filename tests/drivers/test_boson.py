@@ -27,6 +27,8 @@ from thermoseg.frames import FrameFlag
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.session import Session
 
+FFC_MODE = 0x00050013
+"""Function that reads when a Boson corrects itself: 0 manual, 1 automatic, 2 external."""
 FLAGS = ~FrameFlag.UNCALIBRATED
 
 
@@ -130,6 +132,37 @@ def test_a_correction_can_be_asked_for(boson: PlugBoson, boson_port: BosonPort) 
 
     assert boson_port.told[-1] == (0x00050007, b"")
     assert camera.read(0.25).flags & FrameFlag.SHUTTER
+
+
+@pytest.mark.parametrize("mode", [1, 2], ids=["automatic", "external"])
+def test_a_boson_waits_to_be_asked_for_corrections_and_then_goes_on_as_before(
+    mode: int, boson: PlugBoson, boson_port: BosonPort
+) -> None:
+    boson_port.values[FFC_MODE] = struct.pack(">I", mode)
+    camera = boson()
+    camera.open()
+    camera.set_automatic_correction(False)
+    assert boson_port.values[FFC_MODE] == struct.pack(">I", 0)
+    camera.set_automatic_correction(True)
+    assert boson_port.values[FFC_MODE] == struct.pack(">I", mode)
+    camera.set_automatic_correction(False)
+    camera.close()
+
+    assert boson_port.values[FFC_MODE] == struct.pack(">I", mode)
+
+
+def test_a_boson_whose_cable_was_pulled_gets_its_mode_back_when_it_is_opened_again(
+    boson: PlugBoson, boson_port: BosonPort
+) -> None:
+    camera = boson()
+    camera.open()
+    camera.set_automatic_correction(False)
+    boson_port.silent = True
+    camera.close()
+    boson_port.silent = False
+    camera.open()
+
+    assert boson_port.values[FFC_MODE] == struct.pack(">I", 1)
 
 
 def test_a_session_outlives_the_pulled_cable_of_a_boson(
@@ -287,6 +320,8 @@ def test_without_its_serial_port_there_is_video_alone(
     assert camera.read(0.25).counts.shape == (256, 320)
     with pytest.raises(CameraError, match=r"takes no commands.*install-udev"):
         camera.run_ffc()
+    with pytest.raises(CameraError, match=r"takes no commands.*install-udev"):
+        camera.set_automatic_correction(False)
     with pytest.raises(CameraError, match=r"gain cannot be set.*install-udev"):
         boson(serial_ports=serial_ports, gain="high").open()
 

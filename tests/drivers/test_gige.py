@@ -210,6 +210,57 @@ def test_a_setting_that_the_camera_does_not_take_is_refused(
         open_camera(f"gige:A7?{options}").open()
 
 
+@pytest.fixture
+def corrected(aravis: Aravis, open_camera: Callable[[str], GigeCamera]) -> GigeCamera:
+    """A camera that corrects itself and can be told not to, opened."""
+    aravis.nodes["NUCMode"] = Node("Automatic", ("Automatic", "Off"))
+    camera = open_camera("gige:A7")
+    camera.open()
+    return camera
+
+
+def test_a_camera_waits_to_be_asked_for_corrections_and_then_goes_on_as_before(
+    aravis: Aravis, corrected: GigeCamera
+) -> None:
+    mode = aravis.nodes["NUCMode"]
+    corrected.set_automatic_correction(False)
+    assert mode.value == "Off"
+    corrected.set_automatic_correction(True)
+    assert mode.value == "Automatic"
+    corrected.set_automatic_correction(False)
+    corrected.close()
+
+    assert mode.value == "Automatic"
+    with pytest.raises(CameraError, match="is not open"):
+        corrected.set_automatic_correction(False)
+
+
+def test_a_camera_that_is_gone_gets_its_mode_back_when_it_is_opened_again(
+    aravis: Aravis, corrected: GigeCamera
+) -> None:
+    mode = aravis.nodes["NUCMode"]
+    corrected.set_automatic_correction(False)
+    mode.takes = lambda value: "Off"
+    corrected.close()
+    mode.takes = str
+    corrected.open()
+
+    assert mode.value == "Automatic"
+
+
+def test_a_camera_that_cannot_wait_says_so(
+    aravis: Aravis, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    camera = open_camera("gige:A7")
+    camera.open()
+    with pytest.raises(CameraError, match="no NUCMode that could be switched off"):
+        camera.set_automatic_correction(False)
+    aravis.nodes["NUCMode"] = Node("Automatic", ("Automatic", "Off"), takes=lambda _: "Automatic")
+
+    with pytest.raises(CameraError, match="stays Automatic and does not become Off"):
+        camera.set_automatic_correction(False)
+
+
 def test_a_camera_that_falls_silent_is_asked_no_further_question(
     aravis: Aravis, open_camera: Callable[[str], GigeCamera]
 ) -> None:

@@ -301,6 +301,26 @@ def test_a_nuc_reaches_the_camera_and_flags_the_frames(
     assert after[-1].flags & FrameFlag.SHUTTER
 
 
+def test_a_camera_corrects_itself_when_it_is_asked_only_until_it_is_closed(
+    plug: Plug, open_camera: Callable[[str], GigeCamera]
+) -> None:
+    plug("A7", "a700")
+    camera = open_camera("gige:A7?ip=127.0.0.1")
+    camera.open()
+    link = camera._link
+    assert link is not None
+    link.nodes.write("NUCMode", "Automatic")
+    camera.set_automatic_correction(False)
+    assert link.nodes.text("NUCMode") == "Off"
+    camera.read(timeout_s=0.5)
+    camera.close()
+    camera.open()
+    again = camera._link
+
+    assert again is not None
+    assert again.nodes.text("NUCMode") == "Automatic"
+
+
 def test_the_first_frame_after_a_nuc_is_flagged_however_late_it_comes(
     plug: Plug, open_camera: Callable[[str], GigeCamera], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -805,6 +805,69 @@ def test_ffc_runs_on_request(plug_lepton: PlugLepton, open_lepton: OpenLepton) -
     assert len(camera.written[0][2]) == 1
 
 
+def mode_of(camera: UvcCamera) -> int:
+    """Return the mode of the shutter: 0 manual, 1 automatic, 2 external."""
+    return int.from_bytes(camera.units[6, 16][:4], "little")
+
+
+def test_a_lepton_waits_to_be_asked_for_corrections_and_goes_on_by_itself_afterwards(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
+    camera, _ = plug_lepton()
+    lepton = open_lepton()
+    rest = camera.units[6, 16][4:]
+    lepton.set_automatic_correction(False)
+    assert mode_of(camera) == 0
+    lepton.set_automatic_correction(True)
+    assert mode_of(camera) == 1
+    lepton.set_automatic_correction(False)
+    lepton.close()
+
+    assert mode_of(camera) == 1
+    assert camera.units[6, 16][4:] == rest
+
+
+def test_a_lepton_that_was_opened_for_manual_corrections_stays_so(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
+    camera, _ = plug_lepton()
+    lepton = open_lepton("shutter=manual")
+    lepton.set_automatic_correction(False)
+    lepton.set_automatic_correction(True)
+    lepton.close()
+
+    assert mode_of(camera) == 0
+
+
+def test_a_lepton_whose_cable_was_pulled_gets_its_shutter_back_when_it_is_opened_again(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
+    camera, _ = plug_lepton()
+    lepton = open_lepton()
+    lepton.set_automatic_correction(False)
+    camera.present = False
+    lepton.close()
+    assert mode_of(camera) == 0
+    camera.present = True
+    lepton.open()
+
+    assert mode_of(camera) == 1
+
+
+def test_a_lepton_that_does_not_let_its_shutter_be_set_is_an_error(
+    plug_lepton: PlugLepton, open_lepton: OpenLepton
+) -> None:
+    camera, _ = plug_lepton()
+    lepton = open_lepton()
+    del camera.units[6, 16]
+
+    with pytest.raises(CameraError, match="the shutter"):
+        lepton.set_automatic_correction(False)
+    lepton.close()
+    with pytest.raises(CameraError, match="is not open"):
+        lepton.set_automatic_correction(False)
+
+
 def test_ffc_of_a_closed_lepton_is_an_error(
     plug_lepton: PlugLepton, open_lepton: OpenLepton
 ) -> None:

@@ -200,6 +200,61 @@ def test_the_shutter_is_flagged_while_closed_and_for_two_seconds_after(
     assert not np.array_equal(frames[25].counts, frames[19].counts)
 
 
+def closed_of(frames: list[Frame]) -> list[int]:
+    return [frame.index for frame in frames if frame.flags & FrameFlag.SHUTTER]
+
+
+@pytest.mark.parametrize("loop", ["", "&loop_s=20"])
+def test_it_corrects_itself_when_it_is_asked_to(
+    loop: str, opened: Callable[[str], SimulatedCamera]
+) -> None:
+    camera = opened(f"{SMALL}&rate_hz=5&realtime=false&shutter_every_s=1000{loop}")
+    before = read(camera, 10)
+    camera.actions["Flat-field correction"]()
+    after = read(camera, 10)
+
+    assert closed_of(before + after) == [10, 11, 12, 13, 14], "a second"
+    assert all(np.array_equal(frame.counts, before[-1].counts) for frame in after[:5])
+
+
+def test_it_waits_to_be_asked_and_makes_up_for_it_afterwards(
+    opened: Callable[[str], SimulatedCamera],
+) -> None:
+    camera = opened(f"{SMALL}&rate_hz=5&realtime=false&shutter_every_s=4")
+    camera.set_automatic_correction(False)
+    held = read(camera, 27)
+    camera.set_automatic_correction(True)
+    free = read(camera, 23)
+    camera.close()
+    camera.open()
+
+    assert closed_of(held) == []
+    assert closed_of(free) == [27, 28, 29, 30, 31, *range(40, 45)]
+    assert closed_of(read(camera, 26)) == list(range(20, 25)), "as ever once it is opened again"
+
+
+def test_a_loop_that_holds_closings_cannot_be_told_to_wait(
+    opened: Callable[[str], SimulatedCamera],
+) -> None:
+    camera = opened(f"{SMALL}&rate_hz=5&realtime=false&shutter_every_s=4&loop_s=20")
+    read(camera, 1)
+
+    with pytest.raises(CameraError, match="part of its loop; choose a longer shutter_every_s"):
+        camera.set_automatic_correction(False)
+
+
+def test_a_closed_simulated_camera_is_asked_for_nothing(
+    opened: Callable[[str], SimulatedCamera],
+) -> None:
+    camera = opened(SMALL)
+    camera.close()
+
+    with pytest.raises(CameraError, match="open it"):
+        camera.run_ffc()
+    with pytest.raises(CameraError, match="open it"):
+        camera.set_automatic_correction(False)
+
+
 def test_the_truth_is_that_of_the_newest_frame(
     opened: Callable[[str], SimulatedCamera],
 ) -> None:

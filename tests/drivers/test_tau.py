@@ -144,6 +144,47 @@ def test_a_correction_of_a_tau_is_sent_and_its_pictures_flagged(
     ]
 
 
+def argument_of(written: bytes, function: int) -> bytes:
+    """Return the argument of a command as the protocol of the Tau packs it; checks its sums."""
+    packet = written[5:]
+    assert (packet[0], packet[3]) == (0x6E, function)
+    size = int.from_bytes(packet[4:6], "big")
+    argument = packet[8 : 8 + size]
+    assert int.from_bytes(packet[6:8], "big") == binascii.crc_hqx(packet[:6], 0)
+    assert int.from_bytes(packet[8 + size : 10 + size], "big") == binascii.crc_hqx(argument, 0)
+    return argument
+
+
+def test_a_tau_waits_to_be_asked_for_corrections_until_it_is_closed(
+    tau: PlugTau, clock: HandClock
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    camera.set_automatic_correction(False)
+    camera.read(0.25)
+    camera.close()
+    camera.close()
+
+    assert [argument_of(command, 0x0B) for command in grabber.written] == [b"\0\0", b"\0\1"]
+    with pytest.raises(CameraError, match="not open"):
+        camera.set_automatic_correction(False)
+
+
+def test_a_tau_whose_cable_was_pulled_corrects_itself_when_it_is_opened_again(
+    tau: PlugTau, clock: HandClock
+) -> None:
+    grabber = Grabber(clock)
+    camera = tau(grabber)
+    camera.open()
+    camera.set_automatic_correction(False)
+    grabber.command_faults.append(errno.ENODEV)
+    camera.close()
+    camera.open()
+
+    assert [argument_of(command, 0x0B) for command in grabber.written] == [b"\0\0", b"\0\1"]
+
+
 def test_a_correction_is_flagged_though_the_next_picture_comes_late(
     tau: PlugTau, clock: HandClock
 ) -> None:

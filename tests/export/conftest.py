@@ -1,6 +1,7 @@
 """Hand-made sessions, and disks that are full."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,13 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "results" / "day 1"
 
 
-@pytest.fixture
-def full_disk(session: Path) -> Iterator[Path]:
-    """A session on a disk where no other file grows beyond 500 bytes, whichever process writes."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond 500 bytes, whichever process writes; the report of tests is one."""
     resource = pytest.importorskip("resource")  # Windows has none
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
-    yield session
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

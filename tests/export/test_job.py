@@ -11,6 +11,7 @@ import h5py
 import pytest
 
 from tests.conftest import WaitFor
+from tests.export.conftest import full_disk
 from tests.export.hand_made import write_session
 from thermoseg.errors import ExportCancelledError, ExportError, FormatError
 from thermoseg.export.cut import TimeRange, cut_session
@@ -90,9 +91,10 @@ def test_a_link_that_leads_nowhere_is_not_followed(
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_disk_that_fills_up_leaves_nothing(export: Exporter, full_disk: Path, out: Path) -> None:
-    with pytest.raises(ExportError, match=r"cannot be written \(File too large\); make space"):
-        export(full_disk, out, Watch())
+def test_a_disk_that_fills_up_leaves_nothing(export: Exporter, session: Path, out: Path) -> None:
+    refusal = r"cannot be written \(File too large\); make space"
+    with full_disk(), pytest.raises(ExportError, match=refusal):
+        export(session, out, Watch())
     assert list(out.iterdir()) == []
 
 

@@ -78,7 +78,7 @@ def test_masks_are_laid_over_and_can_be_left_out(session: Path, out: Path) -> No
     (without,) = export_video(session, out, look=bare, stem="bare").paths
 
     red, green, _ = at(decode(with_masks)[1][1], (12, 15))
-    assert green - red > 20  # the nose is green
+    assert red - green > 20  # the nose is magenta
     assert max(at(decode(without)[1][1], (12, 15))) - min(at(decode(without)[1][1], (12, 15))) < 8
 
 
@@ -90,7 +90,7 @@ def test_masks_are_held_over_frames_that_were_not_segmented_but_not_for_long(
 
     def tinted(picture: NDArray[np.uint8]) -> bool:
         red, green, _ = at(picture, (12, 15))
-        return green - red > 20
+        return red - green > 20
 
     # 1 and 3 are segmented, 2 and 4 follow at once; 5 comes two seconds later; 6 is segmented.
     shown = [tinted(picture) for picture in decode(path)[1]]

@@ -73,8 +73,8 @@ def made_result(
 
 def running_writer(recorder: Recorder) -> WriterProcess:
     """Return the process that writes what `recorder`, started, is offered."""
-    assert recorder._writer is not None
-    return recorder._writer
+    assert recorder._link.writer is not None
+    return recorder._link.writer
 
 
 def tell(*words: object) -> None:

@@ -12,6 +12,7 @@ from drivers.file_sources import open_source
 from drivers.frame_source import FileOptions
 from tests.recording import made_frames as made
 from thermoseg import cli, exit_codes
+from thermoseg.commands import segment
 from thermoseg.errors import FormatError
 from thermoseg.frames import Frame
 from thermoseg.inference.segmenter import Segmentation
@@ -157,7 +158,7 @@ def test_segmenting_tells_what_was_cut_off(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cli, "_choose", lambda *_arguments, **_options: SeesNothing())
+    monkeypatch.setattr(segment, "choose_model", lambda *_arguments, **_options: SeesNothing())
     cut(session, session.stat().st_size // 5)
     with Recording(session) as recording:
         assert 0 < len(recording) < made.SOUND_FRAMES

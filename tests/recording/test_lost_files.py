@@ -89,7 +89,7 @@ def test_a_refused_write_is_told_in_one_line(
         return bool(recorder.status().failed)
 
     wait_for(has_failed)
-    wait_for(lambda: recorder._writer is not None and recorder._writer.ended)
+    wait_for(lambda: recorder._link.writer is not None and recorder._link.writer.ended)
     assert "(File too large); " in recorder.status().failed
     assert "\n" not in recorder.status().failed
     assert capfd.readouterr().err == ""

@@ -23,9 +23,8 @@ from tests.recording.conftest import MakeRecorder, Record
 from tests.recording.made_frames import running_writer
 from thermoseg.errors import RecordingError
 from thermoseg.frames import FrameFlag
+from thermoseg.recording import intake, session_writer, writer, writer_process
 from thermoseg.recording import name as name_module
-from thermoseg.recording import recorder as recorder_module
-from thermoseg.recording import session_writer, writer, writer_process
 from thermoseg.recording.header import describe_session
 from thermoseg.recording.job import WriterJob
 from thermoseg.recording.layout import REGIONS, create_datasets
@@ -231,7 +230,7 @@ def test_a_file_is_read_no_faster_than_it_is_written(
     make_recorder: MakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With more frames than wait in memory, and more patience than a busy machine needs."""
-    monkeypatch.setattr(recorder_module, "FILE_WAIT_S", 60.0)
+    monkeypatch.setattr(intake, "FILE_WAIT_S", 60.0)
     info = made.made_info(live=False)
     recorder = make_recorder(info=info)
     frames = 2 * len(running_writer(recorder).memory.frames.slots)

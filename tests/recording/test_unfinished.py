@@ -112,7 +112,7 @@ def test_demonstrations_are_looked_at_in_their_folders(
     for name in (left.name, SessionNames(left).marker.name):
         shutil.copy(left.parent / name, stamp / name)
     arguments = cli.build_parser().parse_args(["demo", "--out", str(tmp_path / "demo")])
-    (sentence,) = say_unfinished(cli._folders_of(arguments))
+    (sentence,) = say_unfinished(cli.unfinished_folders(arguments))
     assert str(stamp) in sentence
 
 

@@ -47,7 +47,7 @@ def try_early_kills(folder: Path, quick: bool) -> Iterator[Trial]:
             "recorder = Recorder(Path(sys.argv[1]), made.made_info(), 'made:', None)\n"
             "recorder.start()\n"
             "recorder.wait_on_disk()\n"
-            "os.kill(recorder._writer.pid, 9)\n"
+            "os.kill(recorder._link.writer.pid, 9)\n"
             "os.kill(os.getpid(), 9)\n"
         )
         subprocess.run([sys.executable, "-c", program, str(path)], check=False)

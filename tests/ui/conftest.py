@@ -7,31 +7,40 @@ from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import pytest
+from PyQt6 import sip
 from PyQt6.QtCore import QSettings
-from PyQt6.QtWidgets import QMessageBox
+from PyQt6.QtWidgets import QApplication, QMessageBox
+from pytestqt.qtbot import QtBot
 
-from thermoseg.cameras import CameraListing
+from tests.ui.window_parts import FaultyCamera, Hands, MakeWindow, discard
+from thermoseg.cameras import Camera, CameraListing, make_camera
 from thermoseg.errors import ModelError, RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity, Segmentation, Segmenter
 from thermoseg.labels import Region
+from thermoseg.marks import Mark
 from thermoseg.radiometry import LinearRadiometry, RelativeCounts
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.result import Result
 from thermoseg.rois import RoiSample
+from thermoseg.session import Session
 from thermoseg.session_recording import RecordingState
 from thermoseg.session_view import SessionView
 from thermoseg.tally import SessionCounts
 from thermoseg.telemetry import Telemetry
 from thermoseg.traces import Traces
-from ui.live.model_shelf import ModelShelf
+from ui.live.model_shelf import ModelLoader, ModelShelf
 from ui.live.session_controller import SessionController, SessionFactory
+from ui.pages import PAGES, PageOpener
 from ui.shell.notices import Notices
 from ui.shell.page import Surroundings
+from ui.shell.places import RECORDINGS
 from ui.shell.preferences import Preferences
+from ui.shell.rail import PageName
+from ui.shell.window import MODEL, MainWindow
 
 HEIGHT, WIDTH = 48, 64
 CENTIKELVIN = LinearRadiometry(scale_k=0.01)
@@ -57,7 +66,7 @@ class FakeSession:
         self.traces = Traces()
         self.radiometry = CENTIKELVIN if radiometric else RelativeCounts("a test")
         self.info = CameraInfo("Fake camera", "7", WIDTH, HEIGHT, 30, self.radiometry, live)
-        self.model = ModelIdentity("fake-model", "0" * 64, "fake CPU")
+        self.model: ModelIdentity | None = ModelIdentity("fake-model", "0" * 64, "fake CPU")
         self.recorder: RecorderStatus | None = None
         self.ended = False
         self.error: Exception | None = None
@@ -70,6 +79,7 @@ class FakeSession:
         self.performed: list[str] = []
         self.started = self.stopped = 0
         self.recorded_to: list[Path] = []
+        self.marked: list[Mark] = []
         self.segmenters: list[Segmenter | None] = []
         self.refusal: Exception | None = None
         """Raised by the next start of a recording."""
@@ -91,6 +101,24 @@ class FakeSession:
 
     def set_segmenter(self, segmenter: Segmenter | None) -> None:
         self.segmenters.append(segmenter)
+
+    def now_s(self) -> float:
+        return 12.5
+
+    def mark(
+        self,
+        label: str,
+        *,
+        kind: str = "marker",
+        source: str = "key",
+        time_s: float | None = None,
+        duration_s: float = 0.0,
+    ) -> Mark:
+        now_s = self.now_s()
+        begin_s = now_s if time_s is None else time_s
+        mark = Mark.now(label, kind, source, begin_s, now_s, duration_s)
+        self.marked.append(mark)
+        return mark
 
     def start_recording(self, plan: RecordingPlan | Path) -> Path:
         path = plan if isinstance(plan, Path) else plan.path
@@ -256,6 +284,55 @@ def make_controller(
 @pytest.fixture
 def settings(tmp_path: Path) -> QSettings:
     return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Folder into which the windows of the test record."""
+    return tmp_path / "recordings"
+
+
+@pytest.fixture
+def make_window(qapp: QApplication, settings: QSettings, recordings: Path) -> Iterator[MakeWindow]:
+    """Make windows around real sessions; all are closed after the test.
+
+    `make_another` makes the camera of an address in place of its driver.
+    """
+    made: list[MainWindow] = []
+    preferences = Preferences(settings)
+    if settings.value(RECORDINGS.key) is None:
+        preferences.set(RECORDINGS, str(recordings))
+    if settings.value(MODEL.key) is None:
+        preferences.set(MODEL, "none")
+
+    def make(make_another: Callable[[str], Camera] = make_camera) -> MainWindow:
+        def make_session(address: str, segmenter: Segmenter | None) -> Session:
+            return Session(make_another(address), segmenter, address=address)
+
+        loader = ModelLoader()
+        controller = SessionController(make_session, ModelShelf(loader, list), list)
+        window = MainWindow(controller, settings, PAGES, PageOpener(loader))
+        made.append(window)
+        window.show()
+        window.activateWindow()
+        return window
+
+    worn, font = qapp.styleSheet(), qapp.font()
+    yield make
+    for window in made:
+        if not sip.isdeleted(window):
+            discard(window)
+    qapp.setStyleSheet(worn)
+    qapp.setFont(font)
+
+
+@pytest.fixture
+def hands(qtbot: QtBot, make_window: MakeWindow) -> Hands:
+    """A window with the live page in sight, and what uses it; its cameras obey the test."""
+    hands = Hands(qtbot, make_window(lambda _: FaultyCamera()))
+    hands.window.show_page(PageName.LIVE)
+    hands.wait(hands.window.isActiveWindow)
+    return hands
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PyQt6.QtGui import QImage
 
@@ -54,6 +55,20 @@ def test_a_screenshot_needs_no_display(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert (QImage(str(path)).width(), QImage(str(path)).height()) == (900, 600)
+
+
+def test_a_screenshot_of_a_file_shows_its_frame(tmp_path: Path) -> None:
+    file, path = tmp_path / "warm.npy", tmp_path / "window.png"
+    np.save(file, np.linspace(20, 40, 48 * 64, dtype=np.float32).reshape(48, 64))
+    done = run(str(file), "--screenshot", str(path), "--after", "0.1", "--model", "none")
+
+    assert done.returncode == 0, done.stderr
+    seen = QImage(str(path))
+    colours = (
+        seen.pixelColor(x, y) for x in range(0, seen.width(), 8) for y in range(0, seen.height(), 8)
+    )
+    orange = [colour for colour in colours if colour.red() > 180 and colour.blue() < 90]
+    assert len(orange) > 100
 
 
 def test_a_screenshot_of_a_failure_says_so(tmp_path: Path) -> None:
@@ -139,12 +154,13 @@ def test_a_signal_closes_the_window_and_completes_the_recording(
     # The program tells on its own that the recording has begun, so that nobody need wait.
     program = (
         "import os, signal, sys\n"
-        "from ui.record_panel import RecordPanel\n"
-        "shown = RecordPanel.show_started\n"
-        "def show_started(panel, path):\n"
-        "    shown(panel, path)\n"
-        f"    os.kill(os.getpid(), {int(number)})\n"
-        "RecordPanel.show_started = show_started\n"
+        "from ui.live.recording_control import RecordingControl, RecordState\n"
+        "set_state = RecordingControl._set_state\n"
+        "def tell(control, state):\n"
+        "    set_state(control, state)\n"
+        "    if state is RecordState.ON:\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "RecordingControl._set_state = tell\n"
         "from ui.app import main\n"
         "sys.exit(main())\n"
     )

@@ -17,6 +17,8 @@ from pytestqt.qtbot import QtBot
 
 from thermoseg.cameras import installed_drivers, load_driver
 from thermoseg.config import Settings
+from thermoseg.drawn_rois import DrawnRoi
+from thermoseg.study_file import Condition, StudyFile
 from trainer.config import TrainingConfig
 from trainer.degradation import DegradationConfig
 from trainer.tiaug import TiAugConfig
@@ -28,6 +30,7 @@ MODELS: list[type[BaseModel]] = [
     Settings,
     DegradationConfig,
     TiAugConfig,
+    StudyFile,
     TrainingConfig,
 ]
 """Every model that a form is made of."""
@@ -36,6 +39,16 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 VALID: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("SimulatedOptions", "fault"): st.sampled_from(["", "unplug@5s+2s", "stall@12s"]),
+    ("SimulatedOptions", "loop_s"): st.sampled_from([0.0, 0.25]),
+    ("StudyFile", "name"): st.sampled_from(["rest", "Ruhe und Rechnen"]),
+    ("StudyFile", "span_c"): st.sampled_from([None, (20.0, 38.5)]),
+    ("StudyFile", "rois"): st.lists(
+        st.sampled_from(["cheek", "tip"]), min_size=1, max_size=2, unique=True
+    ).map(lambda names: tuple(DrawnRoi.spot(name, 3, 4) for name in names)),
+    ("StudyFile", "markers"): st.just(("on", "off")),
+    ("StudyFile", "conditions"): st.just((Condition(name="rest", duration_s=60.5),)),
+    ("StudyFile", "fields"): st.just(("age", "room")),
+    ("StudyFile", "required"): st.sampled_from([("age",), ("task", "room")]),
     ("GigeOptions", "ip"): st.sampled_from(["", "192.168.0.7"]),
     ("FolderConfig", "subject"): st.sampled_from([None, "^(s[0-9]+)_"]),
     ("FolderConfig", "validation_subjects"): st.just(()),

@@ -16,6 +16,7 @@ from thermoseg.errors import FormatError
 from thermoseg.export.cut import ORIGIN
 from thermoseg.export.frames import say_damaged
 from thermoseg.recording.account import RECOVERY, count_frames, gaps_of_damage
+from thermoseg.recording.contents import PackedPicture
 from thermoseg.recording.header import program_name
 from thermoseg.recording.layout import (
     BLANK,
@@ -37,7 +38,7 @@ from thermoseg.recording.layout import (
     tables_of,
 )
 from thermoseg.recording.opening import OpenSession
-from thermoseg.recording.reader import PackedPicture, Recording
+from thermoseg.recording.reader import Recording
 from thermoseg.recording.strangers import copy_strange_attributes, unknown_datasets
 from thermoseg.recording.tables import filters_of
 

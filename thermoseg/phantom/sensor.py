@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoseg.phantom.shape import FloatArray
+from thermoseg.phantom.shutter import SimulatedShutter
 from thermoseg.radiometry import LinearRadiometry, ObjectParameters
 
 _SPARE: Final = 64
@@ -68,6 +69,8 @@ class ThermalCamera:
 
     def __init__(self, sensor: Sensor, height: int, width: int) -> None:
         self._sensor = sensor
+        self.shutter = SimulatedShutter(sensor.shutter_every_s, sensor.shutter_s)
+        """Its flat-field corrections."""
         rng = np.random.default_rng((sensor.seed, 5))
         shape = (height, width)
         self._fixed = (
@@ -87,7 +90,7 @@ class ThermalCamera:
         # Behind a closed shutter a camera repeats its last picture bit by bit, which is what
         # recorders and meters must notice, so the very same array comes again.
         sensor = self._sensor
-        closed, since, event = self._shutter(time_s)
+        closed, since, event = self.shutter.at(time_s)
         if closed and self._frozen is not None:
             return Exposure(self._frozen, shutter=True, after_shutter_s=0.0)
         picture = celsius
@@ -103,14 +106,6 @@ class ThermalCamera:
         counts = self._quantise(picture)
         self._frozen = counts
         return Exposure(counts, shutter=False, after_shutter_s=since)
-
-    def _shutter(self, time_s: float) -> tuple[bool, float, int]:
-        every = self._sensor.shutter_every_s
-        if every <= 0 or time_s < every:
-            return False, float("inf"), 0
-        event = int(time_s // every)
-        since = time_s - event * every - self._sensor.shutter_s
-        return since < 0, max(since, 0.0), event
 
     def _next_noise(self) -> FloatArray:
         # First-order autoregressive in time, as the temporal filter of a camera leaves it: with

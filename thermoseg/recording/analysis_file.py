@@ -274,6 +274,16 @@ class _Content:
     tables: dict[str, NDArray[Any]]
 
 
+def is_analysis(path: Path) -> bool:
+    """Tell whether `path` is a file that says it is an analysis, sound or not."""
+    try:
+        refuse_unless_file(path)
+        with h5py.File(path, "r", locking="best-effort") as file:
+            return "format" in file.attrs and Attributes(file, path).text("format") == FORMAT
+    except (FormatError, *HDF5_ERRORS):
+        return False
+
+
 def _open(path: Path) -> h5py.File:
     try:
         refuse_unless_file(path)

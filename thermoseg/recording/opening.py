@@ -113,6 +113,14 @@ class OpenSession:
         """Return how many frames there may be: one for each picture, or for each of `rows`."""
         return self.picture_count("frames/counts") if self.has_pictures else rows
 
+    def rows_with_pictures(self, name: str, rows: int) -> int:
+        """Leave out rows at the end whose pictures a crash or a cut has kept out of the file."""
+        if self.finished and not self.missing_bytes:
+            return rows
+        while rows and self.picture(name, rows - 1) is None:
+            rows -= 1
+        return rows
+
     def say_missing(self) -> str:
         """Say that the file is cut off; empty if it is not."""
         if not self.missing_bytes:

@@ -3,12 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +19,18 @@ from thermoseg.frames import CameraInfo, Frame
 from thermoseg.inference.segmenter import ModelIdentity
 from thermoseg.marks import Mark
 from thermoseg.recording.disk_warning import RISK_S, warn_of_disk
+from thermoseg.recording.handover import KEPT_WAIT_S, Handover
 from thermoseg.recording.header import describe_session
+from thermoseg.recording.intake import Intake
 from thermoseg.recording.layout import MAX_SIDE_PX, NOTES_BYTES, REGIONS, TEXT_BYTES, encode_text
 from thermoseg.recording.manifest import Manifest, describe_recording
 from thermoseg.recording.name import RecordingName
 from thermoseg.recording.place import DiskLimits
+from thermoseg.recording.progress import read_progress, summarize
 from thermoseg.recording.ring import Kind
-from thermoseg.recording.slots import (
-    FrameFacts,
-    FrameTotals,
-    fill_event,
-    fill_mark,
-    fill_samples,
-)
+from thermoseg.recording.slots import FrameFacts, fill_event, fill_mark
 from thermoseg.recording.status import NOTHING_YET, RecorderStatus, RecordingSummary
 from thermoseg.recording.writer_process import WriterProcess
-from thermoseg.scene import scene_of
 
 if TYPE_CHECKING:
     from thermoseg.result import Result
@@ -42,14 +38,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILE_WAIT_S: Final = 1.5
-"""Longest wait of `offer` for the writer, for a source that is no live camera."""
 ON_DISK_S: Final = 30.0
 """The longest wait for a new file to be on its disk."""
 GLANCE_S: Final = 0.005
 """Interval of looking whether the new file is on its disk."""
-KEPT_WAIT_S: Final = 30.0
-"""Longest wait for the writer with a frame that was kept before the recording began."""
 
 
 class Recorder:
@@ -106,26 +98,16 @@ class Recorder:
         self._name = RecordingName(path.absolute())
         self._info = info
         self._regions = (*regions, *(roi.name for roi in rois))
-        self._pictures = pictures
         self._new_name = new_name
         self._notes = encode_text(notes, NOTES_BYTES)
         self._attributes = describe_session(
             info, address, model, self._regions, study, rois=rois, pictures=pictures
         )
         self._limits = limits or DiskLimits()
-        self._lock = threading.Lock()
         self._stop_lock = threading.Lock()
         self._final: tuple[RecorderStatus, RecordingSummary] | None = None
-        self._writer: WriterProcess | None = None
-        self._stopping = False
-        self._failed = ""
-        self._warned: set[str] = set()
-        self._totals = FrameTotals()
-        self._totals.scene = scene_of(info.radiometry)
-        self._kept = 0
-        """Frames offered that came before the recording began."""
-        self._stuck = False
-        """Whether the writer took nothing for as long as a kept frame waits."""
+        self._link = Handover(self.path)
+        self._intake = Intake(self._link, self.path, info, self._regions, pictures=pictures)
         self._begun_s = 0.0
 
     @property
@@ -156,7 +138,7 @@ class Recorder:
         RecordingError
             If its disk is full, or no process can be started.
         """
-        if self._writer is not None or self._final is not None:
+        if self._link.writer is not None or self._final is not None:
             raise RecordingError(f"{self.path} is being recorded already; make a new recorder")
         if not max(self._info.width, self._info.height) <= MAX_SIDE_PX:
             raise RecordingError(
@@ -166,7 +148,7 @@ class Recorder:
         self._begun_s = time.monotonic()
         self._name.claim(self._limits, replace_stale=not self._new_name)
         try:
-            self._writer = WriterProcess(
+            self._link.writer = WriterProcess(
                 self._name.place,
                 self._attributes,
                 self._info,
@@ -214,17 +196,10 @@ class Recorder:
         RecordingError
             If recording was not started.
         """
-        if not self._info.live:
-            self._wait_for_slot(Kind.FRAME, FILE_WAIT_S)
-        with self._lock:
-            self._take(frame, frame.counts, refused, time.monotonic())
+        self._intake.take(frame, frame.counts, refused)
 
     def offer_kept(
-        self,
-        frame: FrameFacts,
-        counts: NDArray[np.uint16] | None,
-        refused: int,
-        arrived_s: float,
+        self, frame: FrameFacts, counts: NDArray[np.uint16] | None, refused: int, arrived_s: float
     ) -> None:
         """Record a frame that came earlier; wait for the writer, as nobody waits for this.
 
@@ -237,11 +212,7 @@ class Recorder:
         arrived_s
             Monotonic clock.
         """
-        if counts is not None:
-            self._wait_with_patience(Kind.FRAME)
-        with self._lock:
-            self._take(frame, counts, refused, arrived_s)
-            self._kept = self._totals.offered
+        self._intake.take_kept(frame, counts, refused, arrived_s)
 
     def offer_result(self, result: "Result") -> None:
         """Record the labels and samples of a frame, unless the writer is behind or gone.
@@ -251,10 +222,8 @@ class Recorder:
         RecordingError
             If recording was not started.
         """
-        segmentation = result.segmentation
-        frame = segmentation.frame_index, result.frame.time_s
-        with self._lock:
-            self._take_result(frame, segmentation.labels, result.samples)
+        found, time_s = result.segmentation, result.frame.time_s
+        self._intake.take_result((found.frame_index, time_s), found.labels, result.samples)
 
     def offer_samples(self, frame: Frame, samples: Sequence["RoiSample"]) -> None:
         """Record the samples of a frame that nobody segmented; otherwise as `offer_result`.
@@ -264,11 +233,13 @@ class Recorder:
         RecordingError
             If recording was not started.
         """
-        with self._lock:
-            self._take_result((frame.index, frame.time_s), None, samples)
+        self._intake.take_result((frame.index, frame.time_s), None, samples)
 
     def offer_kept_result(
-        self, frame: tuple[int, float], labels: NDArray[np.uint8], samples: Sequence["RoiSample"]
+        self,
+        frame: tuple[int, float],
+        labels: NDArray[np.uint8] | None,
+        samples: Sequence["RoiSample"],
     ) -> None:
         """Record what came of a frame that was kept; wait for the writer.
 
@@ -277,11 +248,9 @@ class Recorder:
         frame
             Its number and its time, seconds.
         labels
-            (height, width).
+            (height, width); None if it has none.
         """
-        self._wait_with_patience(Kind.RESULT)
-        with self._lock:
-            self._take_result(frame, labels, samples)
+        self._intake.take_result(frame, labels, samples, kept=True)
 
     def note_event(self, text: str, time_s: float) -> None:
         """Record that something happened; it is on disk within a tenth of a second.
@@ -298,9 +267,9 @@ class Recorder:
         RecordingError
             If nothing is being recorded, or too many events wait for the disk.
         """
-        with self._lock:
+        with self._link.lock:
             fill = partial(fill_event, text=text, time_s=time_s)
-            self._note(Kind.EVENT, fill, f"the event “{text[:40]}”")
+            self._link.note(Kind.EVENT, fill, f"the event “{text[:40]}”")
 
     def note_mark(self, mark: Mark) -> None:
         """Record a mark: a line beside the file at once, a row in it once it cannot be taken back.
@@ -310,8 +279,10 @@ class Recorder:
         RecordingError
             As `note_event`.
         """
-        with self._lock:
-            self._note(Kind.MARK, partial(fill_mark, mark=mark), f"the mark “{mark.label[:40]}”")
+        with self._link.lock:
+            self._link.note(
+                Kind.MARK, partial(fill_mark, mark=mark), f"the mark “{mark.label[:40]}”"
+            )
 
     def take_back(self, mark: Mark, text: str, time_s: float) -> bool:
         """Take a mark back, so that it becomes no row; an event says so.
@@ -332,11 +303,13 @@ class Recorder:
         """
         # Under the lock, as frames are: the writer makes the mark a row after a frame that was
         # offered later than this.
-        with self._lock:
+        with self._link.lock:
             if mark.fixed:
                 return False
             fill = partial(fill_event, text=text, time_s=time_s, number=mark.number)
-            self._note(Kind.TAKE_BACK, fill, f"that the mark “{mark.label[:40]}” is taken back")
+            self._link.note(
+                Kind.TAKE_BACK, fill, f"that the mark “{mark.label[:40]}” is taken back"
+            )
             return True
 
     def describe(self, summary: RecordingSummary) -> Manifest:
@@ -354,37 +327,19 @@ class Recorder:
         self._notes = notes = encode_text(text, NOTES_BYTES)
         if len(notes) < len(text.encode("utf-8", "replace")):
             log.warning("the notes of %s are cut after %d bytes", self.path, NOTES_BYTES)
-        with self._lock:
-            if self._writer is not None:
-                self._writer.control["notes"] = notes
+        with self._link.lock:
+            if self._link.writer is not None:
+                self._link.writer.control["notes"] = notes
 
     def status(self) -> RecorderStatus:
         """Return how the recording is getting on; cheap, from any thread."""
-        with self._lock:
+        with self._link.lock:
             if self._final is not None:
                 return self._final[0]
-            if self._writer is None:
+            if self._link.writer is None:
                 return NOTHING_YET
-            failed = self._has_failed()
-            control = self._writer.control
-            recorded = int(control["flushed" if failed else "written"])
-            status = RecorderStatus(
-                recorded=recorded,
-                # While it is being finished, what waits is still on its way into the file.
-                dropped=self._totals.offered - recorded
-                if failed or self._writer.ended
-                else self._totals.dropped,
-                seconds=self._totals.last_s - self._totals.first_s,
-                bytes_on_disk=int(control["file_bytes"]),
-                free_bytes=int(control["free_bytes"]),
-                failed=self._failed,
-                on_disk=bool(control["on_disk"]),
-                at_risk_s=self._at_risk_s(control),
-                missed=self._totals.missed,
-                waiting=0 if failed else self._writer.memory.frames.waiting,
-                slots=0 if failed else len(self._writer.memory.frames.slots),
-            )
-            return status if failed else replace(status, warning=self._warning(status))
+            status = read_progress(self._link, self._intake.totals)
+            return status if status.failed else replace(status, warning=self._warning(status))
 
     def end(self, reason: str, remedy: str) -> None:
         """Let the recording end by itself: what was offered is written, and the file is whole.
@@ -396,10 +351,11 @@ class Recorder:
         remedy
             Advice for the user; both together are the status' `failed`.
         """
-        with self._lock:
-            if self._writer is not None and not self._stopping and not self._has_failed():
-                self._writer.control["closing"] = encode_text(reason, TEXT_BYTES)
-                self._end_because(f"{reason}; recording ended cleanly, {remedy}")
+        with self._link.lock:
+            link = self._link
+            if link.writer is not None and not link.stopping and not link.has_failed():
+                link.writer.control["closing"] = encode_text(reason, TEXT_BYTES)
+                link.end_because(f"{reason}; recording ended cleanly, {remedy}")
 
     def stop(self, *, lost: bool = False) -> RecordingSummary:
         """Drain what was offered, close the file and end the writer; may be called twice.
@@ -418,142 +374,27 @@ class Recorder:
         """
         with self._stop_lock:
             if self._final is None:
-                with self._lock:
-                    writer = self._started()
-                    self._stopping = True
+                with self._link.lock:
+                    writer = self._link.running()
+                    self._link.stopping = True
                 writer.control["lost"] = lost
-                writer.end(self._end_because)
+                writer.end(self._link.end_because)
                 status = self.status()
                 path, failed = self._name.deliver(status.failed)
-                summary = RecordingSummary(
-                    path=path,
-                    captured=self._totals.offered,
-                    recorded=status.recorded,
-                    dropped=self._totals.offered - status.recorded,
-                    missed=self._totals.missed,
-                    seconds=status.seconds,
-                    bytes_on_disk=status.bytes_on_disk,
-                    failed=failed,
-                )
-                with self._lock:
+                summary = summarize(path, status, self._intake.totals, failed)
+                with self._link.lock:
                     over = replace(status, failed=failed, waiting=0, slots=0)
                     self._final = over, summary
-                    self._writer = None
+                    self._link.writer = None
             return self._final[1]
-
-    def _started(self) -> WriterProcess:
-        if self._writer is None:
-            raise RecordingError(f"{self.path} is not being recorded; call start first")
-        return self._writer
-
-    def _take(
-        self,
-        frame: FrameFacts,
-        counts: NDArray[np.uint16] | None,
-        refused: int,
-        arrived_s: float,
-    ) -> None:
-        """Give a frame to the writer, or drop it if it has no picture any more or no room."""
-        if self._stopping:
-            return
-        writer, totals = self._started(), self._totals
-        totals.count(frame, refused)
-        writer.control["offered"], writer.control["missed"] = totals.offered, totals.missed
-        if counts is not None and counts.shape != (self._info.height, self._info.width):
-            self._end_because(
-                f"the camera changed its picture from {self._info.width}×{self._info.height} "
-                f"to {counts.shape[1]}×{counts.shape[0]} pixels; start a new recording"
-            )
-        picture = counts if self._pictures else None
-        fill = partial(totals.fill, frame=frame, counts=picture, arrived_s=arrived_s)
-        if counts is None or self._has_failed() or not writer.put(Kind.FRAME, fill):
-            totals.drop(frame)
-            writer.control["dropped"] = totals.dropped
-            if not self._failed:
-                self._warn("dropped", "the disk is too slow: frames of %s are dropped", self.path)
-
-    def _take_result(
-        self,
-        frame: tuple[int, float],
-        labels: NDArray[np.uint8] | None,
-        samples: Sequence["RoiSample"],
-    ) -> None:
-        if self._stopping or self._has_failed():
-            return
-        if not {sample.region for sample in samples} <= set(self._regions):
-            self._warn("regions", "%s has no table for some regions: not recorded", self.path)
-
-        def fill(slot: NDArray[Any]) -> None:
-            slot["labelled"] = labels is not None
-            if self._pictures and labels is not None:
-                slot["labels"] = labels
-            slot["frame_index"], slot["time_s"] = frame
-            fill_samples(slot, samples, self._regions)
-
-        fits = labels is None or labels.shape == (self._info.height, self._info.width)
-        if not (fits and self._started().put(Kind.RESULT, fill)):
-            self._warn("results", "some labels of %s are not recorded", self.path)
-
-    def _note(self, kind: Kind, fill: Callable[[NDArray[Any]], None], what: str) -> None:
-        """Give an event to the writer; `RecordingError`, naming `what` is lost, if it cannot be."""
-        ended = self._stopping or self._has_failed()
-        if ended or not self._started().put(kind, fill):
-            reason = self._failed or ("recording has stopped" if ended else "disk too slow")
-            raise RecordingError(f"{what} was not recorded ({reason}); write it down")
-
-    def _wait_with_patience(self, kind: Kind) -> None:
-        """Wait for a slot for something kept; once only if the writer takes nothing any more."""
-        self._stuck = not self._wait_for_slot(kind, 0.0 if self._stuck else KEPT_WAIT_S)
-
-    def _wait_for_slot(self, kind: Kind, limit_s: float) -> bool:
-        """Let a file be read no faster than it can be written; return whether a slot is free."""
-        writer = self._writer
-        if writer is None:
-            return False
-        ring = writer.memory.ring_of(kind)
-        deadline = time.monotonic() + limit_s
-        while ring.claim() is None:
-            with self._lock:
-                if self._stopping or self._has_failed() or time.monotonic() >= deadline:
-                    return False
-            time.sleep(0.001)
-        return True
-
-    def _has_failed(self) -> bool:
-        """Look whether the writer has given up or died, without waiting."""
-        if not self._failed and self._writer is not None:
-            fault = self._writer.fault(stopping=self._stopping)
-            if fault:
-                self._end_because(fault)
-        return bool(self._failed)
-
-    def _end_because(self, sentence: str) -> None:
-        """Fail for good; what is in the ring is still written, what comes is dropped."""
-        if not self._failed:
-            log.warning("%s", sentence)  # whoever records tells the user
-            self._failed = sentence
-            if self._writer is not None:
-                self._writer.tell(Kind.STOP)
-
-    def _warn(self, once: str, message: str, *arguments: object) -> None:
-        if once not in self._warned:
-            self._warned.add(once)
-            log.warning(message, *arguments)
-
-    def _at_risk_s(self, control: Any) -> float:  # noqa: ANN401  # a NumPy structure of no dimension
-        if self._failed or int(control["safe"]) >= self._totals.offered:
-            return 0.0  # once it has failed, that says what is lost
-        return self._totals.last_s - (
-            float(control["safe_s"]) if control["safe"] else self._totals.first_s
-        )
 
     def _warning(self, status: RecorderStatus) -> str:
         """Say what is wrong with the disk, in one sentence; empty if nothing is."""
         # What came before the recording is not on its disk at once, even if that is fast.
-        began = time.monotonic() - self._begun_s < KEPT_WAIT_S
-        if began and self._writer is not None and self._writer.control["safe"] < self._kept:
+        began, writer = time.monotonic() - self._begun_s < KEPT_WAIT_S, self._link.writer
+        if began and writer is not None and writer.control["safe"] < self._intake.kept:
             status = replace(status, at_risk_s=0.0)
         warning = warn_of_disk(self._name.place, status, self._limits)
         if warning:
-            self._warn("slow" if status.at_risk_s > RISK_S else "disk", "%s", warning)
+            self._link.warn("slow" if status.at_risk_s > RISK_S else "disk", "%s", warning)
         return warning

@@ -1,10 +1,11 @@
-"""Reads everything of a session file and tells whether it is sound.
+"""Reads everything of a session, or of an analysis of one, and tells whether it is sound.
 
 Every chunk of every picture and table is read, which verifies its checksum; pictures one by one,
 so that an hour's file takes no more memory than a short one.
 """
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from thermoseg.errors import FormatError
+from thermoseg.errors import AnalysisError, FormatError
+from thermoseg.recording.analysis_file import AnalysisFile, is_analysis
 from thermoseg.recording.layout import PICTURES, tables_of
 from thermoseg.recording.manifest import compare_manifest
 from thermoseg.recording.opening import OpenSession, naming, open_leniently
@@ -22,6 +24,7 @@ from thermoseg.recording.soundness import are_regions
 from thermoseg.recording.strangers import unknown_datasets
 from thermoseg.recording.tables import HDF5_ERRORS, why_not_read
 
+_LABELS: Final = "labels/labels"
 _BLOCK_BYTES: Final = 16_000_000
 """Read at once of a dataset that is not known."""
 
@@ -51,10 +54,14 @@ class Verdict:
     """Rows that cannot be read, by name of the dataset; without those that have none."""
     problems: tuple[str, ...]
     """A sentence each; empty if the file is sound."""
+    analysis_of: str = ""
+    """Name of the session's file if this is an analysis of one; empty if it is a session."""
 
 
 def verify(path: Path) -> Verdict:
-    """Read everything of the session file `path`; it is not changed."""
+    """Read everything of the file `path`, a session or an analysis; it is not changed."""
+    if is_analysis(path):
+        return _verify_analysis(path)
     try:
         with Recording(path) as recording:
             problems = list(recording.problems)
@@ -67,6 +74,25 @@ def verify(path: Path) -> Verdict:
     except FormatError as refusal:
         sentences = tuple(dict.fromkeys([*problems, str(refusal)]))
         return Verdict(path, State.UNREADABLE, False, False, {}, {}, sentences)
+
+
+def _verify_analysis(path: Path) -> Verdict:
+    """Read the masks of an analysis; its tables are read, and checked, when it is opened."""
+    try:
+        analysis = AnalysisFile(path)
+    except AnalysisError as refusal:
+        return Verdict(path, State.UNREADABLE, False, False, {}, {}, (str(refusal),))
+    problems = []
+    with closing(analysis):
+        for row in range(len(analysis)):
+            try:
+                analysis.labels_in_row(row)
+            except FormatError as fault:
+                problems.append(str(fault))
+        state = State.DAMAGED if problems else State.SOUND
+        damaged = {_LABELS: len(problems)} if problems else {}
+        of, rows = analysis.header.session_name, {_LABELS: len(analysis)}
+    return Verdict(path, state, True, False, rows, damaged, tuple(problems), of)
 
 
 class _Examination:
@@ -123,7 +149,7 @@ class _Examination:
             picture = session.picture(name, row)
             if picture is None:
                 lost.append(row)
-            elif name == "labels/labels" and not are_regions(picture, newer=session.newer):
+            elif name == _LABELS and not are_regions(picture, newer=session.newer):
                 strange.append(row)
         if not session.finished:
             # What a crash leaves at the end was never whole.

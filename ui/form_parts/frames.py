@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from ui.form_parts.editor import Complaints, Editor, Place, chain, name
+from ui.form_parts.editor import Complaints, Editor, Place, chain, mark_wrong, name
 from ui.form_parts.simple_editors import Switch
 from ui.shell.theme import icon
 from ui.texts import forms as words
@@ -132,7 +132,7 @@ class Section(QCollapsible):
         title
             Of the heading.
         description
-            Of the tool tip; its first lines stand at the head of the open section.
+            For the tool tip and for assistive programs.
         make
             Makes the editor inside.
         """
@@ -293,11 +293,7 @@ class Section(QCollapsible):
         if title != self.text():
             self.setText(title)
             self._button.setAccessibleName(title)
-            self._button.setProperty("wrong", bool(self._complaints))
-            style = self._button.style()
-            if style is not None:
-                style.unpolish(self._button)
-                style.polish(self._button)
+            mark_wrong([self._button], wrong=bool(self._complaints))
 
 
 def remove_button(label: str) -> QPushButton:

@@ -21,10 +21,9 @@ from ui.form_parts.kinds import (
     constant,
     fields_of,
     is_section,
-    record_start,
-    switched_on,
 )
 from ui.form_parts.simple_editors import ChoiceBox, Switch
+from ui.form_parts.starting import record_start, switched_on
 from ui.texts import forms as words
 
 

@@ -14,7 +14,8 @@ from ui.form_parts.editor import (
     name,
 )
 from ui.form_parts.frames import ComplaintLabel, Section, remove_button
-from ui.form_parts.kinds import OneOf, Several, Table, is_section, start_value
+from ui.form_parts.kinds import OneOf, Several, Table, is_section
+from ui.form_parts.starting import start_value
 from ui.texts import forms as words
 
 

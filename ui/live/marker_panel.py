@@ -21,6 +21,11 @@ from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
 COLUMNS: Final = 2
+SHORT_COLUMNS: Final = 5
+"""Columns where the buttons have a number and no name."""
+
+LETTER_PIXELS: Final = 9
+"""Room for one letter at scale 1."""
 
 
 class MarkerPanel(QFrame):
@@ -40,7 +45,9 @@ class MarkerPanel(QFrame):
         self._names: tuple[str, ...] = ()
         self._conditions: tuple[Condition, ...] = ()
         self._buttons: list[QPushButton] = []
+        self._columns = COLUMNS
         self._grid = QGridLayout()
+        self._grid.setSpacing(6)
         self._said = QLabel(texts.NO_MARK)
         self._said.setProperty("role", "muted")
         self._said.setWordWrap(True)
@@ -72,6 +79,8 @@ class MarkerPanel(QFrame):
             self._grid.removeWidget(button)
             button.deleteLater()
         self._buttons = []
+        named = any(len(texts.marker(at, name)) > 1 for at, name in enumerate(self._names, 1))
+        self._columns = COLUMNS if named or self._conditions else SHORT_COLUMNS
         for place, name in enumerate(self._names):
             self._add(texts.marker(place + 1, name), place, self.marked.emit)
         for place, condition in enumerate(self._conditions):
@@ -103,8 +112,10 @@ class MarkerPanel(QFrame):
     def _add(self, text: str, place: int, act: object) -> None:
         button = QPushButton()
         button.setAccessibleName(text)
+        button.setMinimumWidth(LETTER_PIXELS * 4)
         label = eliding_label(Qt.TextElideMode.ElideRight)
         label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        label.setMinimumWidth(min(label.minimumWidth(), LETTER_PIXELS * len(text)))
         say(label, text)
         inside = QHBoxLayout(button)
         inside.setContentsMargins(8, 0, 8, 0)
@@ -112,7 +123,7 @@ class MarkerPanel(QFrame):
         button.setToolTip(text)
         button.clicked.connect(lambda: act(place))  # type: ignore[operator]
         number = len(self._buttons)
-        self._grid.addWidget(button, number // COLUMNS, number % COLUMNS)
+        self._grid.addWidget(button, *divmod(number, self._columns))
         self._buttons.append(button)
 
     def _on_undo(self) -> None:

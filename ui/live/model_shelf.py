@@ -11,6 +11,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
 from thermoseg.models import ModelFile, list_models
+from thermoseg.thread_switching import step_back
 from ui.shell.jobs import Jobs
 
 NO_MODEL: Final = "none"
@@ -75,6 +76,7 @@ class ModelLoader:
         """
         from thermoseg.inference.choose import choose_segmenter
 
+        step_back()  # and with this thread those that compute, which are started from it
         return choose_segmenter(model, backend=self._backend, mode=mode)
 
 

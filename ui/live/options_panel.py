@@ -1,17 +1,17 @@
 """Options of a camera as a form, which becomes the address that opens it."""
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from thermoseg.cameras import CameraOptions, options_of, with_options
 from thermoseg.errors import ThermoSegError
 from ui.forms import ModelForm
 from ui.shell.defects import describe_error
-from ui.shell.theme import Theme
+from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
 
-class OptionsPanel(QWidget):
+class OptionsPanel(QFrame):
     """Shows what may be set of the camera at one address."""
 
     applied = pyqtSignal(str)
@@ -19,6 +19,7 @@ class OptionsPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setProperty("role", "card")
         self._address = ""
         self._form: ModelForm[CameraOptions] | None = None
         self._note = QLabel()
@@ -27,13 +28,13 @@ class OptionsPanel(QWidget):
         self._apply = QPushButton(texts.APPLY_OPTIONS)
         self._apply.clicked.connect(self._on_apply)
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.addWidget(self._note)
         self._layout.addWidget(self._apply)
         self.show_address("")
 
-    def set_theme(self, theme: Theme, scale: float) -> None:
-        """Take the colours and the size of `theme`."""
+    def set_theme(self, _: Theme, scale: float) -> None:
+        """Take the size of a theme."""
+        pad(self, scale)
 
     def show_address(self, address: str) -> None:
         """Offer the options of the camera at `address`, with the values that it gives."""

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field, JsonValue
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QPixmap
 from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from thermoseg.errors import ConfigError
-from thermoseg.frames import FrameFlag
 from thermoseg.models import ModelFile
+from ui.live.correction_desk import CorrectionDesk
 from ui.live.live_traces import LiveTraces
 from ui.live.pairing import Pairing
 from ui.live.recorder_desk import RecorderDesk
@@ -27,22 +27,27 @@ from ui.plots.traces import TracePlots
 from ui.shell.defects import capitalised, describe_error
 from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
-from ui.shell.preferences import Preference
+from ui.shell.preferences import PathText, Preference
 from ui.shell.theme import Theme
 from ui.texts import live as texts
 
 SIMULATED: Final = "simulated:"
 TRACES_EVERY: Final = 2
 """Ticks between two drawings of the traces: 15 per second scroll smoothly."""
+APART_MS: Final = 11
+"""Time between drawing the picture, the traces and the numbers: a third of a tick each."""
 NUMBERS_EVERY: Final = 8
 """Ticks between two writings of numbers: four per second can be read."""
 MOST_RECENT: Final = 10
 """Sources that are offered again."""
 
+DOWN_SHARES: Final = [65_000, 35_000]
+"""Height of picture and traces before the user has moved what is between them."""
+
 Remembered: TypeAlias = Mapping[str, object]
 Kept: Final = dict[str, JsonValue]
 RECENT: Final = Preference[list[str]](
-    "live/recent", Annotated[list[str], Field(max_length=MOST_RECENT)], []
+    "live/recent", Annotated[list[PathText], Field(max_length=MOST_RECENT)], []
 )
 PICTURE: Final = Preference[Remembered]("live/picture", Kept, {})
 TRACES: Final = Preference[Remembered]("live/traces", Kept, {})
@@ -67,6 +72,7 @@ class LivePage(Page):
         self.plots: Final = TracePlots()
         self.desk: Final = RecorderDesk(controller, surroundings, self.pane, self)
         self.side: Final = SidePanels(self.desk)
+        self._corrections = CorrectionDesk(controller, self.desk.study, self.source, surroundings)
         self._traces = LiveTraces(controller, self.plots, self.pane, surroundings.notices)
         self._build()
         self._connect()
@@ -101,12 +107,21 @@ class LivePage(Page):
     def open(self, address: str, record_to: Path | None = None) -> None:
         """Open a camera or file, after asking if that would end a recording."""
         address = address_of(address)
-        self.source.set_address(address)
         self.surroundings.before_ending(texts.OPEN_ANOTHER, lambda: self._start(address, record_to))
 
     def record(self) -> None:
         """Begin a recording, after what has to be asked."""
         self.desk.record()
+
+    def record_at_once(self) -> None:
+        """Begin a recording without a question, as another program wants it.
+
+        Raises
+        ------
+        ConfigError
+            If a field of the sitting is missing or unfit.
+        """
+        self.desk.record_at_once()
 
     def mark(self) -> None:
         """Mark this moment with the first marker."""
@@ -119,10 +134,15 @@ class LivePage(Page):
             return
         self._ticks += 1
         self._draw_picture()
+        # Each in a turn of its own, so that what else the window has to do comes in between.
         if self._ticks % TRACES_EVERY == 0:
-            self._traces.draw()
+            QTimer.singleShot(APART_MS, self._draw_traces)
         if self._ticks % NUMBERS_EVERY == 1:
-            self._write_numbers()
+            QTimer.singleShot(2 * APART_MS, self._write_numbers)
+
+    def _draw_traces(self) -> None:
+        if self.isVisible():
+            self._traces.draw()
 
     def _on_state_changed(self, state: CameraState) -> None:
         if state is CameraState.OPENING:
@@ -145,10 +165,16 @@ class LivePage(Page):
     # What the user does.
 
     def _start(self, address: str, record_to: Path | None) -> None:
+        self.source.set_address(address)
         recent = [address, *(each for each in self._recent() if each != address)][:MOST_RECENT]
         self.surroundings.preferences.set(RECENT, recent)
         self.source.show_recent(recent)
         self.controller.start(address, record_to)
+
+    def _on_study_worn(self, address: str) -> None:
+        """Offer the camera of the study; one that is open stays open."""
+        if address and not self.controller.state.busy:
+            self.source.set_address(address)
 
     def _on_stop_requested(self) -> None:
         self.surroundings.before_ending(texts.CLOSE_CAMERA, self.controller.stop)
@@ -157,11 +183,6 @@ class LivePage(Page):
         session = self.controller.session
         if session is not None:
             session.perform(name)
-
-    def _flat_field(self) -> None:
-        actions = self.controller.view.actions
-        if actions:
-            self._on_action_requested(actions[0])
 
     def _on_scene_chosen(self, emissivity: float, reflected_c: float) -> None:
         session = self.controller.session
@@ -206,9 +227,8 @@ class LivePage(Page):
         state, view = self.controller.state, self.controller.view
         if state.open and view.frame is None:
             self.state_page.show_waiting(describe_stale(view), capitalised(view.lost))
-        shutter = view.frame is not None and FrameFlag.SHUTTER in view.frame.flags
         self.pane.set_stale(describe_stale(view) if state is CameraState.LOST else "")
-        self.pane.set_note(texts.SHUTTER if shutter else describe_note(state, view))
+        self.pane.set_note(describe_note(state, view))
         self.source.show_actions(view.actions if state.open else ())
         self.side.show_view(view)
         self._traces.write()
@@ -266,6 +286,8 @@ class LivePage(Page):
         controller.state_changed.connect(self._on_state_changed)
         controller.failed.connect(self._on_failed)
         controller.cameras_found.connect(source.show_cameras)
+        controller.cameras_found.connect(self.side.lacking.show_cameras)
+        source.lacking_requested.connect(self.side.show_lacking)
         controller.models.found.connect(self._on_models_found)
         controller.models.changed.connect(
             lambda: source.show_models(self._models, controller.models.choice)
@@ -281,6 +303,7 @@ class LivePage(Page):
             lambda shown: self.side.show_options(source.address if shown else None)
         )
         self.side.options_applied.connect(self.open)
+        self.desk.study_worn.connect(self._on_study_worn)
         self.side.scene.chosen.connect(self._on_scene_chosen)
         self.state_page.file_requested.connect(self.surroundings.choose_file)
         self.state_page.simulation_requested.connect(lambda: self.open(SIMULATED))
@@ -293,7 +316,7 @@ class LivePage(Page):
                 str(number + 1),
                 partial(self.desk.mark, number),
             )
-        self.add_key(texts.FLAT_FIELD, "C", self._flat_field)
+        self.add_key(texts.FLAT_FIELD, "C", self._corrections.flat_field)
         for action in self.pane.actions_by_name.by_name.values():
             self.addAction(action)
 
@@ -301,6 +324,7 @@ class LivePage(Page):
         preferences = self.surroundings.preferences
         self.pane.restore(preferences.get(PICTURE))
         self.plots.restore(preferences.get(TRACES))
+        self._down.setSizes(DOWN_SHARES)
         for splitter, sizes in (
             (self._across, preferences.get(ACROSS)),
             (self._down, preferences.get(DOWN)),

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from PyQt6.QtCore import QObject
+from PyQt6.QtCore import QObject, pyqtSignal
 
 from thermoseg.errors import ConfigError, RecordingError
 from thermoseg.marks import Mark
 from thermoseg.recording.status import RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
+from thermoseg.study_file import StudyFile
 from ui.live.checklist import list_doubts
+from ui.live.leftovers import Leftovers
 from ui.live.marker_panel import MarkerPanel
 from ui.live.recording_panel import RecordingPanel
 from ui.live.session_controller import CameraState, SessionController
@@ -23,10 +25,14 @@ from ui.shell.page import Surroundings
 from ui.texts import live as texts
 
 DOUBTS: Final = "recording/doubts"
+MARKS: Final = "recording/marks"
 
 
 class RecorderDesk(QObject):
     """Owns the panels of study and markers, and asks the session for what they are told."""
+
+    study_worn = pyqtSignal(str)
+    """The settings of another study are in force; the address of its camera, empty for any."""
 
     def __init__(
         self,
@@ -39,9 +45,12 @@ class RecorderDesk(QObject):
         self._controller = controller
         self._notices = surroundings.notices
         self._pane = pane
+        self._worn: StudyFile | None = None
+        """The study whose settings are in force."""
         self._asked: set[str] = set()
         """Names of the doubts that the user has seen already."""
         self._jobs = Jobs("disk", self)
+        self._leftovers = Leftovers(surroundings, self)
         self.study: Final = StudyControl(surroundings.preferences, self)
         self.panel: Final = RecordingPanel(self.study)
         self.markers: Final = MarkerPanel()
@@ -52,6 +61,8 @@ class RecorderDesk(QObject):
 
     def record(self) -> None:
         """Begin a recording: at once if nothing speaks against it, else after it was said."""
+        if self._controller.recording.state.active:
+            return
         try:
             plan = self.study.plan(pictures=self.panel.pictures, notes=self.panel.notes)
         except ConfigError as error:
@@ -66,6 +77,16 @@ class RecorderDesk(QObject):
             lambda _: self._record_unless_doubted(plan, -1),
         )
 
+    def record_at_once(self) -> None:
+        """Begin a recording without looking at what speaks against it.
+
+        Raises
+        ------
+        ConfigError
+            If a field of the sitting is missing or unfit.
+        """
+        self._begin(self.study.plan(pictures=self.panel.pictures, notes=self.panel.notes))
+
     def mark(self, number: int) -> None:
         """Mark this moment with the marker of this number, counted from 0."""
         names = self.study.markers
@@ -79,9 +100,24 @@ class RecorderDesk(QObject):
             condition = study.conditions[number]
             self._mark(condition.name, "condition", condition.duration_s)
 
+    def take_over(self) -> None:
+        """Put camera, model, span and drawn regions of now into the study."""
+        study = self.study.study
+        if study is None:
+            return
+        span = self._pane.span
+        changes = {
+            "camera": self._controller.address or study.camera,
+            "model": self._controller.models.choice.name,
+            "rois": self._pane.drawn,
+            "span_c": None if span.mode.follows else span.limits,
+        }
+        self.study.save(study.model_copy(update=changes))
+
     def close(self) -> None:
         """Wait for what is at work."""
         self._jobs.close()
+        self._leftovers.close()
         self.study.close()
 
     def _record_unless_doubted(self, plan: RecordingPlan, free_bytes: int) -> None:
@@ -96,7 +132,8 @@ class RecorderDesk(QObject):
             self._begin(plan)
             return
         self._asked = set(doubts)
-        remedy = Remedy(texts.RECORD_ANYWAY, lambda: self._begin(plan))
+        # Planned anew when it is pressed: who is recorded, and where, may be another by then.
+        remedy = Remedy(texts.RECORD_ANYWAY, self.record)
         sentence = texts.before_recording(list(doubts.values()))
         self._notices.tell(sentence, Severity.WARNING, [remedy], key=DOUBTS)
 
@@ -108,22 +145,39 @@ class RecorderDesk(QObject):
         session = self._controller.session
         if session is None or not self._controller.state.open:
             return
-        self.markers.show_mark(session.mark(label, kind=kind, duration_s=duration_s))
+        try:
+            mark = session.mark(label, kind=kind, duration_s=duration_s)
+        except RecordingError as error:
+            self._notices.tell(describe_error(error), Severity.WARNING, key=MARKS)
+        else:
+            self.markers.show_mark(mark)
 
     def _on_taken_back(self, mark: Mark) -> None:
         session = self._controller.session
-        done = session is not None and session.take_back(mark)
+        try:
+            done = session is not None and session.take_back(mark)
+        except RecordingError as error:
+            self._notices.tell(describe_error(error), Severity.WARNING, key=MARKS)
+            done = False
         self.markers.show_taken_back(mark, done=done)
 
     def _on_study_changed(self) -> None:
+        self._leftovers.look([self.study.folder])
         study = self.study.study
         self.markers.set_names(self.study.markers, () if study is None else study.conditions)
         if study is None:
             return
+        if study == self._worn:
+            return
+        self._worn = study
         self._pane.restore_drawn(study.rois)
         self._give_rois()
+        if study.span_c is not None:
+            self._pane.hold_span(*study.span_c)
         if study.model:
             self._controller.models.choose(study.model)
+        self._give_scene()
+        self.study_worn.emit(study.camera)
 
     def _on_recording_changed(self) -> None:
         self.panel.set_active(self._controller.recording.state.active)
@@ -135,11 +189,15 @@ class RecorderDesk(QObject):
 
     def _on_state_changed(self, state: CameraState) -> None:
         self.markers.set_able(state.open)
+        if not state.open:  # what was asked of the disk is of a recording that cannot begin now
+            self._jobs.forget()
+            self._notices.dismiss(DOUBTS)
         if state is CameraState.OPENING:
             self._asked = set()
             self.markers.clear()
         if state is CameraState.RUNNING:
             self._give_rois()
+            self._give_scene()
             self._give_pre_record(self.panel.pre_record_s)
 
     def _give_rois(self) -> None:
@@ -147,6 +205,16 @@ class RecorderDesk(QObject):
         session = self._controller.session
         if session is not None:
             session.set_rois(self._pane.drawn)
+
+    def _give_scene(self) -> None:
+        """Let °C be those of the study's emissivity; what cannot be is said once."""
+        study, session = self.study.study, self._controller.session
+        if study is None or session is None:
+            return
+        try:
+            session.set_scene(emissivity=study.emissivity, reflected_c=study.reflected_c)
+        except ConfigError as error:
+            self._notices.tell(describe_error(error), Severity.WARNING, key="recording/scene")
 
     def _give_pre_record(self, seconds: float) -> None:
         session = self._controller.session

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from thermoseg.errors import RecordingError
 from thermoseg.recording.status import RecorderStatus, RecordingSummary
 from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session_recording import RecordingState
@@ -44,6 +45,29 @@ class Recordable(Protocol):
         """Finish the recording."""
 
 
+class _Outcome:
+    """What came of one recording, kept by the threads that start and finish it, one by one."""
+
+    def __init__(self) -> None:
+        self._refusal: RecordingError | None = None
+        self._summary: RecordingSummary | None = None
+
+    def start(self, session: Recordable, plan: RecordingPlan | Path) -> Path:
+        try:
+            return session.start_recording(plan)
+        except RecordingError as error:
+            self._refusal = error
+            raise
+
+    def finish(self, session: Recordable, notes: str) -> RecordingSummary:
+        """Finish it, unless that was done before; whoever asks again gets the same answer."""
+        if self._refusal is not None:
+            raise self._refusal
+        if self._summary is None:
+            self._summary = session.stop_recording(notes)
+        return self._summary
+
+
 class RecordingControl(QObject):
     """Starts and stops the recordings of the session that runs; knows no widget.
 
@@ -72,6 +96,7 @@ class RecordingControl(QObject):
         self.notes: Callable[[], str] = str
         """Returns the notes as they stand when the recording ends."""
         self._status: RecorderStatus | None = None
+        self._outcome = _Outcome()
 
     @property
     def state(self) -> RecordState:
@@ -97,9 +122,8 @@ class RecordingControl(QObject):
         self._path = self._status = None
         self._jobs.forget()
         self._set_state(RecordState.STARTING)
-        self._jobs.run(
-            lambda: session.start_recording(plan), self._on_started, self._on_not_started
-        )
+        outcome = self._outcome = _Outcome()
+        self._jobs.run(lambda: outcome.start(session, plan), self._on_started, self._on_not_started)
         return True
 
     def may_stop(self) -> bool:
@@ -135,13 +159,24 @@ class RecordingControl(QObject):
     def give_up(self) -> bool:
         """Let whoever ends the session end its recording; returns whether there is one.
 
-        `end` must follow with what came of it.
+        `finish` must follow, in another thread, and then `end` with what came of it.
         """
         active = self._state.active
         if active:
             self._jobs.forget()
             self._set_state(RecordState.STOPPING)
         return active
+
+    def finish(self, session: Recordable, notes: str) -> RecordingSummary:
+        """Finish a recording that was given up, once what is at work on it is done.
+
+        Raises
+        ------
+        RecordingError
+            If it did not begin, or could not be finished.
+        """
+        self._jobs.wait()
+        return self._outcome.finish(session, notes)
 
     def end(self, summary: RecordingSummary | None, error: BaseException | None = None) -> None:
         """Take what came of a recording that somebody else finished; None if it never began."""
@@ -161,9 +196,9 @@ class RecordingControl(QObject):
         if session is None:
             return
         self._set_state(RecordState.STOPPING)
-        notes = self.notes()
+        notes, outcome = self.notes(), self._outcome
         self._jobs.run(
-            lambda: session.stop_recording(notes), self._on_finished, self._on_not_started
+            lambda: outcome.finish(session, notes), self._on_finished, self._on_not_started
         )
 
     def _on_started(self, path: Path) -> None:

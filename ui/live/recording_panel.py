@@ -8,8 +8,8 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -23,7 +23,7 @@ from superqt import QToggleSwitch
 
 from thermoseg.study_file import SITTING_FIELDS, StudyFile
 from ui.live.study_control import StudyControl
-from ui.shell.eliding import eliding_label, say
+from ui.shell.eliding import breakable, eliding_label, say
 from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
@@ -52,10 +52,11 @@ class RecordingPanel(QFrame):
         self._menu.setAccessibleName(texts.STUDY)
         self._menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._menu.setMenu(self._build_menu())
-        self._form = QFormLayout()
-        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self._path = eliding_label()
+        self._form = QGridLayout()
+        self._form.setColumnStretch(1, 1)
+        self._path = QLabel()
+        self._path.setTextFormat(Qt.TextFormat.PlainText)
+        self._path.setWordWrap(True)
         self._path.setProperty("role", "muted")
         self._path.setAccessibleName(texts.PLANNED_PATH)
         self._pre_record = QComboBox()
@@ -75,7 +76,7 @@ class RecordingPanel(QFrame):
         self._notes.setTabChangesFocus(True)
         self._build()
         control.changed.connect(self._on_study_changed)
-        control.planned.connect(lambda path: say(self._path, path))
+        control.planned.connect(self._on_planned)
         self._on_study_changed()
 
     @property
@@ -134,7 +135,10 @@ class RecordingPanel(QFrame):
         layout.addLayout(top)
         layout.addLayout(self._form)
         layout.addWidget(self._path)
-        layout.addWidget(self._pre_record)
+        before = QHBoxLayout()
+        before.addWidget(QLabel(texts.PRE_RECORD))
+        before.addWidget(self._pre_record, 1)
+        layout.addLayout(before)
         layout.addWidget(self._traces_only)
         layout.addWidget(self._notes)
 
@@ -170,8 +174,10 @@ class RecordingPanel(QFrame):
         self._mark_required(study)
 
     def _build_fields(self, names: tuple[str, ...]) -> None:
-        while self._form.rowCount():
-            self._form.removeRow(0)
+        while (item := self._form.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
         self._lines, self._complaints, self._touched = {}, {}, set()
         sitting = self._control.sitting
         for name in names:
@@ -184,8 +190,10 @@ class RecordingPanel(QFrame):
             complaint.setProperty("role", "danger")
             complaint.setWordWrap(True)
             complaint.hide()
-            self._form.addRow(texts.field(name), line)
-            self._form.addRow(complaint)
+            row = 2 * len(self._lines)
+            self._form.addWidget(QLabel(texts.field(name)), row, 0)
+            self._form.addWidget(line, row, 1)
+            self._form.addWidget(complaint, row + 1, 0, 1, 2)
             self._lines[name], self._complaints[name] = line, complaint
 
     def _mark_required(self, study: StudyFile | None) -> None:
@@ -204,6 +212,13 @@ class RecordingPanel(QFrame):
             text = complaints.get(name, "") if name in self._touched else ""
             label.setText(text[:1].upper() + text[1:])
             label.setVisible(bool(text))
+
+    def _on_planned(self, path: str) -> None:
+        shown = path.removeprefix(f"{self._control.folder}/")
+        self._path.setText(breakable(shown))
+        self._path.setToolTip(path)
+        self._path.setVisible(bool(path))
+        self._show_complaints()
 
     def _on_new(self) -> None:
         folder = self._ask_folder(texts.NEW_STUDY)

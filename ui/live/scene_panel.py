@@ -1,15 +1,23 @@
 """What °C are reckoned with: emissivity and the temperature of what the skin mirrors."""
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
-from PyQt6.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QDoubleSpinBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from thermoseg.frames import CameraInfo
 from thermoseg.scene import Scene, scene_of
-from ui.shell.theme import Theme
+from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
 
-class ScenePanel(QWidget):
+class ScenePanel(QFrame):
     """Shows the scene in force, and lets the user set another."""
 
     chosen = pyqtSignal(float, float)
@@ -17,6 +25,7 @@ class ScenePanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setProperty("role", "card")
         self._scene: Scene | None = None
         self._emissivity = _number(0.01, 1.0, 0.01, 3, texts.EMISSIVITY)
         self._reflected = _number(-50.0, 100.0, 0.5, 1, texts.REFLECTED)
@@ -27,18 +36,18 @@ class ScenePanel(QWidget):
         self._note.setProperty("role", "muted")
         self._note.setWordWrap(True)
         form = QFormLayout()
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow(texts.EMISSIVITY, self._emissivity)
         form.addRow(texts.REFLECTED, self._reflected)
-        self._layout = QVBoxLayout(self)
-        self._layout.addLayout(form)
-        self._layout.addWidget(self._apply)
-        self._layout.addWidget(self._note)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self._apply)
+        layout.addWidget(self._note)
         self.clear()
 
     def set_theme(self, _: Theme, scale: float) -> None:
         """Take the size of a theme."""
-        gap = round(6 * scale)
-        self._layout.setContentsMargins(gap, gap, gap, gap)
+        pad(self, scale)
 
     def show_info(self, info: CameraInfo | None) -> None:
         """Show the scene that °C of this camera are made for; what is being typed stays."""

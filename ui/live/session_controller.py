@@ -240,7 +240,10 @@ class SessionController(QObject):
 
     # In the worker thread, one at a time.
 
-    def _open(self, attempt: int, address: str) -> tuple[Session, Segmenter | None]:
+    def _open(self, attempt: int, address: str) -> tuple[Session, Segmenter | None] | None:
+        """Open a camera; None if meanwhile another was asked for, or none."""
+        if attempt != self._attempt:
+            return None
         segmenter = self.models.segmenter
         session = self._make_session(address, segmenter)
         self._live = session
@@ -265,7 +268,7 @@ class SessionController(QObject):
         summary = not_saved = not_stopped = None
         if session is not None and notes is not None:
             try:
-                summary = session.stop_recording(notes)
+                summary = self.recording.finish(session, notes)
             except ThermoSegError as error:
                 not_saved = error
         if session is not None:
@@ -298,7 +301,9 @@ class SessionController(QObject):
 
         self._worker.run(lambda: self._stop_live(notes if recording else None), on_ended, kept=True)
 
-    def _on_opened(self, opened: tuple[Session, Segmenter | None]) -> None:
+    def _on_opened(self, opened: tuple[Session, Segmenter | None] | None) -> None:
+        if opened is None:
+            return
         self._session, segmenter = opened
         self._frame_at_s = time.monotonic()
         if segmenter is not self.models.segmenter:  # loaded, or changed, while the camera opened

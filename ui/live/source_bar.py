@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QStandardItem, QStandardItemModel
+from PyQt6.QtGui import QAction, QStandardItem, QStandardItemModel
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -20,7 +20,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from thermoseg.cameras import CameraListing
+from thermoseg.cameras import FLAT_FIELD, CameraListing
+from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.models import ModelFile
 from ui.live.model_shelf import NO_MODEL, ModelChoice, ModelState
 from ui.live.session_controller import CameraState
@@ -29,6 +30,8 @@ from ui.texts import live as texts
 
 ADDRESS: Final = Qt.ItemDataRole.UserRole
 
+LACKING: Final = "…"
+"""In place of an address: other kinds of camera, and what they lack."""
 MODEL_FILE: Final = "…"
 """In place of a model: the user chooses a file."""
 
@@ -54,6 +57,10 @@ class SourceBar(QWidget):
     """The user wants to choose a model file."""
     action_requested = pyqtSignal(str)
     """One of the camera's actions."""
+    corrections_chosen = pyqtSignal(bool)
+    """Whether the camera is to correct itself between trials only."""
+    lacking_requested = pyqtSignal()
+    """The user wants to see what other kinds of camera lack."""
     options_requested = pyqtSignal(bool)
     """Whether the options of the camera that is chosen are to be shown."""
 
@@ -92,6 +99,11 @@ class SourceBar(QWidget):
         self._actions.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._actions.setMenu(QMenu(self._actions))
         self._actions.hide()
+        self._between_trials = QAction(texts.BETWEEN_TRIALS, self)
+        self._between_trials.setToolTip(texts.BETWEEN_TRIALS_TIP)
+        self._between_trials.setCheckable(True)
+        self._between_trials.triggered.connect(self.corrections_chosen)
+        self._action_names: tuple[str, ...] = ()
         self._model = QComboBox()
         self._model.setToolTip(texts.MODEL_TIP)
         self._model.setAccessibleName(texts.MODEL)
@@ -167,15 +179,28 @@ class SourceBar(QWidget):
             self._list_sources()
 
     def show_actions(self, names: Sequence[str]) -> None:
-        """Offer what the camera can be asked for; nothing is shown if that is nothing."""
+        """Offer what the camera can be asked for; nothing is shown if that is nothing.
+
+        A menu that is open stays as it is as long as the same is offered.
+        """
         menu = self._actions.menu()
-        if menu is not None:
-            menu.clear()
-            for name in names:
-                action = menu.addAction(name)
-                if action is not None:
-                    action.triggered.connect(lambda _, name=name: self.action_requested.emit(name))
+        if menu is None or tuple(names) == self._action_names:
+            return
+        self._action_names = tuple(names)
+        menu.clear()
+        menu.setToolTipsVisible(True)
+        for name in names:
+            action = menu.addAction(name)
+            if action is not None:
+                action.triggered.connect(lambda _, name=name: self.action_requested.emit(name))
+        if FLAT_FIELD in names:
+            menu.addSeparator()
+            menu.addAction(self._between_trials)
         self._actions.setVisible(bool(names))
+
+    def show_corrections(self, *, between_trials: bool) -> None:
+        """Show whether the camera corrects itself between trials only."""
+        self._between_trials.setChecked(between_trials)
 
     def show_models(self, files: Sequence[ModelFile], choice: ModelChoice) -> None:
         """Offer these models, the one that was chosen, a file, and none."""
@@ -255,7 +280,13 @@ class SourceBar(QWidget):
                 line.setCursorPosition(cursor)
 
     def _on_source_activated(self, row: int) -> None:
-        self.set_address(str(self._source.itemData(row, ADDRESS)))
+        address = str(self._source.itemData(row, ADDRESS))
+        if address == LACKING:
+            self._source.setCurrentIndex(-1)
+            self._source.setEditText("")
+            self.lacking_requested.emit()
+        else:
+            self.set_address(address)
 
     def _on_model_activated(self, row: int) -> None:
         name = str(self._model.itemData(row))
@@ -301,7 +332,6 @@ class _SourceRow:
     text: str
     address: str
     tip: str
-    usable: bool = True
 
 
 def _rows(listings: Sequence[CameraListing], recent: Sequence[str]) -> list[_SourceRow]:
@@ -312,11 +342,9 @@ def _rows(listings: Sequence[CameraListing], recent: Sequence[str]) -> list[_Sou
     rows += [
         _SourceRow(address, address, texts.RECENT) for address in recent if address not in there
     ]
-    rows += [
-        _SourceRow(f"{each.title} — {each.problem}", each.address, each.problem, usable=False)
-        for each in listings
-        if each.problem
-    ]
+    lacking = [each for each in listings if each.problem]
+    if lacking:
+        rows.append(_SourceRow(texts.lacking(len(lacking)), LACKING, texts.LACKING_TIP))
     return rows
 
 
@@ -325,7 +353,6 @@ def _fill(item: QStandardItem | None, row: _SourceRow) -> None:
         item.setText(row.text)
         item.setData(row.address, ADDRESS)
         item.setToolTip(row.tip)
-        item.setEnabled(row.usable)
 
 
 def _tool(name: str, tip: str) -> QToolButton:
@@ -337,11 +364,22 @@ def _tool(name: str, tip: str) -> QToolButton:
 
 
 def address_of(text: str) -> str:
-    """Turn what the user typed, dropped or chose into an address: an existing path is a file."""
-    path = Path(text).expanduser()
-    if text and path.exists():
-        return f"file:{quote(str(path.absolute()), safe='/:')}"
-    return text
+    """Turn what the user typed, dropped or chose into an address.
+
+    An existing path is a file, and so is what can be nothing else: it is told that it is missing.
+    """
+    try:
+        path = Path(text).expanduser()
+        is_file = bool(text) and (path.exists() or _is_path(text))
+    except (OSError, RuntimeError):  # a name longer than the system takes, a user that is nobody
+        return text
+    return f"file:{quote(str(path.absolute()), safe='/:')}" if is_file else text
+
+
+def _is_path(text: str) -> bool:
+    """Tell whether `text` names a file, there or not, and no camera."""
+    path = Path(text)
+    return ":" not in text and (len(path.parts) > 1 or path.suffix.lower() in ALL_SUFFIXES)
 
 
 def synthetic_note(model: ModelFile | None) -> str:

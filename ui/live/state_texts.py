@@ -1,5 +1,6 @@
 """What a session says of itself on the picture."""
 
+from thermoseg.frames import FrameFlag
 from thermoseg.session_view import SessionView
 from ui.live.session_controller import CameraState
 from ui.shell.defects import capitalised
@@ -15,8 +16,13 @@ def describe_stale(view: SessionView) -> str:
 
 def describe_note(state: CameraState, view: SessionView) -> str:
     """Return what must be said on the picture itself; empty if nothing."""
+    shutter = view.frame is not None and FrameFlag.SHUTTER in view.frame.flags
+    if shutter and state.open:
+        return texts.SHUTTER
     said = {CameraState.ENDED: texts.ENDED, CameraState.FAILED: texts.STOPPED_BY_ERROR}
     notes = [said.get(state, "")]
+    if view.correction_waits:
+        notes.append(texts.FLAT_FIELD_WAITS)
     if view.info is not None and not view.info.radiometric:
         notes.append(texts.relative_counts(view.info.why_relative))
     return "\n".join(note for note in notes if note)

@@ -23,10 +23,11 @@ from thermoseg.study_file import (
 from ui.shell.jobs import Jobs
 from ui.shell.places import RECORDINGS, STUDY, default_folder
 from ui.shell.preferences import Preferences
+from ui.texts import live as texts
 
 log = logging.getLogger(__name__)
 
-MARKERS: Final = tuple(f"Marker {number}" for number in range(1, 10))
+MARKERS: Final = tuple(texts.unnamed_marker(number) for number in range(1, 10))
 """Names of the markers where no study gives any."""
 
 

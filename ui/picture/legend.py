@@ -96,10 +96,11 @@ class Legend(QFrame):
         self._body.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._body.setWidget(inner)
         layout = QVBoxLayout(self)
-        layout.setSpacing(4)
+        layout.setSpacing(2)
         layout.addWidget(self._head)
-        layout.addWidget(self._body)
+        layout.addWidget(self._body, 1000)
         layout.addWidget(self._complaint)
+        layout.addStretch(1)
         for row in self._rows.values():
             self._connect(row)
         self.set_heading(Unit.CELSIUS, "")
@@ -117,7 +118,7 @@ class Legend(QFrame):
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self._theme, self._scale = theme, scale
-        pad(self, scale)
+        pad(self, scale, dense=True)
         self._head.setIconSize(QSize(round(14 * scale), round(14 * scale)))
         self._head.setIcon(icon("chevron", theme.muted))
         self._head.setStyleSheet(_flat(theme, scale))
@@ -280,7 +281,7 @@ class LegendRow(QWidget):
         self._switch.setIcon(_chip(colour, theme))
         self._switch.setStyleSheet(_flat(theme, scale))
         self._value.setFont(numerals(9.75 * scale))
-        self._value.setMinimumWidth(round(56 * scale))
+        self._value.setMinimumWidth(round(42 * scale))
         if self._delete is not None:
             self._delete.setIconSize(QSize(side, side))
             self._delete.setIcon(icon("trash", theme.muted))

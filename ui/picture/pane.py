@@ -5,7 +5,7 @@ from typing import Final
 
 from PyQt6.QtCore import QTimerEvent, pyqtSignal
 from PyQt6.QtGui import QPixmap, QResizeEvent
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.labels import ROI_NAMES
@@ -13,7 +13,8 @@ from thermoseg.palettes import next_palette
 from ui.picture.actions import PictureActions
 from ui.picture.content import PictureContent
 from ui.picture.isotherm import Isotherm
-from ui.picture.legend import Legend
+from ui.picture.legend import NOTHING, Legend
+from ui.picture.legend_place import LegendPlace
 from ui.picture.settings import PictureSettings
 from ui.picture.span import Limits, Span, SpanMode
 from ui.picture.span_bar import POSSIBLE_C, SpanBar
@@ -25,12 +26,6 @@ from ui.shell.theme import Theme
 
 NUMBERS_EVERY_MS: Final = 250
 """Between two writings of numbers: four per second can be read."""
-
-LEGEND_SHARE: Final = 0.4
-"""Greatest height of the legend, as a share of the pane's."""
-
-CRAMPED_PIXELS: Final = 460
-"""Height at scale 1 below which the legend folds by itself, and is opened by hand."""
 
 
 class PicturePane(QWidget):
@@ -58,6 +53,7 @@ class PicturePane(QWidget):
         self._isotherm = Isotherm()
         self._fresh = True
         self._frozen = False
+        self._stale = ""
         self._newest: PictureContent | None = None
         self._photograph = QPixmap()
         self._timer = 0
@@ -67,12 +63,11 @@ class PicturePane(QWidget):
         self.bar = SpanBar()
         """The scale beside it."""
         self.legend = Legend()
-        """The regions below it."""
+        """The regions beside it, or below it where there is no room."""
         self.actions_by_name = PictureActions(self)
         """Everything that menus, buttons and keys of a page may offer."""
         self.tools = PictureTools(self.actions_by_name)
         """The strip of buttons; a page that offers the actions itself may hide it."""
-        self._cramped = self._opened = False
         self._scale = 1.0
         self.bar.offer_units(self.actions_by_name.units.actions())
         self._build()
@@ -112,6 +107,10 @@ class PicturePane(QWidget):
         self._fresh = True
         self._apply()
 
+    def hold_span(self, low: float, high: float) -> None:
+        """Spread the colours over these limits, °C, until the user chooses others."""
+        self._on_span_chosen(low, high)
+
     def restore_drawn(self, regions: tuple[DrawnRoi, ...]) -> None:
         """Show these drawn regions, as a study file has them; tells nobody."""
         self.view.restore_drawn(regions)
@@ -139,6 +138,7 @@ class PicturePane(QWidget):
         self._isotherm.forget()
         self._span.forget()
         self._fresh = True
+        self._stale = ""
         self.view.clear()
         self.bar.clear()
         self._photograph = QPixmap()
@@ -159,6 +159,9 @@ class PicturePane(QWidget):
     def set_stale(self, reason: str) -> None:
         """Darken the picture and say why; nothing if the reason is empty."""
         self.view.set_stale(reason)
+        if reason != self._stale:
+            self._stale = reason
+            self._write_numbers()
 
     def set_note(self, text: str) -> None:
         """Write on the picture what holds for all of it; nothing if empty."""
@@ -235,6 +238,8 @@ class PicturePane(QWidget):
             return
         unit = self._unit_of(content)
         values = say_values(content, self.drawn, unit)
+        if self._stale:
+            values = dict.fromkeys(values, (NOTHING, ""))
         self.legend.show_values(values, unit)
         for roi in self.drawn:
             self.view.drawn.say(roi.name, f"{roi.name}  {values[roi.name][0]} {unit.value}")
@@ -271,7 +276,7 @@ class PicturePane(QWidget):
         self.actions_by_name.set_choices(settings.palette, settings.unit)
         self.actions_by_name["mask"].setEnabled(not settings.isotherm)
         self.tools.show_choices(settings.palette, settings.opacity, tinted)
-        self.legend.set_folded(settings.legend_folded or (self._cramped and not self._opened))
+        self._fit_legend()
         for name in (*ROI_NAMES, *(roi.name for roi in self.drawn)):
             self.legend.set_shown(name, name not in hidden)
         content = self.view.content
@@ -319,7 +324,7 @@ class PicturePane(QWidget):
         self._change(hidden=tuple(sorted(hidden if shown else hidden | {name})))
 
     def _on_folded(self, folded: bool) -> None:
-        self._opened = not folded
+        self._place.note_folded(folded)
         self._change(legend_folded=folded)
 
     def _on_renamed(self, name: str, new: str) -> None:
@@ -349,12 +354,14 @@ class PicturePane(QWidget):
         above.setSpacing(8)
         above.addWidget(canvas, 1)
         above.addWidget(self.bar)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(above, 1)
-        layout.addWidget(self.tools)
-        layout.addWidget(self.legend)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(6)
+        grid.setColumnStretch(0, 1)
+        grid.setRowStretch(0, 1)
+        grid.addLayout(above, 0, 0)
+        grid.addWidget(self.tools, 1, 0)
+        self._place = LegendPlace(grid, self.legend)
 
     def _connect(self) -> None:
         view, drawn, actions = self.view, self.view.drawn, self.actions_by_name
@@ -393,8 +400,4 @@ class PicturePane(QWidget):
         view.face_clicked.connect(self.face_clicked)
 
     def _fit_legend(self) -> None:
-        cramped = self.height() < CRAMPED_PIXELS * self._scale
-        if cramped != self._cramped:
-            self._cramped, self._opened = cramped, False
-            self.legend.set_folded(self._settings.legend_folded or cramped)
-        self.legend.setMaximumHeight(max(40, round(LEGEND_SHARE * self.height())))
+        self._place.fit(self.size(), self._scale, folded=self._settings.legend_folded)

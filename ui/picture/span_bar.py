@@ -83,6 +83,8 @@ class SpanBar(QWidget):
         self._mode.setToolTip(SPAN_MODE_TIP)
         self._mode.setAccessibleName(SPAN_MODE)
         self._mode.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        for box in (self._unit_button, self._mode):
+            box.setProperty("role", "compact")
         self._build()
         self._connect()
         self.set_isotherm(None)
@@ -96,14 +98,15 @@ class SpanBar(QWidget):
         self._band_label.setStyleSheet(
             f"background: {colour}; color: #101216; border-radius: {round(3 * scale)}px;"
         )
+        radius, half = round(6 * scale), round(2 * scale)  # a radius beyond half draws a square
         self._slider.setStyleSheet(
             f"QSlider {{ qproperty-barColor: {theme.accent}; }}"
-            f"QSlider::groove:vertical {{ background: {theme.line}; width: {round(4 * scale)}px;"
-            f" border-radius: {round(2 * scale)}px; }}"
-            f"QSlider::handle:vertical {{ background: {theme.text}; height: {round(12 * scale)}px;"
-            f" margin: 0 -{round(4 * scale)}px; border-radius: {round(6 * scale)}px; }}"
+            f"QSlider::groove:vertical {{ background: {theme.line}; width: {2 * half}px;"
+            f" border-radius: {half}px; }}"
+            f"QSlider::handle:vertical {{ background: {theme.text}; height: {2 * radius}px;"
+            f" margin: 0 -{radius - half}px; border-radius: {radius}px; }}"
         )
-        self._scale.inset = round(12 * scale) / 2
+        self._scale.inset = radius
 
     def offer_units(self, units: Sequence[QAction]) -> None:
         """Let the user choose among actions, by a button that says the unit."""

@@ -74,7 +74,7 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         self._unit = Unit.CELSIUS
         self._fitted = True
         self._mirrored = False
-        self._stale = False
+        self._stale = ""
         self._note = ""
         self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0)
         self._picture = PictureItem()
@@ -159,15 +159,15 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         reason
             One sentence; empty if the picture is fresh.
         """
-        self._stale = bool(reason)
-        self._picture.set_stale(self._stale)
-        self._overlay.set_stale(self._stale)
+        self._stale = reason
+        self._picture.set_stale(bool(reason))
+        self._overlay.set_stale(bool(reason))
         self._write_note(reason)
 
     def set_note(self, text: str) -> None:
         """Write on the picture what holds for all of it; nothing if empty."""
         self._note = text
-        self._write_note("")
+        self._write_note(self._stale)
 
     def set_unit(self, unit: Unit) -> None:
         """Tell temperatures in this unit."""

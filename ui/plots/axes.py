@@ -45,6 +45,21 @@ def say_clock(wall_s: float) -> str:
     return f"{datetime.fromtimestamp(wall_s, UTC).astimezone():%H:%M:%S}"
 
 
+def say_moment(time_s: float, wall_offset_s: float) -> str:
+    """Return a moment on all clocks: “1:23.4 · 83.4 s · 14:05:33”; the last if it is known."""
+    time_s = round(time_s, 1)
+    clock = say_clock(time_s + wall_offset_s)
+    said = f"{say_time(time_s, 1)} · {time_s:.1f} s"
+    return f"{said} · {clock}" if clock else said
+
+
+def say_period(begin_s: float, end_s: float, wall_offset_s: float) -> str:
+    """Return from when to when, “0:39.9 – 1:39.9 (14:05:33 – 14:06:33)”."""
+    said = f"{say_time(begin_s, 1)} – {say_time(end_s, 1)}"
+    begin, end = say_clock(begin_s + wall_offset_s), say_clock(end_s + wall_offset_s)
+    return f"{said} ({begin} – {end})" if begin else said
+
+
 def time_ticks(begin_s: float, end_s: float, room: float, label: float, overhang: float) -> Ticks:
     """Choose labelled moments.
 

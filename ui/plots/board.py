@@ -20,7 +20,7 @@ ZOOM_PER_NOTCH: Final = 1.25
 CLICK_PX: Final = 4
 """A press that moves less is a click, not a drag."""
 RIGHT_PIXELS: Final = 16.0
-LEAST_PLOT_PIXELS: Final = 56
+LEAST_PLOT_PIXELS: Final = 36
 
 
 class Board(pg.GraphicsLayoutWidget):  # type: ignore[misc]

@@ -13,8 +13,11 @@ from ui.plots.look import Look
 from ui.plots.marks import PlotMarker, band_brush, band_of, lay_out, marker_colour, mixed
 
 GRID_SHARE: Final = 0.6
+BAR_PIXELS: Final = 3
 TINT_SHARE: Final = 0.12
 """How much of a marker's colour fills the stretch that it lasts."""
+GROUND_ALPHA: Final = 150
+"""Of the ground under a plot's name, 0 to 255: curves below it are still seen."""
 
 
 @dataclass(slots=True)
@@ -124,6 +127,11 @@ class Overlay(_Layer):
         for marker in moment.markers:
             colour = QColor(marker_colour(marker.kind, theme))
             stand(marker.time_s, QPen(colour, round(scale), Qt.PenStyle.DashLine))
+            if marker.duration_s > 0:  # its tint is below bands, so a bar says how long it lasts
+                left = max(moment.x(marker.time_s, width), 0.0)
+                right = min(moment.x(marker.time_s + marker.duration_s, width), width)
+                bar = round(BAR_PIXELS * scale)
+                painter.fillRect(QRectF(left, height - bar, right - left, bar), colour)
         if moment.cursor_s is not None:
             stand(moment.cursor_s, QPen(QColor(theme.text), round(1.6 * scale)))
         self._paint_title(painter)
@@ -143,7 +151,9 @@ class Overlay(_Layer):
         metrics = QFontMetricsF(font)
         room = metrics.horizontalAdvance(marks.title) + 10 * scale
         text, box = marks.title, QRectF(0, 0, room, metrics.height() + scale)
-        painter.fillRect(box, QColor(theme.card))
+        ground = QColor(theme.card)
+        ground.setAlpha(GROUND_ALPHA)
+        painter.fillRect(box, ground)
         painter.setPen(QColor(theme.muted))
         painter.setFont(font)
         painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), text)

@@ -53,7 +53,7 @@ def band_brush(band: Band, theme: Theme) -> QBrush:
     Colours are mixed with the card's here: filling with translucent ones takes ten times as long.
     """
     if band is Band.SHUTTER:
-        return QBrush(mixed(theme.muted, theme.card, 0.4))
+        return QBrush(mixed(theme.muted, theme.card, 0.32))
     if band is Band.UNTRUSTED:
         return QBrush(mixed(theme.muted, theme.card, 0.15))
     tile = QPixmap(HATCH_PX, HATCH_PX)

@@ -3,8 +3,7 @@
 from typing import Final
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
-from superqt import QElidingLabel
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from ui.plots.look import Look
 from ui.plots.time_window import WHOLE
@@ -31,8 +30,6 @@ class PlotTools(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        heading = QElidingLabel(texts.HEADING)
-        heading.setProperty("role", "heading")
         self._state = QLabel()
         self._state.setProperty("role", "warning")
         self.earlier = _button(texts.EARLIER, texts.EARLIER_TIP)
@@ -52,8 +49,10 @@ class PlotTools(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(heading, 1)
         layout.addWidget(self._state)
+        self.length.setProperty("role", "compact")
+        self.length.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.length.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         for widget in (self.earlier, self.later, self.length, self.follow):
             layout.addWidget(widget)
         layout.addSpacing(6)
@@ -107,6 +106,7 @@ class PlotTools(QWidget):
 
 def _button(name: str, tip: str) -> QToolButton:
     button = QToolButton()
+    button.setProperty("role", "compact")
     button.setAccessibleName(name)
     button.setToolTip(tip)
     return button

@@ -5,18 +5,30 @@ from typing import Final
 import numpy as np
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPen, QPixmap
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PyQt6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 from superqt import QElidingLabel
 
 from ui.plots.look import Look, Scale
 from ui.shell.theme import numerals
 from ui.texts import plots as texts
 
-NAME_PIXELS: Final = 124
+NAME_PIXELS: Final = 132
 VALUE_PIXELS: Final = 108
 """Room for a temperature and its reservation, or a dash and its reason."""
 DIFFERENCE_PIXELS: Final = 62
 CHIP_PIXELS: Final = 14
+SCROLL_BAR_PIXELS: Final = 10
+WIDEST_VALUE: Final = "−00.00 °C"
+"""Room is kept for it, so that reasons do not dance beside numbers."""
 EDGES_PIXELS: Final = 22
 """What a button needs around its icon and its text."""
 
@@ -81,7 +93,6 @@ class ReadoutRow(QWidget):
         room = round((NAME_PIXELS - CHIP_PIXELS - EDGES_PIXELS) * scale)
         mode = Qt.TextElideMode.ElideRight
         self.button.setText(QFontMetrics(font).elidedText(self._name, mode, room))
-        self.setMinimumWidth(round((NAME_PIXELS + VALUE_PIXELS) * scale))
         self._reason.setFont(numerals(8.5 * scale))
         self._reason.setMinimumWidth(0)
         self._difference.setFixedWidth(round(DIFFERENCE_PIXELS * scale))
@@ -113,6 +124,8 @@ class ReadoutRow(QWidget):
     def set_fonts(self, value: QFont, colour: str) -> None:
         """Set the font and the colour of the value."""
         self._value.setFont(value)
+        self._value.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._value.setMinimumWidth(QFontMetrics(value).horizontalAdvance(WIDEST_VALUE))
         self._value.setStyleSheet(f"color: {colour};")
 
     def _on_toggled(self, on: bool) -> None:
@@ -140,6 +153,8 @@ class Readouts(QWidget):
         self._moment.setProperty("role", "muted")
         self._moment.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.rows: dict[str, ReadoutRow] = {}
+        self.compared = False
+        """Whether the rows have room for new minus stored."""
         self._breathing = QLabel(texts.BREATHING)
         self._rate = QLabel("—")
         self._rate.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -191,6 +206,7 @@ class Readouts(QWidget):
 
     def set_compared(self, compared: bool) -> None:
         """Leave room in every row for new minus stored, or not."""
+        self.compared = compared
         for row in self.rows.values():
             row.set_compared(compared)
 
@@ -198,6 +214,26 @@ class Readouts(QWidget):
         """Write of which moment the rows speak."""
         if text != self._moment.text():
             self._moment.setText(text)
+
+
+class ScrollSide(QScrollArea):
+    """Room for the rows beside the plots; more rows than fit are scrolled."""
+
+    def __init__(self, rows: Readouts) -> None:
+        super().__init__()
+        self._rows = rows
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(rows)
+
+    def fit(self, scale: float) -> None:
+        """Take the width of the rows, and of a scroll bar."""
+        pixels = NAME_PIXELS + VALUE_PIXELS + SCROLL_BAR_PIXELS
+        if self._rows.compared:
+            pixels += DIFFERENCE_PIXELS
+        self.setFixedWidth(round(pixels * scale))
 
 
 def _chip(colour: str, *, filled: bool) -> QIcon:

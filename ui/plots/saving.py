@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 from PyQt6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QRect, QSize, Qt
-from PyQt6.QtGui import QColor, QFontMetrics, QImage, QPainter
+from PyQt6.QtGui import QColor, QFontMetrics, QImage, QPainter, QRegion
 from PyQt6.QtWidgets import QWidget
 
 from thermoseg.whole_file import write_whole
@@ -56,7 +56,8 @@ def save_picture(parts: Sequence[QWidget], title: str, look: Look, path: Path) -
     painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter), title)
     for part, place in zip(shown, places, strict=True):
         corner = place.topLeft() - around.topLeft() + QPoint(MARGIN, MARGIN // 2 + heading)
-        part.render(painter, corner)
+        # Without the window's own background, which would show behind the card's parts.
+        part.render(painter, corner, QRegion(), QWidget.RenderFlag.DrawChildren)
     painter.end()
     content = QByteArray()
     buffer = QBuffer(content)

@@ -1,6 +1,7 @@
 """One trace as a plot keeps it: growing, with its gaps, and thinned out to the pixels there are."""
 
 import math
+from functools import reduce
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -22,6 +23,8 @@ FACTOR: Final = 8
 """Each level of the pyramid sums up so many rows of the one below."""
 LEVELS: Final = 4
 BLOCK: Final = FACTOR**LEVELS
+LEAST_BLOCKS: Final = 4
+"""So many blocks of a level, or more, make a block that is drawn: its size can be chosen finely."""
 ROWS_KEPT: Final = 13 * 3600 * 30
 """Rows of one trace beyond which the oldest go: an hour more than `Traces` keeps."""
 
@@ -81,7 +84,7 @@ class Series:
         self.newest_reason = window.reasons[window.reason[-1]]
 
     def drawn(self, begin_s: float, end_s: float, most: int) -> Line:
-        """Return a line through a stretch of time with some `2 * most` points at most.
+        """Return a line through a stretch of time with some `2.5 * most` points at most.
 
         Where there are more samples than that, each block of them is drawn by its lowest and its
         highest (peak downsampling), so that no breath and no spike is lost.  Blocks are counted
@@ -99,12 +102,14 @@ class Series:
         times = self._time_s[: self._rows]
         first = max(int(times.searchsorted(begin_s)) - 1, 0)
         last = min(int(times.searchsorted(end_s, side="right")) + 1, self._rows)
-        step = 1
-        while (last - first) // step > max(most, 1):
-            step *= 2
-        if step < 4:  # two points for each block of two rows would spare nothing
+        step = (last - first) // max(most, 1)
+        if step < 3:  # two points for each block of two rows would spare nothing
             return times[first:last].copy(), self._mean_c[first:last].copy()
-        return self._peaks(first // step, -(-last // step), step)
+        level = (
+            min(int(math.log(step / LEAST_BLOCKS, FACTOR)), LEVELS) if step > LEAST_BLOCKS else 0
+        )
+        step -= step % FACTOR**level
+        return self._peaks(first // step, -(-last // step), step, level)
 
     def at(self, time_s: float) -> tuple[float, str]:
         """Return the temperature nearest to a moment, °C, and the reason where it is NaN.
@@ -226,16 +231,13 @@ class Series:
             level.drop(rows // level.rows)
         self._gaps.forget_before(self.begin_s)
 
-    def _peaks(self, first: int, last: int, step: int) -> Line:
+    def _peaks(self, first: int, last: int, step: int, level: int) -> Line:
         """Draw blocks `first` to `last`, each of `step` rows, by their extremes."""
-        level = min(int(math.log2(step) / math.log2(FACTOR)), LEVELS)
-        base = FACTOR**level
-        per_block = step // base
+        per_block = step // FACTOR**level
         lows, highs = self._extremes(level, first * per_block, last * per_block)
-        while per_block > 1:  # by halves, as reducing many short rows is slow
-            lows = np.fmin(lows[0::2], lows[1::2])
-            highs = np.fmax(highs[0::2], highs[1::2])
-            per_block //= 2
+        # Column by column, as reducing many short rows is slow.
+        lows = reduce(np.fmin, (lows[row::per_block] for row in range(per_block)))
+        highs = reduce(np.fmax, (highs[row::per_block] for row in range(per_block)))
         points = np.stack((lows, highs), axis=1)
         # Every other block from top to bottom: the line is half as long, and as quick to draw.
         odd = (first + 1) % 2

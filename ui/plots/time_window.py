@@ -7,8 +7,19 @@ SHORTEST_S: Final = 5.0
 """Shortest stretch that can be shown."""
 WHOLE: Final = inf
 """Length that stands for everything since the start."""
+REMEMBERED_WHOLE: Final = "whole"
+"""How `WHOLE` is remembered: not every kind of settings file knows infinity."""
 LEAD: Final = 0.1
 """Share of the stretch that lies before the played position after it has left the stretch."""
+
+
+def remembered_length(value: object) -> float | None:
+    """Return a remembered length, seconds; None if it is none that can be shown."""
+    if value == REMEMBERED_WHOLE:
+        return WHOLE
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if SHORTEST_S <= value < inf else None
 
 
 class TimeWindow:
@@ -87,6 +98,13 @@ class TimeWindow:
             self.length_s = right_s - left_s
         self._left_s = left_s
         self.follows = False
+
+    def set_following(self, follows: bool) -> None:
+        """Follow, or hold still."""
+        if follows:
+            self.follow()
+        else:
+            self.pause()
 
     def follow(self) -> None:
         """Show the newest sample, or the played position, again."""

@@ -43,6 +43,15 @@ class TraceStore:
         kept = {Store.NEW: self.new, Store.STORED: self.stored, Store.DIFFERENCE: self.difference}
         return kept[store].get(region)
 
+    def columns(self, regions: Iterable[str]) -> dict[tuple[str, Store], Series]:
+        """Return all series of some regions, those of one region beside each other."""
+        return {
+            (region, store): trace
+            for region in regions
+            for store in Store
+            if (trace := self.trace(store, region)) is not None
+        }
+
     @property
     def bounds(self) -> tuple[float, float]:
         """Time of the oldest and of the newest sample; NaN without one."""

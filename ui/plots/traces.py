@@ -1,7 +1,7 @@
 """Temperatures over time: nostrils, perinasal region and drawn regions, live or of a recording."""
 
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite, nan
+from math import isfinite, nan
 from pathlib import Path
 from typing import Final
 
@@ -10,29 +10,31 @@ from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from thermoseg.traces import TraceWindow
-from ui.plots.axes import say_clock, say_time
+from ui.plots.axes import say_moment, say_period
 from ui.plots.band_legend import BandLegend
 from ui.plots.board import Board
 from ui.plots.column import FACE_TRACES, STALE_S, PlotColumn
 from ui.plots.look import Look, Scale, ToUnit
 from ui.plots.marks import PlotMarker
 from ui.plots.plot_tools import PlotTools
-from ui.plots.readouts import ReadoutRow, Readouts
+from ui.plots.readouts import ReadoutRow, Readouts, ScrollSide
 from ui.plots.saving import save_picture, save_table
-from ui.plots.time_window import SHORTEST_S, WHOLE, TimeWindow
-from ui.plots.trace_store import Store, TraceSource, TraceStore
+from ui.plots.time_window import REMEMBERED_WHOLE, WHOLE, TimeWindow, remembered_length
+from ui.plots.trace_store import TraceSource, TraceStore
 from ui.shell.theme import DARK, Theme, pad
 from ui.texts import plots as texts
 
 REDRAW_PX: Final = 1.0
 """Live plots are drawn anew once they have to move by so many pixels."""
+READ_S: Final = 0.2
+"""Numbers that change more often cannot be read."""
 
 
 class TracePlots(QFrame):
@@ -67,8 +69,6 @@ class TracePlots(QFrame):
         self._make_rows()
         self.clear()
 
-    # What is shown.
-
     def show_live(self, source: TraceSource, now_s: float, wall_offset_s: float = nan) -> None:
         """Take what is new from a running session and draw it; called some 15 times a second.
 
@@ -79,6 +79,8 @@ class TracePlots(QFrame):
         wall_offset_s
             Seconds since 1970 UTC at which `time_s` was 0; NaN if unknown.
         """
+        if self._is_too_early(now_s):
+            return
         first = self._recorded or not isfinite(self._store.bounds[0])
         if self._recorded:
             self.clear()
@@ -131,7 +133,7 @@ class TracePlots(QFrame):
         self._markers = ()
         self._sentence.setText(sentence)
         self._pages.setCurrentWidget(self._sentence)
-        for part in (self._tools, self._side, self._legend):
+        for part in self._around_plots:
             part.hide()
 
     def set_cursor(self, time_s: float | None) -> None:
@@ -168,17 +170,15 @@ class TracePlots(QFrame):
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
-        pad(self, scale)
+        pad(self, scale, dense=True)
         self._look = Look(theme, scale)
         self._dress()
-
-    # What is remembered, and saved.
 
     def state(self) -> dict[str, object]:
         """Return what should be remembered; `restore` takes it."""
         length_s = self._window.length_s
         return {
-            "length_s": "whole" if length_s == WHOLE else round(length_s, 3),
+            "length_s": REMEMBERED_WHOLE if length_s == WHOLE else round(length_s, 3),
             "hidden": sorted(self._hidden),
             "follows": self._window.follows,
         }
@@ -188,20 +188,15 @@ class TracePlots(QFrame):
 
         Live plots follow from their first sample on in any case.
         """
-        length_s = state.get("length_s")
-        number = isinstance(length_s, int | float) and not isinstance(length_s, bool)
-        if length_s == "whole":
-            self._window.set_length(WHOLE)
-        elif number and SHORTEST_S <= float(str(length_s)) < inf:
-            self._window.set_length(float(str(length_s)))
+        length_s = remembered_length(state.get("length_s"))
+        if length_s is not None:
+            self._window.set_length(length_s)
         hidden = state.get("hidden")
         if isinstance(hidden, list | tuple) and all(isinstance(name, str) for name in hidden):
             self._hidden = set(hidden)
         follows = state.get("follows")
-        if follows is True:
-            self._window.follow()
-        elif follows is False:
-            self._window.pause()
+        if isinstance(follows, bool):
+            self._window.set_following(follows)
         self._make_rows()
 
     def save_picture(self, path: Path) -> None:
@@ -212,7 +207,10 @@ class TracePlots(QFrame):
         OSError
             If it cannot be written; a file that was there is intact.
         """
-        save_picture((self._pages, self._side, self._legend), self._period(), self._look, path)
+        begin_s, end_s = self._window.shown
+        period = say_period(max(begin_s, 0.0), end_s, self._wall_offset_s)
+        parts = (self._pages, self._side, self._legend)
+        save_picture(parts, f"{texts.HEADING} · {period}", self._look, path)
 
     def save_table(self, path: Path) -> None:
         """Write every sample that is in sight, a column for each trace that is shown, as a CSV.
@@ -222,15 +220,8 @@ class TracePlots(QFrame):
         OSError
             If it cannot be written; a file that was there is intact.
         """
-        columns = {
-            (region, store): trace
-            for region in self._shown_regions()
-            for store in Store
-            if (trace := self._store.trace(store, region)) is not None
-        }
+        columns = self._store.columns(self._shown_regions())
         save_table(columns, self._window.shown, self._wall_offset_s, self._scale, path)
-
-    # Inside.
 
     def _build(self) -> None:
         self._tools = PlotTools()
@@ -238,6 +229,10 @@ class TracePlots(QFrame):
         self._column = PlotColumn(self._board)
         self._readouts = Readouts()
         self._legend = BandLegend()
+        self._heading = QElidingLabel(texts.HEADING)
+        self._heading.setProperty("role", "heading")
+        self._heading.setToolTip(texts.HEADING)
+        self._heading.setMinimumWidth(1)
         self._board.setAccessibleName(texts.TRACES)
         self._board.setAccessibleDescription(texts.TRACES_TIP)
         self._sentence = QLabel(texts.EMPTY)
@@ -249,21 +244,21 @@ class TracePlots(QFrame):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             self._pages.addWidget(label)
-        self._side = QScrollArea()
-        self._side.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._side.setFrameShape(QFrame.Shape.NoFrame)
-        self._side.setWidgetResizable(True)
-        self._side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._side.setWidget(self._readouts)
+        self._side = ScrollSide(self._readouts)
         middle = QHBoxLayout()
         middle.setSpacing(8)
         middle.addWidget(self._pages, 1)
         middle.addWidget(self._side)
         layout = QVBoxLayout(self)
-        layout.setSpacing(4)
-        layout.addWidget(self._tools)
+        above = QHBoxLayout()
+        above.setSpacing(10)
+        above.addWidget(self._heading)
+        above.addWidget(self._legend, 1)
+        above.addWidget(self._tools)
+        layout.setSpacing(2)
+        layout.addLayout(above)
         layout.addLayout(middle, 1)
-        layout.addWidget(self._legend)
+        self._around_plots = (self._heading, self._tools, self._side, self._legend)
         self._connect()
 
     def _connect(self) -> None:
@@ -311,14 +306,14 @@ class TracePlots(QFrame):
         self._tools.set_look(look)
         self._readouts.set_look(look, self._colours)
         self._legend.set_look(look)
-        self._side.setFixedWidth(self._readouts.sizeHint().width() + round(10 * look.scale))
+        self._side.fit(look.scale)
         self._column.dress(look, self._scale, self._colours)
         self._draw()
 
     def _enter(self) -> None:
         """Show plots where there was a sentence."""
         self._tools.set_recorded(self._recorded)
-        for part in (self._tools, self._side, self._legend):
+        for part in self._around_plots:
             part.show()
         self._pages.setCurrentWidget(self._board)
         self._make_plots()
@@ -334,11 +329,20 @@ class TracePlots(QFrame):
         self._window.set_bounds(min(begin_s, 0.0), max(end_s, last_s))
         self._enter()
 
+    @property
+    def _pixel_s(self) -> float:
+        begin_s, end_s = self._window.shown
+        return (end_s - begin_s) / self._board.plot_width
+
+    def _is_too_early(self, now_s: float) -> bool:
+        """Tell whether neither plots nor numbers would change since the last look."""
+        least_s = min(READ_S, REDRAW_PX * self._pixel_s) if self._window.follows else READ_S
+        return not self._recorded and 0 <= now_s - self._now_s < least_s
+
     def _has_moved(self) -> bool:
         """Tell whether a drawing would differ from the last one by a pixel."""
-        begin_s, end_s = self._window.shown
-        least_s = REDRAW_PX * (end_s - begin_s) / self._board.plot_width
-        return not abs(end_s - self._drawn_s[1]) < least_s
+        moved_s = abs(self._window.shown[1] - self._drawn_s[1])
+        return not moved_s < REDRAW_PX * self._pixel_s
 
     def _draw(self) -> None:
         """Draw what the window shows now."""
@@ -356,39 +360,22 @@ class TracePlots(QFrame):
         at_s = moment.pointed_s
         if at_s is None:
             at_s = moment.cursor_s if self._recorded else None
-        self._readouts.say_moment(self._say_moment(at_s))
+        said = texts.NOW if at_s is None else say_moment(at_s, self._wall_offset_s)
+        self._readouts.say_moment(said)
         for region, row in self._readouts.rows.items():
             trace = self._store.new.get(region)
             value_c, reason = nan, texts.WAITING
             if trace is not None and at_s is not None:
                 value_c, reason = trace.at(at_s)
-            elif trace is not None and self._now_s - trace.end_s <= STALE_S:
-                value_c, reason = trace.newest_c, trace.newest_reason
             elif self._absent:
                 reason = self._absent
+            elif trace is not None and self._now_s - trace.end_s <= STALE_S:
+                value_c, reason = trace.newest_c, trace.newest_reason
             row.show_value(value_c, reason, self._scale)
             changed = self._store.difference.get(region)
             if changed is not None and at_s is not None:
                 row.show_difference(changed.at(at_s)[0], self._scale)
         self._column.point(self._store, self._look, self._colours)
-
-    def _say_moment(self, time_s: float | None) -> str:
-        if time_s is None:
-            return texts.NOW
-        clock = say_clock(time_s + self._wall_offset_s)
-        time_s = round(time_s, 1)
-        said = f"{say_time(time_s, 1)} · {time_s:.1f} s"
-        return f"{said} · {clock}" if clock else said
-
-    def _period(self) -> str:
-        """Return from when to when the plots reach, on both clocks."""
-        begin_s, end_s = self._window.shown
-        begin, end = (
-            say_clock(begin_s + self._wall_offset_s),
-            say_clock(end_s + self._wall_offset_s),
-        )
-        clocks = f" ({begin} – {end})" if begin else ""
-        return f"{say_time(max(begin_s, 0), 1)} – {say_time(end_s, 1)}{clocks}"
 
     # What the user does.
 
@@ -417,9 +404,6 @@ class TracePlots(QFrame):
         self.state_changed.emit()
 
     def _on_follow_chosen(self, follow: bool) -> None:
-        if follow:
-            self._window.follow()
-        else:
-            self._window.pause()
+        self._window.set_following(follow)
         self._draw()
         self.state_changed.emit()

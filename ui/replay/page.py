@@ -295,8 +295,9 @@ class ReplayPage(Page):
 
     def _restore(self) -> None:
         preferences = self.surroundings.preferences
+        self.pane.actions_by_name["freeze"].setVisible(False)  # it stands still as it is
         self.pane.restore(preferences.get(PICTURE))
-        self.plots.restore(preferences.get(TRACES))
+        self.plots.restore({"length_s": "whole", **preferences.get(TRACES)})
         for splitter, sizes in (
             (self._across, preferences.get(ACROSS)),
             (self._down, preferences.get(DOWN)),

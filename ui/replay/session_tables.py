@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.analysis import read_analysis
+from thermoseg.analysis_reading import read_analysis
 from thermoseg.labels import NOSTRILS
-from thermoseg.recording.reader import Gap, Recording, SessionMarker
+from thermoseg.recording.contents import Gap, SessionMarker
+from thermoseg.recording.reader import Recording
 from thermoseg.traces import TraceWindow
 
 

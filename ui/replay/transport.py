@@ -46,9 +46,9 @@ class Transport(QWidget):
             action.setToolTip(f"{text} ({key})")
             if name:
                 self._icons[action] = name
-        self.loop: Final = page.add_key(texts.LOOP, "L", self._on_loop)
+        self.loop: Final = page.add_key(texts.LOOP, "R", self._on_loop)
         self.loop.setCheckable(True)
-        self.loop.setToolTip(f"{texts.LOOP_TIP} (L)")
+        self.loop.setToolTip(f"{texts.LOOP_TIP} (R)")
         self._speed = QComboBox()
         self._speed.setAccessibleName(texts.SPEED)
         self._speed.setToolTip(texts.SPEED)

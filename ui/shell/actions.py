@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QMenu
 
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import SessionController
+from ui.shell.look import ZOOM_STEP
 from ui.shell.theme import Theme, icon
 from ui.texts import shell as texts
 
@@ -38,11 +39,13 @@ class WindowActions:
         self._cameras = self._action(texts.CAMERAS, "F5", window.controller.find_cameras)
         self._keys = self._action(texts.KEYS, "F1", window.show_keys)
         self._full = self._action(texts.FULL_SCREEN, "F11", window.toggle_full_screen)
-        self._larger = self._action(texts.LARGER, "Ctrl++", lambda: window.zoom_by(1.1))
+        self._larger = self._action(texts.LARGER, "Ctrl++", lambda: window.look.zoom_by(ZOOM_STEP))
         self._larger.setShortcuts([QKeySequence("Ctrl++"), QKeySequence("Ctrl+=")])
-        self._smaller = self._action(texts.SMALLER, "Ctrl+-", lambda: window.zoom_by(1 / 1.1))
-        self._normal = self._action(texts.NORMAL, "Ctrl+0", lambda: window.zoom_by(0))
-        self._theme = self._action(texts.THEME, "Ctrl+T", window.toggle_theme)
+        self._smaller = self._action(
+            texts.SMALLER, "Ctrl+-", lambda: window.look.zoom_by(1 / ZOOM_STEP)
+        )
+        self._normal = self._action(texts.NORMAL, "Ctrl+0", lambda: window.look.zoom_to(1))
+        self._theme = self._action(texts.THEME, "Ctrl+T", lambda: window.look.toggle_theme())
         self._log = self._action(texts.LOG_FILE, "", window.show_log)
         self._quit = self._action(texts.QUIT, "Ctrl+Q", window.close)
         self.menu: Final = QMenu(window)
@@ -79,6 +82,7 @@ class WindowActions:
             (self._full, "fullscreen"),
         ):
             action.setIcon(icon(name, theme.text, theme.muted))
+        self.marker.setIcon(icon("marker", theme.text, theme.muted))
         self._theme.setIcon(icon("sun" if theme.name == "dark" else "moon", theme.text))
 
     def _action(self, text: str, keys: str, act: Callable[[], object]) -> QAction:

@@ -29,3 +29,8 @@ def say(label: QElidingLabel, text: str, tip: str = "") -> None:
     if text != label.text():
         label.setText(text)
     label.setToolTip(tip or text)
+
+
+def breakable(path: str) -> str:
+    """Let a label break a path into lines, after each / and _."""
+    return path.replace("/", "/\u200b").replace("_", "_\u200b")

@@ -62,6 +62,10 @@ class Jobs(QObject):
         future = self._pool.submit(job)
         future.add_done_callback(lambda done: self._tell(done, handlers, attempt))
 
+    def wait(self) -> None:
+        """Wait, in another thread than the window's, until what was asked so far is done."""
+        self._pool.submit(lambda: None).result()
+
     def forget(self) -> None:
         """Answer nothing that was asked so far."""
         self._attempt += 1

@@ -46,6 +46,15 @@ class RecordsHere(Protocol):
     def record(self) -> None:
         """Begin a recording, after what has to be asked."""
 
+    def record_at_once(self) -> None:
+        """Begin a recording without a question.
+
+        Raises
+        ------
+        ConfigError
+            If a field of the sitting is missing or unfit.
+        """
+
     def mark(self) -> None:
         """Mark this moment."""
 
@@ -58,7 +67,7 @@ class Page(QWidget):
         self.surroundings = surroundings
         self.theme, self.scale = DARK, 1.0
         self.setProperty(TAKES_KEYS, True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     @property
     def settled(self) -> bool:

@@ -5,11 +5,11 @@ from typing import Final
 
 import platformdirs
 
-from ui.shell.preferences import Preference, Preferences
+from ui.shell.preferences import PathText, Preference, Preferences
 
-STUDY: Final = Preference[str]("live/study", str, "")
+STUDY: Final = Preference[str]("live/study", PathText, "")
 """Folder of the study at hand; empty without one."""
-RECORDINGS: Final = Preference[str]("live/recordings", str, "")
+RECORDINGS: Final = Preference[str]("live/recordings", PathText, "")
 """Folder of recordings without a study; empty for `default_folder`."""
 
 

@@ -1,14 +1,17 @@
 """What the user set and the window remembers; each value is checked alone, unfit ones replaced."""
 
 import logging
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from PyQt6.QtCore import QSettings
 
 log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
+
+PathText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""Type of what is, or may be, the path of a file: no system takes a zero byte in one."""
 
 
 class Preference(Generic[Value]):

@@ -76,4 +76,4 @@ class Rail(QFrame):
         for (name, action), button in zip(self._actions.items(), self._buttons, strict=True):
             action.setIcon(icon(name.value, theme.muted, theme.line, theme.accent))
             button.setIconSize(QSize(round(22 * scale), round(22 * scale)))
-            button.setFixedWidth(round(66 * scale))
+            button.setFixedWidth(round(70 * scale))

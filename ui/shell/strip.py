@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtGui import QAction
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QKeyEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from thermoseg.backlog import Backlog
 from thermoseg.recording.status import RecorderStatus
 from ui.live.recording_control import RecordState
 from ui.shell.eliding import eliding_label, say
+from ui.shell.keys import OF_WIDGETS
 from ui.shell.theme import DARK, Theme, icon, numerals, repolish
 from ui.texts import shell as texts
 
@@ -41,8 +42,30 @@ class StripContent:
     """Numbers of the very recording that runs; None where none does."""
 
 
+class _RecordButton(QToolButton):
+    """Space hits what happens to have the focus, so that it does not simply end a recording."""
+
+    stop_pressed = pyqtSignal()
+    """A key was pressed on it while a recording is active."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.active = False
+        """Whether a recording is."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Let a recording begin, but not end."""
+        if event is None or not self.active or event.key() not in OF_WIDGETS:
+            super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            self.stop_pressed.emit()
+
+
 class Strip(QFrame):
     """One row above every page."""
+
+    stop_pressed = pyqtSignal()
+    """The record button got a key that would end the recording; to be asked about."""
 
     def __init__(
         self, record: QAction, marker: QAction, menu: QMenu, parent: QWidget | None = None
@@ -58,7 +81,8 @@ class Strip(QFrame):
         self._camera.setAccessibleName("Camera")
         self._backlog = QLabel()
         self._backlog.setAccessibleName(texts.BACKLOG)
-        self._record = QToolButton()
+        self._record = _RecordButton()
+        self._record.stop_pressed.connect(self.stop_pressed)
         self._record.setDefaultAction(record)
         self._record.setAccessibleName(texts.RECORD)
         self._record.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -92,6 +116,7 @@ class Strip(QFrame):
         layout.addWidget(self._record)
         layout.addWidget(self._marker)
         layout.addWidget(self._menu)
+        self._say()
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
@@ -104,11 +129,10 @@ class Strip(QFrame):
         side = QSize(round(16 * scale), round(16 * scale))
         for button in (self._record, self._marker, self._menu):
             button.setIconSize(side)
-        self._marker.setIcon(icon("marker", theme.text, theme.muted))
         self._menu.setIcon(icon("menu", theme.text))
         self._record.setMinimumWidth(round(96 * scale))
         self._show_recording()
-        self._show_light()
+        self._say()
 
     def show_content(self, content: StripContent) -> None:
         """Say this; cheap if it is what is said already."""
@@ -116,13 +140,17 @@ class Strip(QFrame):
             return
         changed = content.recording is not self.content.recording
         self.content = content
+        self._say()
+        if changed:
+            self._show_recording()
+
+    def _say(self) -> None:
+        content = self.content
         self._state.setText(texts.CAMERA_STATES[content.camera_state])
         say(self._camera, content.camera)
         self._show_backlog()
         self._show_light()
         self._show_numbers()
-        if changed:
-            self._show_recording()
 
     def _show_light(self) -> None:
         theme = self._theme
@@ -145,7 +173,7 @@ class Strip(QFrame):
         matters = fullest.share >= AMBER_SHARE
         colour = theme.good
         if matters:
-            colour = theme.danger if fullest.share >= RED_SHARE else theme.warning
+            colour = theme.danger_text if fullest.share >= RED_SHARE else theme.warning
         text = texts.backlog(fullest.name, fullest.share, rising=fullest.rising) if matters else "▮"
         self._backlog.setText(text)
         self._backlog.setStyleSheet(f"color: {colour};")
@@ -156,10 +184,11 @@ class Strip(QFrame):
     def _show_recording(self) -> None:
         """Dress the button as what it does next."""
         theme, on = self._theme, self.content.recording is RecordState.ON
-        name, colour = ("stop", theme.on_accent) if on else ("record", theme.danger)
+        name, colour = ("stop", theme.on_danger) if on else ("record", theme.danger_text)
         action = self._record.defaultAction()
         if action is not None:
             action.setIcon(icon(name, colour, theme.muted))
+        self._record.active = self.content.recording.active
         self._record.setProperty("role", "recording" if on else "")
         repolish(self._record)
 
@@ -178,13 +207,13 @@ class Strip(QFrame):
             (self._dropped, status.dropped, "dropped"),
         ):
             label.setText(f"{number} {word}")
-            label.setStyleSheet(f"color: {theme.danger if number else theme.muted};")
+            label.setStyleSheet(f"color: {theme.danger_text if number else theme.muted};")
         minutes = minutes_left(status)
         self._disk.setVisible(minutes < inf)
         if minutes < inf:
             self._disk.setText(texts.disk_left(minutes))
         colour = (
-            theme.danger
+            theme.danger_text
             if minutes < RED_MIN
             else theme.warning
             if minutes < AMBER_MIN

@@ -33,8 +33,10 @@ class Theme:
     muted: str
     accent: str
     on_accent: str
-    """Text on `accent`, `danger`."""
+    """Text on `accent`."""
     danger: str
+    on_danger: str
+    """Text on `danger`."""
     danger_text: str
     """Red of words, which must be read; `danger` is that of surfaces."""
     warning: str
@@ -58,9 +60,10 @@ DARK: Final = Theme(
     line="#343945",
     text="#e8eaee",
     muted="#9da5b3",
-    accent="#3f8efc",
-    on_accent="#ffffff",
-    danger="#e5484d",
+    accent="#5b9dff",
+    on_accent="#0a1424",
+    danger="#d13b40",
+    on_danger="#ffffff",
     danger_text="#ff6369",
     warning="#f2b63c",
     good="#4cc38a",
@@ -81,15 +84,30 @@ LIGHT: Final = Theme(
     accent="#1a66d6",
     on_accent="#ffffff",
     danger="#cc2f35",
+    on_danger="#ffffff",
     danger_text="#cc2f35",
-    warning="#9a6200",
-    good="#1c7d4d",
+    warning="#946000",
+    good="#1b7b4c",
     canvas="#dfe3e9",
     nostrils="#0072ad",
     perinasal="#b8176f",
 )
 
 THEMES: Final = {theme.name: theme for theme in (DARK, LIGHT)}
+
+
+def application() -> QApplication:
+    """Return the application that runs.
+
+    Raises
+    ------
+    TypeError
+        If there is none with widgets.
+    """
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        raise TypeError("a window needs a QApplication")
+    return app
 
 
 def wear(app: QApplication, theme: Theme, scale: float) -> None:
@@ -138,11 +156,11 @@ def repolish(widget: QWidget) -> None:
         style.polish(widget)
 
 
-def pad(card: QWidget, scale: float) -> None:
-    """Give the contents of a card the room that all cards give them."""
+def pad(card: QWidget, scale: float, *, dense: bool = False) -> None:
+    """Give the contents of a card the room that all cards give them, or less above and below."""
     layout = card.layout()
     if layout is not None:
-        across, above = round(12 * scale), round(9 * scale)
+        across, above = round(12 * scale), round((4 if dense else 9) * scale)
         layout.setContentsMargins(across, above, across, above)
 
 
@@ -217,7 +235,7 @@ QToolButton[role="page"]:disabled {{ color: {theme.muted}; background: transpare
 QToolButton[role="flat"] {{ background: transparent; border-color: transparent;
     padding: {px(2)}; min-height: 0; }}
 QToolButton[role="flat"]:focus {{ border-color: {theme.accent}; }}
-QToolButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_accent};
+QToolButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_danger};
     border-color: {theme.danger}; font-weight: 600; }}
 QLabel[role="muted"] {{ color: {theme.muted}; }}
 QLabel[role="heading"] {{ color: {theme.muted}; font-weight: 600; }}
@@ -237,10 +255,14 @@ QPushButton[role="primary"] {{ background: {theme.accent}; color: {theme.on_acce
     border-color: {theme.accent}; font-weight: 600; }}
 QPushButton[role="primary"]:disabled {{ background: {theme.field}; color: {theme.muted};
     border-color: {theme.line}; }}
-QPushButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_accent};
+QPushButton[role="recording"] {{ background: {theme.danger}; color: {theme.on_danger};
     border-color: {theme.danger}; font-weight: 600; }}
 QPushButton[role="link"] {{ background: transparent; border: none; color: {theme.accent};
     padding: {px(2)}; }}
+QToolBar QToolButton, QToolButton[role="compact"] {{ padding: {px(3)} {px(5)};
+    min-height: {px(16)}; }}
+QToolBar QComboBox, QComboBox[role="compact"] {{ padding: {px(2)} {px(8)};
+    min-height: {px(18)}; }}
 QToolButton::menu-indicator {{ image: none; width: 0; }}
 QToolButton[role="segment"] {{ border-radius: {px(4)}; padding: {px(1)} {px(7)};
     min-height: {px(14)}; background: transparent; border-color: transparent;
@@ -275,6 +297,12 @@ QSlider[role="plain"]::handle:horizontal:disabled {{ background: {theme.muted}; 
 QProgressBar {{ background: {theme.line}; border: none; border-radius: {px(2)};
     max-height: {px(4)}; }}
 QProgressBar::chunk {{ background: {theme.accent}; border-radius: {px(2)}; }}
+QPlainTextEdit, QLineEdit {{ background: {theme.field}; color: {theme.text};
+    border: 1px solid {theme.line}; border-radius: {px(4)}; padding: {px(2)} {px(4)};
+    selection-background-color: {theme.accent}; selection-color: {theme.on_accent};
+    placeholder-text-color: {theme.muted}; }}
+QPlainTextEdit:focus, QLineEdit:focus {{ border-color: {theme.accent}; }}
+QLineEdit:read-only, QLineEdit:disabled {{ color: {theme.muted}; background: {theme.card}; }}
 QMenu {{ background: {theme.card}; color: {theme.text}; border: 1px solid {theme.line};
     padding: {px(4)}; }}
 QMenu::item {{ padding: {px(5)} {px(22)}; border-radius: {px(4)}; }}
@@ -328,7 +356,7 @@ QPushButton[role="remove"] {{ background: transparent; border-color: transparent
 QPushButton[role="remove"]:hover {{ background: {theme.hover}; color: {theme.text}; }}
 QPushButton[role="remove"]:focus {{ border-color: {theme.accent}; }}
 Switch {{ qproperty-onColor: {theme.accent}; qproperty-offColor: {theme.muted};
-    qproperty-handleColor: {theme.on_accent}; }}
+    qproperty-handleColor: {theme.card}; }}
 QSlider[role="plain"]::handle:horizontal {{ {knob} }}
 QSlider[role="plain"]::handle:horizontal:focus {{ background: {theme.accent};
     border: 2px solid {theme.text}; width: {2 * radius - 4}px; height: {2 * radius - 4}px; }}

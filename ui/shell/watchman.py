@@ -11,7 +11,14 @@ from ui.texts import shell as texts
 
 DISK: Final = "session/disk"
 RATE: Final = "session/rate"
-REMARK: Final = "session/remark"
+TOLD: Final = (
+    "another face is measured",
+    "no face",
+    "is shown but not recorded",
+    "the sink ",
+    "is on a network share",
+)
+"""What stands in events that a user must hear of at once; the list of events has them all."""
 
 
 class Watchman:
@@ -43,14 +50,10 @@ class Watchman:
     def _tell_events(self, view: SessionView) -> None:
         for event in events_after(view.events, self._last):
             self._last = event
-            if event.text.startswith(TOLD):
+            if any(part in event.text for part in TOLD):
                 self._notices.tell(capitalised(event.text), Severity.INFO)
         if not view.events:
             self._last = None
-
-
-TOLD: Final = ("another face is measured", "no face", "the sink ")
-"""Beginnings of events that a user must hear of at once; the list of events has them all."""
 
 
 def _without_numbers(sentence: str) -> str:

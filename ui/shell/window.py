@@ -20,7 +20,6 @@ from PyQt6.QtWidgets import (
     QMainWindow,
     QStackedWidget,
     QVBoxLayout,
-    QWidget,
 )
 
 from thermoseg.assets import asset
@@ -36,30 +35,27 @@ from ui.shell.asking import EndingQuestion
 from ui.shell.defects import Defects, describe_error
 from ui.shell.details import describe_details
 from ui.shell.keys import KeySheet, settle_key
+from ui.shell.look import WindowLook
 from ui.shell.notices import Notices, Remedy, Severity
 from ui.shell.page import Page, RecordsHere, Surroundings
-from ui.shell.preferences import Preference, Preferences
+from ui.shell.preferences import PathText, Preference, Preferences
 from ui.shell.rail import PageName, Rail
+from ui.shell.remote import RemoteControl
 from ui.shell.saved import show_folder_of, tell_saved
 from ui.shell.strip import Strip
 from ui.shell.strip_content import describe_strip
-from ui.shell.theme import DARK, LIGHT, THEMES, Theme, wear
+from ui.shell.tab_order import ReadingOrder
+from ui.shell.theme import Theme
 from ui.shell.watchman import Watchman
 from ui.texts import shell as texts
 
-SCALES: Final = ((3200, 1800, 1.7), (2400, 1350, 1.3), (1, 1, 1.0))
-"""Least width and height of the window, and the scale of text and spacing then."""
-ZOOMS: Final = (0.7, 2.5)
-"""Smallest and largest zoom of text that the user may set."""
 STRIP_TICKS: Final = 8
 """Ticks between two writings of the strip: four per second can be read."""
 
-ZOOM: Final = Preference("window/zoom", Annotated[float, Field(ge=ZOOMS[0], le=ZOOMS[1])], 1.0)
-THEME: Final = Preference[str]("window/theme", Literal["dark", "light"], DARK.name)
 GEOMETRY: Final = Preference[str]("window/geometry", Annotated[str, Field(max_length=4000)], "")
 PAGE: Final = Preference[str]("window/page", Literal["live", "replay"], PageName.LIVE.value)
-MODEL: Final = Preference[str]("window/model", str, DEFAULT_MODEL)
-FILES: Final = Preference[str]("window/files", str, "")
+MODEL: Final = Preference[str]("window/model", PathText, DEFAULT_MODEL)
+FILES: Final = Preference[str]("window/files", PathText, "")
 
 PageMaker = Callable[[SessionController, Surroundings], Page]
 
@@ -110,6 +106,8 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(640, 420)
         self.controller: Final = controller
         self.preferences: Final = Preferences(settings)
+        self.look: Final = WindowLook(self, self.preferences, self._dress)
+        self.look.prepare()  # or what is built now gets the desktop's font
         self.notices: Final = Notices(lambda sentence: describe_details(sentence, controller))
         self.defects: Final = Defects(self)
         self.question: Final = EndingQuestion(self)
@@ -123,11 +121,9 @@ class MainWindow(QMainWindow):
         self._makers = dict(pages)
         self._pages: dict[PageName, Page] = {}
         self._stack = QStackedWidget()
-        self._zoom = self.preferences.get(ZOOM)
-        self._theme = THEMES[self.preferences.get(THEME)]
-        self._scale = 0.0
         self._ticks = 0
         self._closing = False
+        self._remote: RemoteControl | None = None
         self._surroundings = Surroundings(
             self.preferences,
             self.notices,
@@ -141,13 +137,8 @@ class MainWindow(QMainWindow):
         )
         self._build()
         self._connect()
-        self._wear()
+        self.look.wear()
         self._restore()
-
-    @property
-    def theme(self) -> Theme:
-        """Colours that are worn."""
-        return self._theme
 
     @property
     def page(self) -> Page | None:
@@ -166,7 +157,8 @@ class MainWindow(QMainWindow):
         page = self._pages.get(name)
         if page is None:
             page = self._pages[name] = self._makers[name](self.controller, self._surroundings)
-            page.set_theme(self._theme, self._scale)
+            page.set_theme(self.look.theme, self.look.scale)
+            page.setAccessibleName(name.word)
             self._stack.addWidget(page)
         self._stack.setCurrentWidget(page)
         self.rail.choose(name)
@@ -203,30 +195,15 @@ class MainWindow(QMainWindow):
         """Show what went wrong, in one sentence."""
         self.notices.tell(describe_error(error), Severity.ERROR)
 
-    def set_theme(self, theme: Theme) -> None:
-        """Wear another theme, now and next time."""
-        self._theme = theme
-        self.preferences.set(THEME, theme.name)
-        self._wear()
+    @property
+    def last_page(self) -> str:
+        """Name of the page that was shown last."""
+        return self.preferences.get(PAGE)
 
     @property
     def failure(self) -> str:
         """What has gone wrong and is still shown, one sentence; empty if nothing is."""
         return self.notices.worst
-
-    def zoom_to(self, zoom: float) -> None:
-        """Show text in this size, 1 being normal, within `ZOOMS`; now and next time."""
-        self._zoom = min(max(zoom, ZOOMS[0]), ZOOMS[1])
-        self.preferences.set(ZOOM, self._zoom)
-        self._wear()
-
-    def zoom_by(self, factor: float) -> None:
-        """Make text larger or smaller; a factor of 0 makes it normal again."""
-        self.zoom_to(self._zoom * factor if factor else 1.0)
-
-    def toggle_theme(self) -> None:
-        """Change between dark and light."""
-        self.set_theme(LIGHT if self._theme is DARK else DARK)
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or be a window again."""
@@ -256,6 +233,17 @@ class MainWindow(QMainWindow):
         page: object = self._pages.get(PageName.LIVE)
         if isinstance(page, RecordsHere):
             page.mark()
+
+    def listen(self, port: int) -> int:
+        """Let other programs on this computer record with this window; returns the port.
+
+        Raises
+        ------
+        ConfigError
+            If the port is taken or may not be used.
+        """
+        self._remote = RemoteControl(port, self.controller, self._recorder, self)
+        return self._remote.port
 
     def show_log(self) -> None:
         """Show where the log file is, in the file manager."""
@@ -294,14 +282,16 @@ class MainWindow(QMainWindow):
         for page in self._pages.values():
             page.remember()
         self.hide()
+        if self._remote is not None:
+            self._remote.close()
         self.controller.close()
         super().closeEvent(event)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
         """Scale text and spacing with very large windows."""
         super().resizeEvent(event)
-        if self._scale and self._wanted_scale() != self._scale:
-            self._wear()
+        if hasattr(self, "look"):
+            self.look.fit()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802  # Qt's name
         """Accept files."""
@@ -316,8 +306,15 @@ class MainWindow(QMainWindow):
         if files:
             self._surroundings.open_file(files[0])
 
+    def _recorder(self) -> RecordsHere:
+        page: object = self._pages.get(PageName.LIVE) or self.show_page(PageName.LIVE)
+        if not isinstance(page, RecordsHere):
+            raise TypeError("the live page records")
+        return page
+
     def _build(self) -> None:
-        above = QVBoxLayout()
+        body = ReadingOrder()
+        above = QVBoxLayout(body)
         above.setContentsMargins(0, 0, 0, 0)
         above.setSpacing(0)
         above.addWidget(self.strip)
@@ -330,8 +327,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self._stack, 1)
         middle.addLayout(column, 1)
         above.addLayout(middle, 1)
-        body = QWidget()
-        body.setLayout(above)
         self.setCentralWidget(body)
 
     def _connect(self) -> None:
@@ -347,6 +342,7 @@ class MainWindow(QMainWindow):
         controller.models.failed.connect(self._on_model_failed)
         controller.recording.failed.connect(self.tell_error)
         controller.recording.saved.connect(self._on_saved)
+        self.strip.stop_pressed.connect(self._on_stop_pressed)
         self.defects.told.connect(lambda text: self.notices.tell(text, Severity.ERROR))
         self._on_changed()
 
@@ -355,6 +351,11 @@ class MainWindow(QMainWindow):
         if self._ticks % STRIP_TICKS == 1:
             self._watchman.look()
             self.strip.show_content(describe_strip(self.controller))
+
+    def _on_stop_pressed(self) -> None:
+        recording = self.controller.recording
+        if recording.may_stop():
+            self.before_ending(texts.STOP_NOW, recording.stop)
 
     def _on_changed(self, *_: object) -> None:
         self.strip.show_content(describe_strip(self.controller))
@@ -378,24 +379,12 @@ class MainWindow(QMainWindow):
     def _on_saved(self, summary: RecordingSummary) -> None:
         tell_saved(self.notices, summary, self._surroundings.open_file)
 
-    def _wanted_scale(self) -> float:
-        fitting = next(
-            s for w, h, s in SCALES if (self.width() >= w and self.height() >= h) or s == 1.0
-        )
-        return fitting * self._zoom
-
-    def _wear(self) -> None:
-        app = QApplication.instance()
-        if not isinstance(app, QApplication):
-            raise TypeError("a window needs a QApplication")
-        self._scale = scale = self._wanted_scale()
-        wear(app, self._theme, scale)
-        self.rail.set_theme(self._theme, scale)
-        self.strip.set_theme(self._theme, scale)
-        self.notices.set_theme(self._theme, scale)
-        self.actions_of.set_theme(self._theme)
+    def _dress(self, theme: Theme, scale: float) -> None:
+        for part in (self.rail, self.strip, self.notices):
+            part.set_theme(theme, scale)
+        self.actions_of.set_theme(theme)
         for page in self._pages.values():
-            page.set_theme(self._theme, scale)
+            page.set_theme(theme, scale)
 
     def _restore(self) -> None:
         self.resize(1280, 720)

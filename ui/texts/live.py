@@ -1,5 +1,7 @@
 """Words of the live page."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 SOURCE: Final = "Camera or file"
@@ -21,9 +23,12 @@ MODEL_NETWORK: Final = "Network"
 MODEL_TRAINED: Final = "Trained"
 MODEL_LICENCE: Final = "Licence"
 MODEL_NOTES: Final = "Notes"
+LACKING: Final = "Other cameras"
+LACKING_TIP: Final = "What other kinds of camera need before they can be used"
+COPY: Final = "Copy"
 RECENT: Final = "Opened lately"
 START: Final = "Start"
-STOP_CAMERA: Final = "Stop"
+STOP_CAMERA: Final = "Close"
 START_TIP: Final = "Open the camera"
 STOP_TIP: Final = "Close the camera"
 
@@ -72,13 +77,45 @@ EMISSIVITY: Final = "Emissivity"
 REFLECTED: Final = "Reflected temperature"
 APPLY_SCENE: Final = "Reckon with these"
 NO_SCENE: Final = "This camera gives no temperatures that could be reckoned anew."
+RECOVER: Final = "Recover"
+REPLAY: Final = "Replay"
+STUDY_SETTINGS: Final = "Settings of the study"
+SAVE_STUDY: Final = "Save"
+TAKE_OVER: Final = "Take over from now"
+TAKE_OVER_TIP: Final = "Put camera, model, span of the colours and drawn regions of now into it"
+STUDY_SAVED: Final = "The settings of the study are saved."
 ABSENT: Final = "no segmentation"
 ABSENT_LOADING: Final = "the model is being loaded"
 ABSENT_LOST: Final = "camera lost"
 SAVE_PLOTS: Final = "Save the plots as a picture"
 SAVE_TABLE: Final = "Save the values as a table"
 BETWEEN_TRIALS: Final = "Correct between trials only"
-BETWEEN_TRIALS_TIP: Final = "Ask before a flat-field correction while recording"
+BETWEEN_TRIALS_TIP: Final = (
+    "No flat-field correction while a condition, or a recording without conditions, runs"
+)
+FLAT_FIELD_WAITS: Final = "Flat field waits for the end of the trial"
+NO_FLAT_FIELD: Final = "This camera cannot be asked for a flat-field correction."
+
+
+def unfinished(path: Path) -> str:
+    """Return that a recording was cut off by a crash."""
+    return f"{path} was not finished (a crash?)."
+
+
+def more_unfinished(count: int) -> str:
+    """Return that there are more of them."""
+    return f"{count} more recordings were not finished; the list on the replay page has them."
+
+
+def recovering(path: Path) -> str:
+    """Return that a recording is being recovered."""
+    return f"Recovering {path.name}…"
+
+
+def recovered(path: Path, losses: Sequence[str]) -> str:
+    """Return what came of a recovery."""
+    lost = f"; lost: {'; '.join(losses)}" if losses else ", nothing is lost"
+    return f"Recovered {path}{lost}."
 
 
 def saved_as(path: str) -> str:
@@ -106,6 +143,12 @@ def marker_key(number: int) -> str:
     return f"Marker {number}"
 
 
+def lacking(count: int) -> str:
+    """Return the row that stands for cameras that cannot be used yet."""
+    kinds = "kind" if count == 1 else "kinds"
+    return f"{count} other {kinds} of camera…"
+
+
 def disk_short(minutes: float, wanted: float) -> str:
     """Return that the disk is shorter than the session."""
     needs = f", the session takes {wanted:.0f} min" if wanted else ""
@@ -119,7 +162,7 @@ def before_recording(doubts: list[str]) -> str:
 
 def pre_record(seconds: float) -> str:
     """Return how much is kept from before the start."""
-    return f"{seconds:g} s before the start" if seconds else "From the start on"
+    return f"{seconds:g} s before" if seconds else "Nothing before"
 
 
 def field(name: str) -> str:
@@ -129,7 +172,12 @@ def field(name: str) -> str:
 
 def marker(number: int, name: str) -> str:
     """Return what a marker's button says."""
-    return f"{number}  {name}"
+    return f"{number}  {name}" if name != unnamed_marker(number) else str(number)
+
+
+def unnamed_marker(number: int) -> str:
+    """Return the name of a marker to which no study gives one."""
+    return f"Marker {number}"
 
 
 def condition(name: str, duration_s: float) -> str:

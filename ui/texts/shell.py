@@ -61,6 +61,7 @@ BACKLOG: Final = "What waits for recorder, network and others"
 KEYS_TITLE: Final = "Keys"
 CLOSE: Final = "Close"
 CLOSE_WINDOW: Final = "close the window"
+STOP_NOW: Final = "stop"
 SHOW_IN_FOLDER: Final = "Show in folder"
 TO_TRASH: Final = "To the trash"
 FILE_FILTER: Final = (

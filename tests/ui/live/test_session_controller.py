@@ -73,14 +73,16 @@ def test_looks_are_timed(qtbot: QtBot, running: SessionController) -> None:
 def test_stopping_while_opening_leaves_no_session_behind(
     qtbot: QtBot, make_controller: MakeController, session: FakeSession
 ) -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def slow(address: str, segmenter: object) -> FakeSession:
+        begun.set()
         go.wait(10)
         return session
 
     controller = make_controller(slow)
     controller.start("fake:")
+    qtbot.waitUntil(begun.is_set)
     controller.stop()
     go.set()
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from PyQt6.QtGui import QStandardItemModel
+from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QAbstractItemView, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from thermoseg.cameras import CameraListing
+from ui.live.lacking_panel import LackingPanel
 from ui.live.source_bar import SourceBar
 from ui.shell.theme import DARK
 
@@ -32,14 +33,6 @@ def texts(panel: SourceBar) -> Callable[[], list[str]]:
     return lambda: [source.itemText(row) for row in range(source.count())]
 
 
-def is_enabled(panel: SourceBar, row: int) -> bool:
-    rows = panel._source.model()
-    assert isinstance(rows, QStandardItemModel)
-    item = rows.item(row)
-    assert item is not None
-    return item.isEnabled()
-
-
 def line_of(panel: SourceBar) -> QLineEdit:
     line = panel._source.lineEdit()
     assert line is not None
@@ -52,14 +45,37 @@ def list_of(panel: SourceBar) -> QAbstractItemView:
     return opened
 
 
-def test_cameras_are_shown_with_what_is_known_and_what_they_lack(
-    panel: SourceBar, texts: Callable[[], list[str]]
+def test_cameras_that_can_be_used_come_first_and_the_others_are_folded_away(
+    qtbot: QtBot, panel: SourceBar, texts: Callable[[], list[str]]
 ) -> None:
     panel.show_cameras([BOSON, GIGE, LEPTON])
 
-    assert texts() == ["FLIR Boson", "gige — apt install aravis", "Lepton 3.5 1"]
-    assert [is_enabled(panel, row) for row in range(3)] == [True, False, True]
+    assert texts() == ["FLIR Boson", "Lepton 3.5 1", "1 other kind of camera…"]
     assert panel.address == "", "nobody has chosen yet"
+    with qtbot.waitSignal(panel.lacking_requested):
+        panel._source.activated.emit(2)
+    assert panel.address == ""
+
+
+def test_the_last_sources_are_offered_again(
+    panel: SourceBar, texts: Callable[[], list[str]]
+) -> None:
+    panel.show_cameras([BOSON])
+    panel.show_recent(["simulated:?rate_hz=9", "boson:2"])
+
+    assert texts() == ["FLIR Boson", "simulated:?rate_hz=9"]
+
+
+def test_what_the_others_lack_can_be_read_and_copied(qtbot: QtBot) -> None:
+    lacking = LackingPanel()
+    qtbot.addWidget(lacking)
+    lacking.show_cameras([BOSON, GIGE])
+
+    assert lacking.text == "gige: apt install aravis"
+    lacking._copy.click()
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard is not None
+    assert clipboard.text() == "gige: apt install aravis"
 
 
 def test_a_camera_that_comes_leaves_the_choice_alone(
@@ -126,7 +142,6 @@ def test_a_problem_that_is_solved_frees_the_camera(
     panel.show_cameras([CameraListing("gige:", "A615")])
 
     assert texts() == ["A615"]
-    assert is_enabled(panel, 0)
 
 
 def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot: QtBot, panel: SourceBar) -> None:
@@ -141,24 +156,3 @@ def test_what_a_camera_can_be_asked_for_is_a_menu(qtbot: QtBot, panel: SourceBar
     panel.show_actions([])
 
     assert not panel._actions.isVisible()
-
-
-def test_what_a_camera_lacks_is_read_in_the_open_list_however_long(
-    qtbot: QtBot, panel: SourceBar
-) -> None:
-    problem = "it lacks a library; install it and all that it wants, " * 8
-    panel.resize(500, 50)
-    panel.show_cameras([CameraListing("gone:", "gone", problem=problem)])
-    box = panel._source
-    box.showPopup()
-    opened = list_of(panel)
-    qtbot.waitUntil(opened.isVisible)
-    rows = box.model()
-    assert rows is not None
-    line = opened.visualRect(rows.index(0, 0))
-
-    assert line.height() > 3 * box.fontMetrics().height()
-    viewport = opened.viewport()
-    assert viewport is not None
-    assert viewport.height() >= line.height()
-    box.hidePopup()

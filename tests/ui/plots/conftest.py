@@ -22,21 +22,21 @@ Feed: TypeAlias = Callable[..., None]
 def click(qtbot: QtBot, widget: QWidget, at: QPoint | None = None) -> None:
     """Click with the left button, in the middle or at a place of the widget."""
     place = {} if at is None else {"pos": at}
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, **place)  # type: ignore[no-untyped-call]
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, **place)
 
 
 def press_key(qtbot: QtBot, widget: QWidget, key: Qt.Key) -> None:
     """Press and release a key."""
-    qtbot.keyClick(widget, key)  # type: ignore[no-untyped-call]
+    qtbot.keyClick(widget, key)
 
 
 def drag_mouse(qtbot: QtBot, widget: QWidget, begin: QPoint, end: QPoint) -> None:
     """Drag with the left button, by way of the middle."""
     left = Qt.MouseButton.LeftButton
-    qtbot.mousePress(widget, left, pos=begin)  # type: ignore[no-untyped-call]
+    qtbot.mousePress(widget, left, pos=begin)
     for place in ((begin + end) / 2, end):
         move_mouse(widget, place, left)
-    qtbot.mouseRelease(widget, left, pos=end)  # type: ignore[no-untyped-call]
+    qtbot.mouseRelease(widget, left, pos=end)
 
 
 def move_mouse(

@@ -57,15 +57,11 @@ def test_a_drag_tells_where_it_ends_and_little_in_between(qtbot: QtBot, timeline
 
 
 def test_while_one_drags_the_player_does_not_pull_it_back(qtbot: QtBot, timeline: Timeline) -> None:
-    qtbot.mousePress(  # type: ignore[no-untyped-call]
-        timeline, Qt.MouseButton.LeftButton, pos=place(timeline, 900)
-    )
+    qtbot.mousePress(timeline, Qt.MouseButton.LeftButton, pos=place(timeline, 900))
     timeline.set_position(0)
     assert timeline.position_s == pytest.approx(900, abs=3)
 
-    qtbot.mouseRelease(  # type: ignore[no-untyped-call]
-        timeline, Qt.MouseButton.LeftButton, pos=place(timeline, 900)
-    )
+    qtbot.mouseRelease(timeline, Qt.MouseButton.LeftButton, pos=place(timeline, 900))
     timeline.set_position(1000)
     assert timeline.position_s == 1000
 

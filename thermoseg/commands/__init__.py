@@ -1,0 +1,1 @@
+"""What `thermoseg COMMAND` reads and prints, one module for each command or a few alike."""
