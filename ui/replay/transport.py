@@ -58,6 +58,7 @@ class Transport(QWidget):
         self._speed.activated.connect(lambda row: controller.set_speed(SPEEDS[row]))
         self._place = eliding_label(Qt.TextElideMode.ElideRight)
         self._place.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._place.setMinimumWidth(0)
         self._place.setAccessibleName(texts.PLACE)
         self._buttons: list[QToolButton] = []
         self._layout = QHBoxLayout(self)
