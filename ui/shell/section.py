@@ -35,6 +35,8 @@ class Section(QCollapsible):
         layout = self.layout()
         if layout is not None:
             layout.setContentsMargins(0, 0, 0, 0)
+            # Aligned, as superqt has it, a layout forgets the lines that its words are broken into.
+            layout.setAlignment(Qt.AlignmentFlag(0))
         self.set_open(is_open)
 
     def set_open(self, is_open: bool) -> None:
