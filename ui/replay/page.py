@@ -84,6 +84,7 @@ class ReplayPage(Page):
             self._make_doors(), self.info, self.export, self.analyses_panel
         )
         self._listing = False
+        self._failure = ""
         self._build()
         self._connect()
         self._restore()
@@ -93,6 +94,11 @@ class ReplayPage(Page):
     def settled(self) -> bool:
         """Whether the frame that was asked for is shown, or there is none; and the list is read."""
         return self.controller.settled and not self.recordings.looking
+
+    @property
+    def failure(self) -> str:
+        """Why the file cannot be shown; empty if it can, or none is open."""
+        return self._failure if self.controller.state is ReplayState.FAILED else ""
 
     def open(self, path: Path) -> None:
         """Open a recording, or any other file of frames."""
@@ -185,7 +191,8 @@ class ReplayPage(Page):
 
     def _on_failed(self, error: BaseException) -> None:
         if self.controller.state is ReplayState.FAILED:
-            self.state_page.show_failed(describe_error(error))
+            self._failure = describe_error(error)
+            self.state_page.show_failed(self._failure)
             self._show_middle()
         else:
             self.surroundings.notices.tell(describe_error(error), Severity.ERROR)

@@ -74,6 +74,11 @@ class Page(QWidget):
         """Whether the page shows what was opened, or that there is nothing."""
         return True
 
+    @property
+    def failure(self) -> str:
+        """Why what was opened is not shown, one sentence; empty if nothing failed."""
+        return ""
+
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self.theme, self.scale = theme, scale
