@@ -9,7 +9,8 @@ from typing import Final
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from thermoseg.analysis import AnalysisReport, analyze, list_analyses, open_analysed
+from thermoseg.analysis import AnalysisReport, analyze, list_analyses
+from thermoseg.analysis_reading import open_analysed
 from thermoseg.analysis_settings import AnalysisSettings
 from thermoseg.errors import ThermoSegError
 from thermoseg.export.job import Watch

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from thermoseg.errors import FormatError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame
 from thermoseg.recorded_frames import FramesByNumber, open_by_number
-from thermoseg.recording.reader import Recording, say_no_pictures
+from thermoseg.recording.pictures import say_no_pictures
+from thermoseg.recording.reader import Recording
 from thermoseg.recording.stored_samples import StoredSamples
 from thermoseg.rois import RoiSample
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoseg.analysis import read_analysis
+from thermoseg.analysis_reading import read_analysis
 from thermoseg.labels import NOSTRILS
-from thermoseg.recording.reader import Gap, Recording, SessionMarker
+from thermoseg.recording.contents import Gap, SessionMarker
+from thermoseg.recording.reader import Recording
 from thermoseg.traces import TraceWindow
 
 
@@ -67,7 +68,7 @@ def read_analysed(path: Path, session: Recording) -> dict[str, TraceWindow]:
     Raises
     ------
     ThermoSegError
-        As `thermoseg.analysis.read_analysis`.
+        As `thermoseg.analysis_reading.read_analysis`.
     """
     begin_s = float(session.times_s[0])
     with closing(read_analysis(path, session)) as analysis:
