@@ -106,7 +106,8 @@ class Page(QWidget):
         action = QAction(text, self)
         names = [keys] if isinstance(keys, str) else keys
         action.setShortcuts([QKeySequence(name) for name in names])
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        # Wherever the focus is: Qt leaves out the actions of widgets that are not in sight.
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         action.setAutoRepeat(repeats)
         action.triggered.connect(lambda _=False: act())
         self.addAction(action)
