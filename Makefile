@@ -42,7 +42,7 @@ WHEELS_FOR := --only-binary=:all: --python-version 3.12 --platform manylinux_2_2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-slow soak fuzz torture lint format bench gpu gpu-wheels face-accurate screenshot system-packages gige clean
+.PHONY: help install run demo test test-slow soak fuzz torture lint format bench gpu gpu-wheels face-accurate screenshots system-packages gige clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -127,9 +127,8 @@ face-accurate: $(INSTALLED) ## build the model for GPUs: hours on a GPU, goes on
 		--out assets/models/face-accurate.safetensors \
 		--data "synthetic thermal heads (thermoseg.phantom) only; no picture of a real person"
 
-screenshot: $(INSTALLED) ## redraw docs/screenshot.png
-	QT_QPA_PLATFORM=offscreen $(BIN)/thermoseg-ui '$(CAMERA)' \
-		--screenshot docs/screenshot.png --after 20
+screenshots: $(INSTALLED) ## draw every page and empty state into out/screenshots, those of docs/ anew
+	$(BIN)/python -m tests.screenshots out/screenshots --docs docs
 
 system-packages: ## install what a real window needs on Debian and Ubuntu (asks for root)
 	$(if $(filter 0,$(shell id -u)),,sudo) apt-get update

@@ -262,20 +262,17 @@ def _take_screenshot(app: "QApplication", window: "MainWindow", path: Path, afte
 
     def on_look() -> None:
         page = window.page
-        if window.failure:
-            timer.start(0)
-        elif page is not None and page.settled:
-            timer.start(round(1000 * after_s))
-        else:
-            return
-        look.stop()
+        ready = page is not None and page.settled and not window.controller.models.busy
+        if window.failure or ready:
+            look.stop()
+            timer.start(0 if window.failure else round(1000 * after_s))
 
     look.timeout.connect(on_look)
     look.start(HEARD_MS)
     if ended_early := app.exec():
         return ended_early
-    saved = window.grab().save(str(path))
     failure = window.failure
+    saved = window.grab().save(str(path))
     window.end()
     if not saved:
         failure = f"“{path}” cannot be written; choose another place or a name ending in .png"

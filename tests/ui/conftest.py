@@ -331,7 +331,7 @@ def hands(qtbot: QtBot, make_window: MakeWindow) -> Hands:
     """A window with the live page in sight, and what uses it; its cameras obey the test."""
     hands = Hands(qtbot, make_window(lambda _: FaultyCamera()))
     hands.window.show_page(PageName.LIVE)
-    hands.wait(hands.window.isActiveWindow)
+    hands.wait_active()
     return hands
 
 

@@ -80,6 +80,19 @@ def test_a_screenshot_of_a_failure_says_so(tmp_path: Path) -> None:
     assert path.exists()
 
 
+def test_a_screenshot_of_a_file_that_cannot_be_replayed_says_so(tmp_path: Path) -> None:
+    damaged, picture = tmp_path / "damaged.h5", tmp_path / "window.png"
+    damaged.write_bytes(b"no session")
+    done = run(
+        *("--page", "replay", str(damaged), "--screenshot", str(picture)), *WITHOUT_MODEL[1:]
+    )
+
+    assert done.returncode == 1
+    assert "damaged.h5" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert picture.exists()
+
+
 def test_arguments_are_read() -> None:
     arguments = build_parser().parse_args(["lepton:", "--size", "800x600", "--theme", "light"])
 

@@ -28,7 +28,7 @@ def window(qtbot: QtBot, make_window: MakeWindow, camera: FaultyCamera) -> Hands
     """A window around one camera that the test holds."""
     hands = Hands(qtbot, make_window(lambda _: camera))
     hands.window.show_page(PageName.LIVE)
-    hands.wait(hands.window.isActiveWindow)
+    hands.wait_active()
     return hands
 
 
@@ -171,12 +171,12 @@ def test_two_windows_in_one_second_record_both(
     for hands in windows:
         hands.window.show_page(PageName.LIVE)
         hands.window.activateWindow()
-        hands.wait(hands.window.isActiveWindow)
+        hands.wait_active()
         hands.open_camera()
         hands.record()
     for hands in windows:
         hands.window.activateWindow()
-        hands.wait(hands.window.isActiveWindow)
+        hands.wait_active()
         stop(hands)
 
     assert len({hands.window.notices.sentences[-1] for hands in windows}) == 2

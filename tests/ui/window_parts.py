@@ -37,7 +37,7 @@ from ui.texts import shell as texts
 
 LIVE_ADDRESS = "simulated:?width=64&height=48&loop_s=1"
 """A face, small enough to be drawn at once."""
-PATIENCE_MS = 30_000
+PATIENCE_MS = 20_000
 """A busy machine may take this long for anything; nothing waits for it to pass."""
 
 
@@ -140,11 +140,17 @@ class Hands:
     def wait(self, condition: Callable[[], object]) -> None:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=PATIENCE_MS)
 
+    def wait_active(self) -> None:
+        """Wait until keys come to the window, as after a menu."""
+        self.window.activateWindow()
+        self.wait(self.window.isActiveWindow)
+
     def key(
         self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
     ) -> None:
         """Press a key where the focus is, as the keyboard does: shortcuts first."""
-        self.qtbot.keyClick(QApplication.focusWidget() or self.window, key, modifier)
+        focus = QApplication.focusWidget()  # no “or”: a box without entries is false
+        self.qtbot.keyClick(self.window if focus is None else focus, key, modifier)
 
     def type_in(self, text: str) -> None:
         focus = QApplication.focusWidget()

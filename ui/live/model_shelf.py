@@ -120,6 +120,11 @@ class ModelShelf(QObject):
         """The network that is ready; None while none is."""
         return self._segmenter
 
+    @property
+    def busy(self) -> bool:
+        """Whether a network is being loaded."""
+        return self._choice.state is ModelState.LOADING
+
     def choose(self, name: str) -> None:
         """Use this network, once it is loaded; `NO_MODEL` for none."""
         if name == self._choice.name and self._choice.state is not ModelState.FAILED:

@@ -102,7 +102,7 @@ class PictureActions(QObject):
         key = KEYS.get(name, "")
         if key:
             action.setShortcut(QKeySequence(key))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             action.setAutoRepeat(False)
         action.setToolTip(f"{tip} ({key})" if key else tip)
         owner.addAction(action)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
-from PyQt6.QtGui import QAction
+from PyQt6.QtGui import QAction, QResizeEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -44,6 +44,9 @@ ROOM: Final = 0.3
 POSSIBLE_C: Final = (-273.15, 5000.0)
 """Temperatures that may be typed."""
 
+WHOLE_PIXELS: Final = 152
+"""Height at scale 1 from which on there is room for everything."""
+
 
 class SpanBar(QWidget):
     """Shows the span of the colours and the isotherm, and lets the user take hold of them."""
@@ -60,6 +63,7 @@ class SpanBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._unit = Unit.CELSIUS
+        self._least_height = 0
         self._isotherm: Limits | None = None
         self._shown: tuple[Limits, Limits, Unit, Limits | None] | None = None
         self._unit_button = QToolButton()
@@ -92,7 +96,9 @@ class SpanBar(QWidget):
 
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
+        self._least_height = round(WHOLE_PIXELS * scale)
         self.setFixedWidth(round(92 * scale))
+        self._fit()
         self._scale.set_theme(theme)
         colour = "rgb({}, {}, {})".format(*ALARM)
         self._band_label.setStyleSheet(
@@ -107,6 +113,11 @@ class SpanBar(QWidget):
             f" margin: 0 -{radius - half}px; border-radius: {radius}px; }}"
         )
         self._scale.inset = radius
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Give up the choices of unit and source where there is no room for all."""
+        super().resizeEvent(event)
+        self._fit()
 
     def offer_units(self, units: Sequence[QAction]) -> None:
         """Let the user choose among actions, by a button that says the unit."""
@@ -158,6 +169,10 @@ class SpanBar(QWidget):
         self._shown = None
         self._scale.show_span((0, 1), (0, 1), None, None)
         self.setEnabled(False)
+
+    def _fit(self) -> None:
+        for choice in (self._unit_button, self._mode):
+            choice.setVisible(self.height() >= self._least_height)
 
     def _write(self, span_c: Limits, limits: Limits, possible: Limits, anew: bool) -> None:
         unit = self._unit

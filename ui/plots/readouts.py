@@ -160,7 +160,6 @@ class Readouts(QWidget):
         self._rate.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._no_rate = QLabel(texts.NO_BREATHING)
         self._no_rate.setProperty("role", "muted")
-        self._no_rate.setWordWrap(True)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(1)

@@ -14,7 +14,6 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from thermoseg.traces import TraceWindow
 from ui.plots.axes import say_moment, say_period
@@ -229,10 +228,6 @@ class TracePlots(QFrame):
         self._column = PlotColumn(self._board)
         self._readouts = Readouts()
         self._legend = BandLegend()
-        self._heading = QElidingLabel(texts.HEADING)
-        self._heading.setProperty("role", "heading")
-        self._heading.setToolTip(texts.HEADING)
-        self._heading.setMinimumWidth(1)
         self._board.setAccessibleName(texts.TRACES)
         self._board.setAccessibleDescription(texts.TRACES_TIP)
         self._sentence = QLabel(texts.EMPTY)
@@ -252,13 +247,12 @@ class TracePlots(QFrame):
         layout = QVBoxLayout(self)
         above = QHBoxLayout()
         above.setSpacing(10)
-        above.addWidget(self._heading)
         above.addWidget(self._legend, 1)
         above.addWidget(self._tools)
         layout.setSpacing(2)
         layout.addLayout(above)
         layout.addLayout(middle, 1)
-        self._around_plots = (self._heading, self._tools, self._side, self._legend)
+        self._around_plots = (self._tools, self._side, self._legend)
         self._connect()
 
     def _connect(self) -> None:

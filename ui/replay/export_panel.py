@@ -27,14 +27,14 @@ from ui.shell.defects import describe_error
 from ui.shell.eliding import eliding_label, say
 from ui.shell.notices import Remedy, Severity
 from ui.shell.page import Surroundings
-from ui.shell.preferences import Preference
+from ui.shell.preferences import PathText, Preference
 from ui.shell.saved import show_folder_of
 from ui.shell.theme import Theme
 from ui.texts import replay as texts
 from ui.texts import replay_export as words
 
 KIND: Final = Preference[str]("replay/export", str, ExportKind.TABLES.name)
-FOLDER: Final = Preference[str]("replay/export_folder", str, "")
+FOLDER: Final = Preference[str]("replay/export_folder", PathText, "")
 """Where exports go; empty for beside each recording."""
 RECORDED_ONLY: Final = (ExportKind.FRAME, ExportKind.TIFF, ExportKind.CUT)
 """Kinds that hold no masks, or all that was recorded."""

@@ -4,7 +4,6 @@ from html import escape
 from typing import Final
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from thermoseg.frames import CameraInfo
@@ -18,35 +17,14 @@ ALL: Final = Qt.TextInteractionFlag.TextSelectableByMouse | (
 )
 
 
-class FlowingText(QLabel):
-    """Text as high as it is at its width, for columns that do not ask."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setWordWrap(True)
-        self.setAlignment(Qt.AlignmentFlag.AlignTop)
-
-    def setText(self, text: str | None) -> None:  # noqa: N802  # Qt's name
-        """Show `text`."""
-        super().setText(text)
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
-        """Be as high as the text is at this width."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        self.setMinimumHeight(self.heightForWidth(self.width()))
-
-
 class InfoPanel(QWidget):
     """Two columns of text that can be copied."""
 
     def __init__(self, controller: ReplayController) -> None:
         super().__init__()
         self._controller = controller
-        self._text = FlowingText()
+        self._text = QLabel()
+        self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self._text.setTextInteractionFlags(ALL)
         self._text.setAccessibleName(texts.INFO)

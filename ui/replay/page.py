@@ -50,7 +50,7 @@ Kept: Final = dict[str, JsonValue]
 PICTURE: Final = Preference[Remembered]("replay/picture", Kept, {})
 TRACES: Final = Preference[Remembered]("replay/traces", Kept, {"length_s": "whole"})
 ACROSS: Final = Preference[list[int]]("replay/across", list[int], [])
-DOWN: Final = Preference[list[int]]("replay/down", list[int], [400, 220])
+DOWN: Final = Preference[list[int]]("replay/down", list[int], [385, 235])
 
 LEAST_PLOTS: Final = 120
 """Pixels at scale 1 that the plots keep in a low window; the rest of them is scrolled to."""
@@ -83,8 +83,8 @@ class ReplayPage(Page):
         self.side: Final = SidePanels(
             self._make_doors(), self.info, self.export, self.analyses_panel
         )
-        self._below = QScrollArea()
         self._listing = False
+        self._failure = ""
         self._build()
         self._connect()
         self._restore()
@@ -94,6 +94,11 @@ class ReplayPage(Page):
     def settled(self) -> bool:
         """Whether the frame that was asked for is shown, or there is none; and the list is read."""
         return self.controller.settled and not self.recordings.looking
+
+    @property
+    def failure(self) -> str:
+        """Why the file cannot be shown; empty if it can, or none is open."""
+        return self._failure if self.controller.state is ReplayState.FAILED else ""
 
     def open(self, path: Path) -> None:
         """Open a recording, or any other file of frames."""
@@ -127,6 +132,7 @@ class ReplayPage(Page):
         ):
             part.set_theme(theme, scale)
         self._below.setMinimumHeight(round(LEAST_PLOTS * scale))
+        self._player.setMinimumWidth(self.transport.minimumSizeHint().width())
         gap = round(8 * scale)
         self._layout.setContentsMargins(gap, gap, gap, gap)
         self._layout.setSpacing(gap)
@@ -176,16 +182,17 @@ class ReplayPage(Page):
         """Show the list, the recording, or what became of it."""
         state = self.controller.state
         is_open = state is ReplayState.OPEN
-        shown: QWidget = self._down if is_open else self.state_page
+        shown: QWidget = self._player if is_open else self.state_page
         if state is ReplayState.EMPTY or self._listing:
             shown = self.list
         self._middle.setCurrentWidget(shown)
-        self.side.setVisible(shown is self._down)
+        self.side.setVisible(shown is self._player)
         self.list.back.setVisible(is_open)
 
     def _on_failed(self, error: BaseException) -> None:
         if self.controller.state is ReplayState.FAILED:
-            self.state_page.show_failed(describe_error(error))
+            self._failure = describe_error(error)
+            self.state_page.show_failed(self._failure)
             self._show_middle()
         else:
             self.surroundings.notices.tell(describe_error(error), Severity.ERROR)
@@ -249,14 +256,11 @@ class ReplayPage(Page):
         column.addWidget(self.pane, 1)
         column.addWidget(self.transport)
         column.addWidget(self.timeline)
-        self._below.setWidget(self.plots)
-        self._below.setWidgetResizable(True)
-        self._below.setFrameShape(QFrame.Shape.NoFrame)
-        self._below.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._below.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._below = _scrolled(self.plots)
         self._down = _splitter(Qt.Orientation.Vertical, above, self._below, (3, 1))
         self._middle = QStackedWidget()
-        for widget in (self.list, self.state_page, self._down):
+        self._player = _scrolled(self._down)
+        for widget in (self.list, self.state_page, self._player):
             self._middle.addWidget(widget)
         self._across = _splitter(Qt.Orientation.Horizontal, self._middle, self.side, (3, 1))
         self._layout = QVBoxLayout(self)
@@ -271,14 +275,16 @@ class ReplayPage(Page):
         open_button.clicked.connect(self.surroundings.choose_file)
         self._as_camera.setToolTip(texts.AS_CAMERA_TIP)
         self._as_camera.clicked.connect(self._on_as_camera)
-        row = QHBoxLayout()
-        for button in (self.to_list, open_button, self._as_camera):
-            row.addWidget(button, 1)
+        ways, what = QHBoxLayout(), QHBoxLayout()
+        for button in (self.to_list, open_button):
+            ways.addWidget(button, 1)
+        what.addWidget(self._name, 1)
+        what.addWidget(self._as_camera)
         doors = QWidget()
         column = QVBoxLayout(doors)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(self._name)
+        column.addLayout(ways)
+        column.addLayout(what)
         return doors
 
     def _connect(self) -> None:
@@ -305,6 +311,16 @@ class ReplayPage(Page):
         ):
             if len(sizes) == 2 and all(0 < size < 100_000 for size in sizes):
                 splitter.setSizes(sizes)
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    """Let a widget keep its least height where there is less."""
+    area = QScrollArea()
+    area.setWidget(widget)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return area
 
 
 def _splitter(

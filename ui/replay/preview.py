@@ -1,5 +1,6 @@
 """Masks for frames that have none stored: made one at a time, of the newest frame only."""
 
+import logging
 import time
 from collections.abc import Mapping
 
@@ -8,12 +9,17 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from thermoseg.camera_feed import Arrival
+from thermoseg.drawn_meter import DrawnMeter
 from thermoseg.face_geometry import RoiMask, find_rois
 from thermoseg.frames import Frame
+from thermoseg.inference.segmenter import Segmenter
 from thermoseg.live_model import LiveModel
+from thermoseg.measured_face import FaceFollower
 from thermoseg.result import Result
 from ui.shell.jobs import Jobs
 from ui.shell.page import Surroundings
+
+log = logging.getLogger(__name__)
 
 
 class Preview(QObject):
@@ -28,7 +34,7 @@ class Preview(QObject):
         self._jobs = Jobs("preview", self)
         self._jobs.failed.connect(self._on_failed)
         self._name = ""
-        self._model: LiveModel | None = None
+        self._segmenter: Segmenter | None = None
         self._busy = False
         self._waiting: Frame | None = None
         self._result: Result | None = None
@@ -72,13 +78,14 @@ class Preview(QObject):
 
     def _segment(self, frame: Frame) -> Result | None:
         name = self._surroundings.model_name()
-        if name != self._name or self._model is None:
+        if name != self._name or self._segmenter is None:
             self._name = name
-            segmenter = self._surroundings.make_segmenter()
-            self._model = None if segmenter is None else LiveModel(segmenter)
-        if self._model is None:
+            self._segmenter = self._surroundings.make_segmenter()
+        if self._segmenter is None:
             return None
-        return self._model.segment(Arrival(frame, time.monotonic(), 0))
+        # Frames come in any order and size, so nothing may be held from the one before.
+        model = LiveModel(self._segmenter, FaceFollower(), DrawnMeter(), log.info)
+        return model.segment(Arrival(frame, time.monotonic(), 0))
 
     def _on_done(self, result: Result | None) -> None:
         self._busy = False

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from PyQt6.QtCore import QItemSelectionModel, QModelIndex, Qt, pyqtSignal
+from PyQt6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QKeyEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
@@ -103,6 +103,7 @@ class RecordingsPanel(QFrame):
         """Take the colours and the size of `theme`."""
         pad(self, scale)
         self._refresh.setIcon(icon("refresh", theme.text, theme.muted))
+        self._refresh.setIconSize(QSize(round(16 * scale), round(16 * scale)))
         header = self.view.verticalHeader()
         if header is not None:
             header.setDefaultSectionSize(round(26 * scale))

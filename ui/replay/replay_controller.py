@@ -153,13 +153,12 @@ class ReplayController(QObject):
     @property
     def settled(self) -> bool:
         """Whether all that was asked for is shown, or never will be."""
-        if self._state is ReplayState.OPENING or self._next is not None or self._reading:
+        if self._state is not ReplayState.OPEN:
+            return self._state is not ReplayState.OPENING
+        if self._next is not None or self._reading:
             return False
-        if self._state is ReplayState.FAILED:
-            return True
-        return self._decoder is None or (
-            self._decoder.settled and self.shown is self._decoder.peek() is not None
-        )
+        decoder = self._decoder
+        return decoder is None or (decoder.settled and self.shown is decoder.peek() is not None)
 
     def open(self, path: Path, open_frames: Callable[[], FramesByNumber] | None = None) -> None:
         """Open a file or folder in place of the one before.

@@ -68,7 +68,7 @@ def read_analysed(path: Path, session: Recording) -> dict[str, TraceWindow]:
     Raises
     ------
     ThermoSegError
-        As `thermoseg.analysis.read_analysis`.
+        As `thermoseg.analysis_reading.read_analysis`.
     """
     begin_s = float(session.times_s[0])
     with closing(read_analysis(path, session)) as analysis:

@@ -4,7 +4,7 @@ from typing import Final
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from ui.replay.replay_controller import STEP_S, ReplayController
 from ui.shell.eliding import eliding_label, say
@@ -55,9 +55,11 @@ class Transport(QWidget):
         for speed in SPEEDS:
             self._speed.addItem(f"{speed:g}×", speed)
         self._speed.setCurrentIndex(SPEEDS.index(1.0))
+        self._speed.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._speed.activated.connect(lambda row: controller.set_speed(SPEEDS[row]))
         self._place = eliding_label(Qt.TextElideMode.ElideRight)
         self._place.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._place.setMinimumWidth(0)
         self._place.setAccessibleName(texts.PLACE)
         self._buttons: list[QToolButton] = []
         self._layout = QHBoxLayout(self)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QMenu
 
+from thermoseg.log_file import log_path
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import SessionController
 from ui.shell.look import ZOOM_STEP
+from ui.shell.saved import show_folder_of
 from ui.shell.theme import Theme, icon
 from ui.texts import shell as texts
 
@@ -46,7 +48,7 @@ class WindowActions:
         )
         self._normal = self._action(texts.NORMAL, "Ctrl+0", lambda: window.look.zoom_to(1))
         self._theme = self._action(texts.THEME, "Ctrl+T", lambda: window.look.toggle_theme())
-        self._log = self._action(texts.LOG_FILE, "", window.show_log)
+        self._log = self._action(texts.LOG_FILE, "", _show_log)
         self._quit = self._action(texts.QUIT, "Ctrl+Q", window.close)
         self.menu: Final = QMenu(window)
         for entries in (
@@ -92,3 +94,10 @@ class WindowActions:
         action.triggered.connect(lambda _=False: act())
         self._window.addAction(action)
         return action
+
+
+def _show_log() -> None:
+    """Show where the log file is, in the file manager."""
+    path = log_path()
+    if path is not None:
+        show_folder_of(path)

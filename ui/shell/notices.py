@@ -209,6 +209,7 @@ class _Row(QFrame):
     def _button(self, text: str, act: Callable[[], object], *, closes: bool) -> QPushButton:
         button = QPushButton(text)
         button.setProperty("role", "link")
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # it goes when it is pressed
 
         def on_clicked() -> None:
             if closes:

@@ -74,6 +74,11 @@ class Page(QWidget):
         """Whether the page shows what was opened, or that there is nothing."""
         return True
 
+    @property
+    def failure(self) -> str:
+        """Why what was opened is not shown, one sentence; empty if nothing failed."""
+        return ""
+
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         self.theme, self.scale = theme, scale
@@ -101,7 +106,8 @@ class Page(QWidget):
         action = QAction(text, self)
         names = [keys] if isinstance(keys, str) else keys
         action.setShortcuts([QKeySequence(name) for name in names])
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        # Wherever the focus is: Qt leaves out the actions of widgets that are not in sight.
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         action.setAutoRepeat(repeats)
         action.triggered.connect(lambda _=False: act())
         self.addAction(action)

@@ -35,6 +35,8 @@ class Section(QCollapsible):
         layout = self.layout()
         if layout is not None:
             layout.setContentsMargins(0, 0, 0, 0)
+            # Aligned, it would be as high as if no text were wrapped.
+            layout.setAlignment(Qt.AlignmentFlag(0))
         self.set_open(is_open)
 
     def set_open(self, is_open: bool) -> None:

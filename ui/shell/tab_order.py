@@ -45,7 +45,7 @@ def stops_of(widget: QWidget) -> Iterator[QWidget]:
     """Go through everything in sight that Tab should stop at, in reading order."""
     if not widget.isVisible() or widget.isWindow():
         return
-    takes = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+    takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None
     if takes and widget.isEnabled() and not widget.size().isEmpty():
         yield widget
     if isinstance(widget, LEAVES):

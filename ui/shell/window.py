@@ -26,7 +26,6 @@ from thermoseg.assets import asset
 from thermoseg.inference.choose import DEFAULT_MODEL
 from thermoseg.inference.face_segmenter import Mode
 from thermoseg.inference.segmenter import Segmenter
-from thermoseg.log_file import log_path
 from thermoseg.recording.status import RecordingSummary
 from ui.live.model_shelf import ModelState
 from ui.live.session_controller import SessionController
@@ -41,7 +40,7 @@ from ui.shell.page import Page, RecordsHere, Surroundings
 from ui.shell.preferences import PathText, Preference, Preferences
 from ui.shell.rail import PageName, Rail
 from ui.shell.remote import RemoteControl
-from ui.shell.saved import show_folder_of, tell_saved
+from ui.shell.saved import tell_saved
 from ui.shell.strip import Strip
 from ui.shell.strip_content import describe_strip
 from ui.shell.tab_order import ReadingOrder
@@ -203,7 +202,7 @@ class MainWindow(QMainWindow):
     @property
     def failure(self) -> str:
         """What has gone wrong and is still shown, one sentence; empty if nothing is."""
-        return self.notices.worst
+        return self.notices.worst or ("" if self.page is None else self.page.failure)
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or be a window again."""
@@ -244,12 +243,6 @@ class MainWindow(QMainWindow):
         """
         self._remote = RemoteControl(port, self.controller, self._recorder, self)
         return self._remote.port
-
-    def show_log(self) -> None:
-        """Show where the log file is, in the file manager."""
-        path = log_path()
-        if path is not None:
-            show_folder_of(path)
 
     def choose_file(self) -> None:
         """Let the user choose a file, and open it."""

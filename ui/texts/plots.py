@@ -5,7 +5,6 @@ from typing import Final
 
 from thermoseg.labels import NOSTRIL_LEFT, NOSTRIL_RIGHT, NOSTRILS, PERINASAL
 
-HEADING: Final = "Temperature"
 TRACES: Final = "Temperature traces"
 TRACES_TIP: Final = (
     "Wheel: more or less time. Drag: earlier or later. Point: all values of that moment."
