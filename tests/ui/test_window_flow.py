@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.window_parts import LIVE_ADDRESS, Hands, MakeWindow
 from thermoseg.recording.reader import Recording
 from ui.live.recording_control import RecordState
+from ui.live.session_controller import SessionController
 from ui.live.session_controller import CameraState
 from ui.replay.page import ReplayPage
 from ui.shell.rail import PageName
@@ -76,7 +77,7 @@ class Mouse:
         """Choose an entry of a box."""
         box = self.named(QComboBox, name, inside)
         self.hands.click(box)
-        self.hands.wait(lambda: box.view() is not None and box.view().isVisible())
+        self.hands.wait(lambda: (view := box.view()) is not None and view.isVisible())
         rows, model = box.view(), box.model()
         assert rows is not None
         assert model is not None
@@ -204,8 +205,7 @@ def test_a_sitting_from_the_study_to_the_exported_file(
     hands.wait(lambda: controller.recording.state is RecordState.ON)
     user.mark()
     hands.wait(lambda: len(controller.view.marks) == 1)
-    status = lambda: controller.recording.status  # noqa: E731  # read anew each time
-    hands.wait(lambda: status() is not None and status().recorded > 10)
+    hands.wait(lambda: recorded(controller) > 10)
     hands.wait(controller.recording.may_stop)
     user.record()
     hands.wait(lambda: not controller.recording.state.active)
@@ -222,7 +222,7 @@ def test_a_sitting_from_the_study_to_the_exported_file(
     page.setFocus()
     for _ in range(2):
         user.step()
-    hands.wait(lambda: page.controller.shown.index == 2)
+    hands.wait(lambda: shown(page) == 2)
     user.cut(replay_words.CUT_IN)
     for _ in range(4):
         user.step()
@@ -241,3 +241,15 @@ def test_a_sitting_from_the_study_to_the_exported_file(
         assert [mark.label for mark in whole.markers] == ["Marker 1"]
         assert whole.study["participant"] == "07"
         assert whole.ended == "stopped"
+
+
+def recorded(controller: SessionController) -> int:
+    """Return the frames of the recording that runs."""
+    status = controller.recording.status
+    return 0 if status is None else status.recorded
+
+
+def shown(page: ReplayPage) -> int:
+    """Return the frame that is seen; -1 before the first."""
+    decoded = page.controller.shown
+    return -1 if decoded is None else decoded.index

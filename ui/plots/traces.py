@@ -209,7 +209,7 @@ class TracePlots(QFrame):
         begin_s, end_s = self._window.shown
         period = say_period(max(begin_s, 0.0), end_s, self._wall_offset_s)
         parts = (self._pages, self._side, self._legend)
-        save_picture(parts, f"{texts.HEADING} · {period}", self._look, path)
+        save_picture(parts, f"{texts.TRACES} · {period}", self._look, path)
 
     def save_table(self, path: Path) -> None:
         """Write every sample that is in sight, a column for each trace that is shown, as a CSV.

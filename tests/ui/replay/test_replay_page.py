@@ -37,7 +37,7 @@ def press(key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoMod
     """Press a key where the focus is."""
     focus = QApplication.focusWidget()
     assert focus is not None
-    QtBot.keyClick(focus, key, modifier)  # type: ignore[no-untyped-call]
+    QtBot.keyClick(focus, key, modifier)
 
 
 def button(around: QWidget, text: str) -> QAbstractButton:
@@ -56,7 +56,7 @@ def button(around: QWidget, text: str) -> QAbstractButton:
 def click(widget: QWidget, at: QPoint | None = None) -> None:
     assert widget.isEnabled()
     place = {} if at is None else {"pos": at}
-    QtBot.mouseClick(widget, Qt.MouseButton.LeftButton, **place)  # type: ignore[no-untyped-call]
+    QtBot.mouseClick(widget, Qt.MouseButton.LeftButton, **place)
 
 
 def choose(page: ReplayPage, name: str) -> None:
