@@ -20,8 +20,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.window_parts import LIVE_ADDRESS, Hands, MakeWindow
 from thermoseg.recording.reader import Recording
 from ui.live.recording_control import RecordState
-from ui.live.session_controller import SessionController
-from ui.live.session_controller import CameraState
+from ui.live.session_controller import CameraState, SessionController
 from ui.replay.page import ReplayPage
 from ui.shell.rail import PageName
 from ui.texts import live as live_words

@@ -304,7 +304,8 @@ class ReplayPage(Page):
         preferences = self.surroundings.preferences
         self.pane.actions_by_name["freeze"].setVisible(False)  # it stands still as it is
         self.pane.restore(preferences.get(PICTURE))
-        self.plots.restore({"length_s": "whole", **preferences.get(TRACES)})
+        traces = preferences.get(TRACES)
+        self.plots.restore({"length_s": "whole", **traces})
         for splitter, sizes in (
             (self._across, preferences.get(ACROSS)),
             (self._down, preferences.get(DOWN)),
