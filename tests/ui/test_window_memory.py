@@ -147,16 +147,16 @@ def test_what_was_set_is_there_the_next_time(
 ) -> None:
     first = Hands(qtbot, make_window())
     first.window.show_page(PageName.LIVE)
-    first.window.zoom_to(1.3)
-    first.window.toggle_theme()
+    first.window.look.zoom_to(1.3)
+    first.window.look.toggle_theme()
     first.window.resize(780, 600)
     first.live.pane.actions_by_name["mask"].trigger()
     shown = first.live.pane.actions_by_name["mask"].isChecked()
-    theme = first.window.theme.name
+    theme = first.window.look.theme.name
     discard(first.window)
     second = Hands(qtbot, make_window())
     second.window.show_page(PageName.LIVE)
 
-    assert second.window.theme.name == theme
+    assert second.window.look.theme.name == theme
     assert second.live.pane.actions_by_name["mask"].isChecked() is shown
     assert (second.window.width(), second.window.height()) == (780, 600)
