@@ -1,4 +1,4 @@
-"""Everything fits on a small screen, long names and large text move nothing, pages leave nothing."""
+"""Everything fits on a small screen, long names and large text move nothing, pages leave none."""
 
 import gc
 import threading
@@ -167,13 +167,15 @@ def test_pages_opened_a_hundred_times_leave_nothing_more(
     assert isinstance(hands.live, LivePage)
 
 
-def test_a_hidden_page_draws_nothing(qtbot: QtBot, make_window: MakeWindow) -> None:
+def test_a_hidden_page_draws_nothing(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hands = Hands(qtbot, make_window())
     hands.open_camera(LIVE_ADDRESS)
     live = hands.live
     hands.window.show_page(PageName.REPLAY)
     drawn: list[object] = []
-    live.pane.show_content = drawn.append  # type: ignore[method-assign]
+    monkeypatch.setattr(live.pane, "show_content", drawn.append)
     ticks = len(hands.window.controller.tick_times_ms)
     hands.wait(lambda: len(hands.window.controller.tick_times_ms) > ticks + 10)
 
