@@ -89,7 +89,7 @@ def test_what_would_end_a_recording_asks_and_keeps_it_by_default(
     default = box.defaultButton()
     assert default is not None
     assert default.text() == "Keep recording"
-    recording.qtbot.keyClick(default, Qt.Key.Key_Return)
+    recording.press_in(default, Qt.Key.Key_Return)
     recording.wait(lambda: recording.window.question.box is None)
     ticks_go_by(recording)
 
@@ -110,6 +110,19 @@ def test_a_question_that_is_answered_with_end_saves_and_goes_on(
     with Recording(only_file(recordings)) as file:
         assert file.ended == "stopped"
         assert f"{len(file)} frames" in recording.window.notices.sentences[-1]
+
+
+def test_the_question_goes_when_what_it_asks_about_is_over(recording: Hands) -> None:
+    """As when the disk is full, or the source at its end."""
+    recording.window.close()
+    question = recording.window.question
+    recording.wait(lambda: question.box)
+    control = recording.window.controller.recording
+    control.stop()
+    recording.wait(lambda: not control.state.active)
+
+    assert question.box is None
+    assert recording.window.isVisible()
 
 
 def test_a_dropped_or_opened_file_is_replayed_beside_the_recording(
@@ -162,7 +175,7 @@ def test_space_ends_no_recording_wherever_the_focus_is(
             if not widget.isVisible() or not widget.isEnabled():
                 continue  # what was pressed before took it away
             widget.setFocus()
-            recording.qtbot.keyClick(widget, Qt.Key.Key_Space)
+            recording.press_in(widget, Qt.Key.Key_Space)
             pressed += 1
             if recording.window.question.box is not None:
                 recording.answer(end=False)

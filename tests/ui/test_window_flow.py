@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.window_parts import LIVE_ADDRESS, Hands, MakeWindow
 from thermoseg.recording.reader import Recording
 from ui.live.recording_control import RecordState
-from ui.live.session_controller import CameraState, SessionController
+from ui.live.session_controller import CameraState
 from ui.replay.page import ReplayPage
 from ui.shell.rail import PageName
 from ui.texts import live as live_words
@@ -66,7 +66,7 @@ class Mouse:
             assert isinstance(menu, QMenu)
             action = next(each for each in menu.actions() if each.text() == entry)
             place = menu.actionGeometry(action).center()
-            self.hands.qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=place)
+            self.hands.click_at(menu, place)
 
         QTimer.singleShot(20, choose)
         self.hands.click(button)
@@ -76,15 +76,14 @@ class Mouse:
         """Choose an entry of a box."""
         box = self.named(QComboBox, name, inside)
         self.hands.click(box)
-        self.hands.wait(lambda: (view := box.view()) is not None and view.isVisible())
         rows, model = box.view(), box.model()
         assert rows is not None
         assert model is not None
+        self.hands.wait(rows.isVisible)
         place = rows.visualRect(model.index(box.findText(entry), 0)).center()
         viewport = rows.viewport()
         assert viewport is not None
-        self.hands.qtbot.mouseMove(viewport, place)
-        self.hands.qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+        self.hands.click_at(viewport, place)
         self.hands.wait(lambda: box.currentText() == entry)
         self.hands.wait_active()
 
@@ -138,8 +137,8 @@ class Keys(Mouse):
                 active = menu.activeAction()
                 if active is not None and active.text() == entry:
                     break
-                self.hands.qtbot.keyClick(menu, Qt.Key.Key_Down)
-            self.hands.qtbot.keyClick(menu, Qt.Key.Key_Return)
+                self.hands.press_in(menu, Qt.Key.Key_Down)
+            self.hands.press_in(menu, Qt.Key.Key_Return)
 
         QTimer.singleShot(20, choose)
         self.hands.key(Qt.Key.Key_Space)
@@ -204,7 +203,7 @@ def test_a_sitting_from_the_study_to_the_exported_file(
     hands.wait(lambda: controller.recording.state is RecordState.ON)
     user.mark()
     hands.wait(lambda: len(controller.view.marks) == 1)
-    hands.wait(lambda: recorded(controller) > 10)
+    hands.wait(lambda: controller.view.counts.recorded > 10)
     hands.wait(controller.recording.may_stop)
     user.record()
     hands.wait(lambda: not controller.recording.state.active)
@@ -221,7 +220,7 @@ def test_a_sitting_from_the_study_to_the_exported_file(
     page.setFocus()
     for _ in range(2):
         user.step()
-    hands.wait(lambda: shown(page) == 2)
+    hands.wait(lambda: page.controller.index == 2)
     user.cut(replay_words.CUT_IN)
     for _ in range(4):
         user.step()
@@ -240,15 +239,3 @@ def test_a_sitting_from_the_study_to_the_exported_file(
         assert [mark.label for mark in whole.markers] == ["Marker 1"]
         assert whole.study["participant"] == "07"
         assert whole.ended == "stopped"
-
-
-def recorded(controller: SessionController) -> int:
-    """Return the frames of the recording that runs."""
-    status = controller.recording.status
-    return 0 if status is None else status.recorded
-
-
-def shown(page: ReplayPage) -> int:
-    """Return the frame that is seen; -1 before the first."""
-    decoded = page.controller.shown
-    return -1 if decoded is None else decoded.index

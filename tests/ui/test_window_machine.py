@@ -118,7 +118,8 @@ class WindowMachine(RuleBasedStateMachine):
     def record_for_sure(self) -> None:
         """As one does it who waits for the answer of the checklist."""
         controller = self.window.controller
-        if controller.state is not CameraState.RUNNING or self.control.state.active:
+        busy = self.control.state.active or self.window.question.box is not None
+        if controller.state is not CameraState.RUNNING or busy:
             return
         self.hands.key(Qt.Key.Key_F9)
         self.hands.wait(lambda: self.control.state.active or self.hands.doubt_button() is not None)
@@ -256,6 +257,7 @@ class WindowMachine(RuleBasedStateMachine):
     def no_dialog_but_the_question(self) -> None:
         modal = QApplication.activeModalWidget()
         assert modal is None or modal is self.window.question.box
+        assert modal is None or self.control.state.active, "it asks about what is over"
 
     @invariant()
     def it_ends_by_stop_alone(self) -> None:

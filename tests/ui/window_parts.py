@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtWidgets import (
     QAbstractButton,
@@ -150,17 +150,33 @@ class Hands:
     ) -> None:
         """Press a key where the focus is, as the keyboard does: shortcuts first."""
         focus = QApplication.focusWidget()  # no “or”: a box without entries is false
-        self.qtbot.keyClick(self.window if focus is None else focus, key, modifier)
+        self.press_in(self.window if focus is None else focus, key, modifier)
+
+    def press_in(
+        self,
+        widget: QWidget,
+        key: Qt.Key,
+        modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        """Press a key in a widget."""
+        self.qtbot.keyClick(widget, key, modifier)  # type: ignore[no-untyped-call]
+
+    def click_at(self, widget: QWidget, place: QPoint | None = None) -> None:
+        """Click at a place of a widget, its middle if it is None."""
+        at = widget.rect().center() if place is None else place
+        self.qtbot.mouseMove(widget, at)  # type: ignore[no-untyped-call]
+        left = Qt.MouseButton.LeftButton
+        self.qtbot.mouseClick(widget, left, pos=at)  # type: ignore[no-untyped-call]
 
     def type_in(self, text: str) -> None:
         focus = QApplication.focusWidget()
         assert focus is not None
-        self.qtbot.keyClicks(focus, text)
+        self.qtbot.keyClicks(focus, text)  # type: ignore[no-untyped-call]
 
     def click(self, widget: QWidget) -> None:
         assert widget.isVisible(), f"{widget.accessibleName()} is not there to be clicked"
         assert widget.isEnabled(), f"{widget.accessibleName()} cannot be clicked"
-        self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+        self.click_at(widget)
 
     def button(self, text: str, inside: QWidget | None = None) -> QAbstractButton:
         """Find the button in sight that says or is named `text`."""
@@ -199,7 +215,7 @@ class Hands:
         assert box is not None
         role = QMessageBox.ButtonRole.AcceptRole if end else QMessageBox.ButtonRole.RejectRole
         button = next(each for each in box.buttons() if box.buttonRole(each) == role)
-        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        self.click_at(button)
         self.wait(lambda: self.window.question.box is None)
 
 

@@ -351,6 +351,8 @@ class MainWindow(QMainWindow):
             self.before_ending(texts.STOP_NOW, recording.stop)
 
     def _on_changed(self, *_: object) -> None:
+        if not self.controller.recording.state.active:
+            self.question.close()  # what it asks about is over
         self.strip.show_content(describe_strip(self.controller))
         self.actions_of.follow(self.controller)
 
