@@ -38,7 +38,9 @@ from ui.shell.rail import PageName
 from ui.shell.theme import THEMES
 from ui.shell.window import MainWindow
 
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 60.0
+SETTLED_S: Final = 1.0
+"""Time in which numbers and plots are drawn anew after the window has another size."""
 SMALL: Final = QSize(1280, 660)
 """A screen of 1280×720 less frame and panel."""
 LARGE: Final = QSize(2560, 1440)
@@ -307,7 +309,7 @@ def _take(
         window.resize(variant.size)
         window.look.zoom_to(variant.zoom)
         window.look.set_theme(THEMES[variant.theme])
-        stage.let(0.5)
+        stage.let(SETTLED_S)
         dialog = next(iter(window.findChildren(QDialog)), None)
         image = (dialog or window).grab().toImage()
         title = f"{name}-{variant.name}"

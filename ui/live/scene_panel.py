@@ -35,13 +35,15 @@ class ScenePanel(QFrame):
         self._note = QLabel(texts.NO_SCENE)
         self._note.setProperty("role", "muted")
         self._note.setWordWrap(True)
-        form = QFormLayout()
+        self._fields = QWidget()
+        form = QFormLayout(self._fields)
+        form.setContentsMargins(0, 0, 0, 0)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow(texts.EMISSIVITY, self._emissivity)
         form.addRow(texts.REFLECTED, self._reflected)
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self._apply)
+        form.addRow(self._apply)
+        layout.addWidget(self._fields)
         layout.addWidget(self._note)
         self.clear()
 
@@ -55,8 +57,7 @@ class ScenePanel(QFrame):
         if scene == self._scene:
             return
         self._scene = scene
-        for widget in (self._emissivity, self._reflected, self._apply):
-            widget.setEnabled(scene is not None)
+        self._fields.setVisible(scene is not None)
         self._note.setVisible(scene is None)
         if scene is not None:
             with QSignalBlocker(self._emissivity), QSignalBlocker(self._reflected):
@@ -77,5 +78,6 @@ def _number(low: float, high: float, step: float, decimals: int, name: str) -> Q
     box.setRange(low, high)
     box.setSingleStep(step)
     box.setDecimals(decimals)
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     box.setAccessibleName(name)
     return box

@@ -21,6 +21,10 @@ def tick_step(length: float, ticks: int) -> float:
     return next((step for step in TICK_STEPS if length / step <= ticks), TICK_STEPS[-1])
 
 
+LEAST_HEIGHT: Final = 24
+"""Pixels below which no colours can be told apart."""
+
+
 class ColourScale(QWidget):
     """Draws which colour is which temperature."""
 
@@ -34,7 +38,7 @@ class ColourScale(QWidget):
         self._image = QImage()
         self._ends = (QColor(), QColor())
         self._theme: Theme | None = None
-        self.setMinimumHeight(60)
+        self.setMinimumHeight(LEAST_HEIGHT)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of `theme`."""

@@ -47,6 +47,9 @@ POSSIBLE_C: Final = (-273.15, 5000.0)
 WHOLE_PIXELS: Final = 152
 """Height at scale 1 from which on there is room for everything."""
 
+BAND_SHARE: Final = 0.5
+"""How much more height an isotherm's band wants."""
+
 
 class SpanBar(QWidget):
     """Shows the span of the colours and the isotherm, and lets the user take hold of them."""
@@ -132,8 +135,9 @@ class SpanBar(QWidget):
     def set_isotherm(self, band_c: Limits | None) -> None:
         """Show a band, °C or counts, and its fields; None for none."""
         self._isotherm = band_c
-        for widget in (self._band_label, self._band_high, self._band_low):
+        for widget in (self._band_high, self._band_low):
             widget.setVisible(band_c is not None)
+        self._fit()
         self._write_isotherm()
 
     def show_span(
@@ -171,8 +175,11 @@ class SpanBar(QWidget):
         self.setEnabled(False)
 
     def _fit(self) -> None:
+        banded = self._isotherm is not None
+        roomy = self.height() >= self._least_height * (1 + banded * BAND_SHARE)
         for choice in (self._unit_button, self._mode):
-            choice.setVisible(self.height() >= self._least_height)
+            choice.setVisible(roomy)
+        self._band_label.setVisible(banded and roomy)
 
     def _write(self, span_c: Limits, limits: Limits, possible: Limits, anew: bool) -> None:
         unit = self._unit

@@ -355,8 +355,6 @@ QPushButton[role="remove"] {{ background: transparent; border-color: transparent
     color: {theme.muted}; padding: {px(2)} {px(6)}; }}
 QPushButton[role="remove"]:hover {{ background: {theme.hover}; color: {theme.text}; }}
 QPushButton[role="remove"]:focus {{ border-color: {theme.accent}; }}
-QToggleSwitch {{ color: {theme.text}; }}
-QToggleSwitch:disabled {{ color: {theme.muted}; }}
 Switch {{ qproperty-onColor: {theme.accent}; qproperty-offColor: {theme.muted};
     qproperty-handleColor: {theme.card}; }}
 QSlider[role="plain"]::handle:horizontal {{ {knob} }}
