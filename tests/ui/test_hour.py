@@ -33,7 +33,8 @@ MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
 CAMERA = "simulated:?width=320&height=256&rate_hz=30&loop_s=8"
 GROWTH_BYTES = 60e6
 """Most that may be added after the first rounds; traces of an hour take 6 MB of it."""
-WARM_ROUNDS = 2
+WARM_ROUNDS = 15
+"""Until caches of frames and the arenas of the network are as large as they get: eight minutes."""
 NOTICES = 40
 """Widgets of as many notices as can be there at once; of a hundred rounds each may leave none."""
 
