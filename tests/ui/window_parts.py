@@ -159,19 +159,19 @@ class Hands:
         modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
     ) -> None:
         """Press a key in a widget."""
-        self.qtbot.keyClick(widget, key, modifier)  # type: ignore[no-untyped-call]
+        self.qtbot.keyClick(widget, key, modifier)
 
     def click_at(self, widget: QWidget, place: QPoint | None = None) -> None:
         """Click at a place of a widget, its middle if it is None."""
         at = widget.rect().center() if place is None else place
-        self.qtbot.mouseMove(widget, at)  # type: ignore[no-untyped-call]
+        self.qtbot.mouseMove(widget, at)
         left = Qt.MouseButton.LeftButton
-        self.qtbot.mouseClick(widget, left, pos=at)  # type: ignore[no-untyped-call]
+        self.qtbot.mouseClick(widget, left, pos=at)
 
     def type_in(self, text: str) -> None:
         focus = QApplication.focusWidget()
         assert focus is not None
-        self.qtbot.keyClicks(focus, text)  # type: ignore[no-untyped-call]
+        self.qtbot.keyClicks(focus, text)
 
     def click(self, widget: QWidget) -> None:
         assert widget.isVisible(), f"{widget.accessibleName()} is not there to be clicked"
