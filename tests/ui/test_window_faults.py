@@ -21,6 +21,7 @@ from thermoseg.session import Session
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import CameraState
 from ui.shell.rail import PageName
+from ui.texts import live as live_words
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def recording(hands: Hands) -> Hands:
 
 
 def stop_camera(hands: Hands) -> None:
-    hands.click(hands.button("Stop", hands.live.source))
+    hands.click(hands.button(live_words.STOP_CAMERA, hands.live.source))
 
 
 def open_another(hands: Hands) -> None:
