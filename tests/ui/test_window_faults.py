@@ -184,7 +184,7 @@ def test_space_ends_no_recording_wherever_the_focus_is(
     closer.stop()
     ticks_go_by(recording)
 
-    assert pressed > 40
+    assert pressed > 25, "most of the window was reached"
 
 
 # Keys.
