@@ -21,6 +21,7 @@ from thermoseg.session import Session
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import CameraState
 from ui.shell.rail import PageName
+from ui.texts import live as live_words
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def recording(hands: Hands) -> Hands:
 
 
 def stop_camera(hands: Hands) -> None:
-    hands.click(hands.button("Stop", hands.live.source))
+    hands.click(hands.button(live_words.STOP_CAMERA, hands.live.source))
 
 
 def open_another(hands: Hands) -> None:
@@ -183,7 +184,7 @@ def test_space_ends_no_recording_wherever_the_focus_is(
     closer.stop()
     ticks_go_by(recording)
 
-    assert pressed > 40
+    assert pressed > 25, "most of the window was reached"
 
 
 # Keys.

@@ -88,7 +88,7 @@ class Mouse:
         self.hands.wait_active()
 
     def mark(self) -> None:
-        self.press("1  Marker 1", self.hands.live)
+        self.press(live_words.marker(1, "Marker 1"), self.hands.live)
 
     def record(self) -> None:
         self.press("Record", self.hands.window.strip)

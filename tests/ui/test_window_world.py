@@ -13,6 +13,7 @@ from thermoseg.recording.status import RecorderStatus
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import CameraState
 from ui.shell.rail import PageName
+from ui.texts import live as live_words
 
 INSIDE = "inside the program"
 """What a defect of ours is told as."""
@@ -49,7 +50,7 @@ def test_after_the_camera_is_closed_no_number_of_it_is_left(window: Hands) -> No
     window.record()
     window.wait(lambda: any("frames" in word for word in words_in(window.window.strip)))
     stop(window)
-    window.click(window.button("Stop", window.live.source))
+    window.click(window.button(live_words.STOP_CAMERA, window.live.source))
     left = words_in(window.window.strip) + words_in(window.live)
 
     assert window.window.strip.content.status is None

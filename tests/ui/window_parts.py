@@ -215,7 +215,7 @@ class Hands:
         assert box is not None
         role = QMessageBox.ButtonRole.AcceptRole if end else QMessageBox.ButtonRole.RejectRole
         button = next(each for each in box.buttons() if box.buttonRole(each) == role)
-        self.click_at(button)
+        button.click()  # at once: the question goes by itself when the recording ends
         self.wait(lambda: self.window.question.box is None)
 
 

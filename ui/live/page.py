@@ -12,13 +12,14 @@ from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from thermoseg.errors import ConfigError
 from thermoseg.models import ModelFile
+from ui.live.addresses import address_of
 from ui.live.correction_desk import CorrectionDesk
 from ui.live.live_traces import LiveTraces
 from ui.live.pairing import Pairing
 from ui.live.recorder_desk import RecorderDesk
 from ui.live.session_controller import CameraState, SessionController
 from ui.live.side_panels import SidePanels
-from ui.live.source_bar import SourceBar, address_of
+from ui.live.source_bar import SourceBar
 from ui.live.state_page import StatePage
 from ui.live.state_texts import describe_note, describe_stale
 from ui.picture.content import PictureContent

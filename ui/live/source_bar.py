@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QStandardItem, QStandardItemModel
@@ -21,8 +20,8 @@ from PyQt6.QtWidgets import (
 )
 
 from thermoseg.cameras import FLAT_FIELD, CameraListing
-from thermoseg.file_kinds import ALL_SUFFIXES
 from thermoseg.models import ModelFile
+from ui.live.addresses import address_of
 from ui.live.model_shelf import NO_MODEL, ModelChoice, ModelState
 from ui.live.session_controller import CameraState
 from ui.shell.theme import DARK, Theme, icon, repolish
@@ -366,25 +365,6 @@ def _tool(name: str, tip: str) -> QToolButton:
     button.setToolTip(tip)
     button.setAccessibleName(tip)
     return button
-
-
-def address_of(text: str) -> str:
-    """Turn what the user typed, dropped or chose into an address.
-
-    An existing path is a file, and so is what can be nothing else: it is told that it is missing.
-    """
-    try:
-        path = Path(text).expanduser()
-        is_file = bool(text) and (path.exists() or _is_path(text))
-    except (OSError, RuntimeError):  # a name longer than the system takes, a user that is nobody
-        return text
-    return f"file:{quote(str(path.absolute()), safe='/:')}" if is_file else text
-
-
-def _is_path(text: str) -> bool:
-    """Tell whether `text` names a file, there or not, and no camera."""
-    path = Path(text)
-    return ":" not in text and (len(path.parts) > 1 or path.suffix.lower() in ALL_SUFFIXES)
 
 
 def synthetic_note(model: ModelFile | None) -> str:
