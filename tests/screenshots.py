@@ -52,7 +52,7 @@ FOR_DOCS: Final = {
     "replay-open-light": "screenshot-replay.png",
 }
 """Pictures that the documentation shows, and their names there."""
-DOCS_COLOURS: Final = 200
+DOCS_COLOURS: Final = 250
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ SMALL: Final = QSize(1280, 660)
 """A screen of 1280×720 less frame and panel."""
 SMALLER: Final = QSize(1000, 600)
 LARGE_TEXT: Final = 1.61
+PATIENCE_MS: Final = 30_000
 LEAST_CONTRAST: Final = 4.5
 """Web Content Accessibility Guidelines 2.2, 1.4.3."""
 DENSE: Final = 3
@@ -85,6 +86,10 @@ class Walk:
         assert isinstance(page, ReplayPage)
         return page
 
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Let the window work until `condition` holds."""
+        self.qtbot.waitUntil(condition, timeout=PATIENCE_MS)
+
     def settle(self) -> None:
         """Let every layout be made anew."""
         for _ in range(3):
@@ -112,20 +117,20 @@ def live_recording(walk: Walk) -> None:
     page.desk.study.open(study)
     page.open("fake:")
     controller = walk.window.controller
-    walk.qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
-    walk.qtbot.waitUntil(lambda: page.settled and page.desk.study.study is not None)
+    walk.wait(lambda: controller.state is CameraState.RUNNING)
+    walk.wait(lambda: page.settled and page.desk.study.study is not None)
     controller.record(study / "a.h5")
-    walk.qtbot.waitUntil(lambda: controller.recording.status is not None)
+    walk.wait(lambda: controller.recording.status is not None)
     page.desk.mark(0)
     walk.window.notices.tell("The camera delivers 8.7/s, asked for 30/s.", Severity.WARNING)
-    walk.qtbot.waitUntil(page.plots.findChild(QComboBox).isVisible)
+    walk.wait(page.plots.findChild(QComboBox).isVisible)
 
 
 def live_folded_out(walk: Walk) -> None:
     page = walk.live
     page.open("simulated:")
     controller = walk.window.controller
-    walk.qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING and page.settled)
+    walk.wait(lambda: controller.state is CameraState.RUNNING and page.settled)
     for section in page.side.sections:
         section.expand(animate=False)
     page.pane.actions_by_name["isotherm"].trigger()
@@ -141,8 +146,8 @@ def replay_open(walk: Walk) -> None:
     path = record_film(film, walk.folder / "a.h5", [(0.2, "Baseline")])
     page = walk.replay
     page.open(path)
-    walk.qtbot.waitUntil(lambda: page.settled and page.controller.shown is not None)
-    walk.qtbot.waitUntil(page.plots.findChild(QComboBox).isVisible)
+    walk.wait(lambda: page.settled and page.controller.shown is not None)
+    walk.wait(page.plots.findChild(QComboBox).isVisible)
 
 
 STATES: Final = (live_empty, live_recording, live_folded_out, replay_empty, replay_open)
@@ -180,7 +185,7 @@ def test_every_widget_that_takes_the_focus_has_a_name_and_every_icon_a_tip(
 def test_tab_reaches_everything_in_reading_order(walk: Walk, show: Show) -> None:
     show(walk)
     walk.window.activateWindow()
-    walk.qtbot.waitUntil(walk.window.isActiveWindow)
+    walk.wait(walk.window.isActiveWindow)
     reached = press_tab_round(walk.window)
     missed = {each for each in walk.widgets() if is_stop(each)} - set(reached)
 
