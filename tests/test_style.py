@@ -15,7 +15,7 @@ ROOMS = ("thermoseg", "trainer", "ui", "drivers")
 
 LONGEST_FILE = 789
 """Lines."""
-LONGEST_FUNCTION = 85
+LONGEST_FUNCTION = 60
 """Lines from `def` to its end, without docstring."""
 MOST_BRANCHES = 19
 """One more than the decisions in a function, those of functions inside it not counted."""

@@ -380,8 +380,8 @@ def overlaps(window: QWidget) -> list[str]:
     return found
 
 
-def grab(window: QWidget) -> NDArray[np.uint8]:
-    """Paint the window, `DENSE` times as fine as it is; (height, width, 3), red, green, blue."""
+def grab(window: QWidget) -> NDArray[np.uint32]:
+    """Paint the window, `DENSE` times as fine as it is; (height, width), 0xRRGGBB."""
     image = QImage(window.size() * DENSE, QImage.Format.Format_RGB32)
     painter = QPainter(image)
     painter.scale(DENSE, DENSE)
@@ -389,17 +389,17 @@ def grab(window: QWidget) -> NDArray[np.uint8]:
     painter.end()
     bits = image.constBits()
     assert bits is not None
-    pixels = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8)
-    return pixels.reshape(image.height(), image.width(), 4)[..., 2::-1]
+    pixels = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint32)
+    return pixels.reshape(image.height(), image.width()) & np.uint32(0xFFFFFF)
 
 
-def contrast_in(picture: NDArray[np.uint8], rect: QRect) -> float:
+def contrast_in(picture: NDArray[np.uint32], rect: QRect) -> float:
     """Return the contrast of a text and its ground: its most frequent colour, and the one that is
     farthest from it."""
     inner = rect.adjusted(2, 2, -2, -2)
     rows = slice(DENSE * inner.top(), DENSE * (inner.bottom() + 1))
     columns = slice(DENSE * inner.left(), DENSE * (inner.right() + 1))
-    colours, counts = np.unique(picture[rows, columns].reshape(-1, 3), axis=0, return_counts=True)
+    colours, counts = np.unique(picture[rows, columns], return_counts=True)
     if not len(colours):
         return np.inf
     light = luminance(colours)
@@ -409,8 +409,8 @@ def contrast_in(picture: NDArray[np.uint8], rect: QRect) -> float:
     return float(ratios.max())
 
 
-def luminance(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Relative luminance of sRGB colours, (n,); WCAG 2.2."""
-    share = colours / 255
+def luminance(colours: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Relative luminance of sRGB colours, 0xRRGGBB, (n,); WCAG 2.2."""
+    share = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1) / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     return np.asarray(linear @ [0.2126, 0.7152, 0.0722])
