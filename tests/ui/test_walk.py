@@ -249,6 +249,7 @@ def test_every_key_is_in_the_sheet(walk: Walk) -> None:
 
     assert len(keys) > 30
     assert not {key for key in keys if key not in text}
+    assert text.count(">Ctrl+1&") == 1
 
 
 # How a walk looks at a widget.
