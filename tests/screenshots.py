@@ -48,11 +48,11 @@ LARGE_TEXT: Final = 1.61
 LONG_NAME: Final = f"sub-07_ses-01_task-{'observation' * 9}_thermal"
 """120 characters with its suffix."""
 FOR_DOCS: Final = {
-    "live-recording-dark": "screenshot.png",
+    "live-recording-dark": "screenshot-live.png",
     "replay-open-light": "screenshot-replay.png",
 }
 """Pictures that the documentation shows, and their names there."""
-DOCS_COLOURS: Final = 200
+DOCS_COLOURS: Final = 250
 
 
 @dataclass(frozen=True, slots=True)

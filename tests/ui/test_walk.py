@@ -48,6 +48,7 @@ SMALL: Final = QSize(1280, 660)
 """A screen of 1280×720 less frame and panel."""
 SMALLER: Final = QSize(1000, 600)
 LARGE_TEXT: Final = 1.61
+PATIENCE_MS: Final = 30_000
 LEAST_CONTRAST: Final = 4.5
 """Web Content Accessibility Guidelines 2.2, 1.4.3."""
 DENSE: Final = 3
@@ -85,6 +86,10 @@ class Walk:
         assert isinstance(page, ReplayPage)
         return page
 
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Let the window work until `condition` holds."""
+        self.qtbot.waitUntil(condition, timeout=PATIENCE_MS)
+
     def settle(self) -> None:
         """Let every layout be made anew."""
         for _ in range(3):
@@ -112,20 +117,20 @@ def live_recording(walk: Walk) -> None:
     page.desk.study.open(study)
     page.open("fake:")
     controller = walk.window.controller
-    walk.qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING)
-    walk.qtbot.waitUntil(lambda: page.settled and page.desk.study.study is not None)
+    walk.wait(lambda: controller.state is CameraState.RUNNING)
+    walk.wait(lambda: page.settled and page.desk.study.study is not None)
     controller.record(study / "a.h5")
-    walk.qtbot.waitUntil(lambda: controller.recording.status is not None)
+    walk.wait(lambda: controller.recording.status is not None)
     page.desk.mark(0)
     walk.window.notices.tell("The camera delivers 8.7/s, asked for 30/s.", Severity.WARNING)
-    walk.qtbot.waitUntil(page.plots.findChild(QComboBox).isVisible)
+    walk.wait(page.plots.findChild(QComboBox).isVisible)
 
 
 def live_folded_out(walk: Walk) -> None:
     page = walk.live
     page.open("simulated:")
     controller = walk.window.controller
-    walk.qtbot.waitUntil(lambda: controller.state is CameraState.RUNNING and page.settled)
+    walk.wait(lambda: controller.state is CameraState.RUNNING and page.settled)
     for section in page.side.sections:
         section.expand(animate=False)
     page.pane.actions_by_name["isotherm"].trigger()
@@ -141,8 +146,8 @@ def replay_open(walk: Walk) -> None:
     path = record_film(film, walk.folder / "a.h5", [(0.2, "Baseline")])
     page = walk.replay
     page.open(path)
-    walk.qtbot.waitUntil(lambda: page.settled and page.controller.shown is not None)
-    walk.qtbot.waitUntil(page.plots.findChild(QComboBox).isVisible)
+    walk.wait(lambda: page.settled and page.controller.shown is not None)
+    walk.wait(page.plots.findChild(QComboBox).isVisible)
 
 
 STATES: Final = (live_empty, live_recording, live_folded_out, replay_empty, replay_open)
@@ -180,7 +185,7 @@ def test_every_widget_that_takes_the_focus_has_a_name_and_every_icon_a_tip(
 def test_tab_reaches_everything_in_reading_order(walk: Walk, show: Show) -> None:
     show(walk)
     walk.window.activateWindow()
-    walk.qtbot.waitUntil(walk.window.isActiveWindow)
+    walk.wait(walk.window.isActiveWindow)
     reached = press_tab_round(walk.window)
     missed = {each for each in walk.widgets() if is_stop(each)} - set(reached)
 
@@ -244,6 +249,7 @@ def test_every_key_is_in_the_sheet(walk: Walk) -> None:
 
     assert len(keys) > 30
     assert not {key for key in keys if key not in text}
+    assert text.count(">Ctrl+1&") == 1
 
 
 # How a walk looks at a widget.
@@ -375,8 +381,8 @@ def overlaps(window: QWidget) -> list[str]:
     return found
 
 
-def grab(window: QWidget) -> NDArray[np.uint8]:
-    """Paint the window, `DENSE` times as fine as it is; (height, width, 3), red, green, blue."""
+def grab(window: QWidget) -> NDArray[np.uint32]:
+    """Paint the window, `DENSE` times as fine as it is; (height, width), 0xRRGGBB."""
     image = QImage(window.size() * DENSE, QImage.Format.Format_RGB32)
     painter = QPainter(image)
     painter.scale(DENSE, DENSE)
@@ -384,17 +390,17 @@ def grab(window: QWidget) -> NDArray[np.uint8]:
     painter.end()
     bits = image.constBits()
     assert bits is not None
-    pixels = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8)
-    return pixels.reshape(image.height(), image.width(), 4)[..., 2::-1]
+    pixels = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint32)
+    return pixels.reshape(image.height(), image.width()) & np.uint32(0xFFFFFF)
 
 
-def contrast_in(picture: NDArray[np.uint8], rect: QRect) -> float:
+def contrast_in(picture: NDArray[np.uint32], rect: QRect) -> float:
     """Return the contrast of a text and its ground: its most frequent colour, and the one that is
     farthest from it."""
     inner = rect.adjusted(2, 2, -2, -2)
     rows = slice(DENSE * inner.top(), DENSE * (inner.bottom() + 1))
     columns = slice(DENSE * inner.left(), DENSE * (inner.right() + 1))
-    colours, counts = np.unique(picture[rows, columns].reshape(-1, 3), axis=0, return_counts=True)
+    colours, counts = np.unique(picture[rows, columns], return_counts=True)
     if not len(colours):
         return np.inf
     light = luminance(colours)
@@ -404,8 +410,8 @@ def contrast_in(picture: NDArray[np.uint8], rect: QRect) -> float:
     return float(ratios.max())
 
 
-def luminance(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Relative luminance of sRGB colours, (n,); WCAG 2.2."""
-    share = colours / 255
+def luminance(colours: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Relative luminance of sRGB colours, 0xRRGGBB, (n,); WCAG 2.2."""
+    share = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1) / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     return np.asarray(linear @ [0.2126, 0.7152, 0.0722])

@@ -151,6 +151,7 @@ class Section(QCollapsible):
         """Let the value be None, with a switch at the end of the heading."""
         self._switch = Switch()
         name(self._switch, words.set_switch(self._title), self._description)
+        self._switch.setToolTip(words.set_switch(self._title))
         self._switch.clicked.connect(self._on_switched)
         self._head.addWidget(self._switch)
 

@@ -248,6 +248,7 @@ class MaybeEditor(Editor):
     def name_for(self, label: str, description: str) -> None:
         """Name the switch and the editor."""
         name(self._switch, words.set_switch(label), description)
+        self._switch.setToolTip(words.set_switch(label))
         self._inner.name_for(label, description)
 
     def stops(self) -> list[QWidget]:

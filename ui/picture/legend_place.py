@@ -22,7 +22,7 @@ BAR_PIXELS: Final = 100
 TOOLS_PIXELS: Final = 34
 """Height at scale 1 of the buttons below the picture, and the gap before them."""
 
-WIDE: Final = 1.1
+WIDE: Final = 1.05
 """Width of what is left for the picture, in its heights, from which on a legend beside it takes
 next to nothing of it."""
 

@@ -43,6 +43,7 @@ class ReadoutRow(QWidget):
         super().__init__()
         self._name = name
         self._look: Look | None = None
+        self._room = 0
         self._colour = ""
         self.button = QToolButton()
         self.button.setCheckable(True)
@@ -107,6 +108,7 @@ class ReadoutRow(QWidget):
         reason = reason or ("" if known else texts.WAITING)
         if text != self._value.text():
             self._value.setText(text)
+            self._value.setMinimumWidth(self._room if known else 0)
         if reason != self._reason.text():
             self._reason.setText(reason)
             self._reason.setToolTip(reason)
@@ -125,7 +127,7 @@ class ReadoutRow(QWidget):
         """Set the font and the colour of the value."""
         self._value.setFont(value)
         self._value.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._value.setMinimumWidth(QFontMetrics(value).horizontalAdvance(WIDEST_VALUE))
+        self._room = QFontMetrics(value).horizontalAdvance(WIDEST_VALUE)
         self._value.setStyleSheet(f"color: {colour};")
 
     def _on_toggled(self, on: bool) -> None:

@@ -1,5 +1,6 @@
 """The two looks of the window: colours, and what Qt needs to wear them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -123,7 +124,7 @@ def wear(app: QApplication, theme: Theme, scale: float) -> None:
     font = QFont(app.font())
     font.setPointSizeF(BASE_POINTS * scale)
     app.setFont(font)
-    app.setStyleSheet(_style_sheet(theme, scale) + _form_rules(theme, scale))
+    app.setStyleSheet("".join(rules(theme, scale) for rules in RULES))
 
 
 @lru_cache(maxsize=256)
@@ -207,11 +208,14 @@ def _palette(theme: Theme) -> QPalette:
     return palette
 
 
-def _style_sheet(theme: Theme, scale: float) -> str:
-    def px(pixels: float) -> str:
-        return f"{max(1, round(pixels * scale))}px"
+def _pixels(scale: float) -> Callable[[float], str]:
+    """Return what writes pixels of scale 1 as a style sheet has them."""
+    return lambda pixels: f"{max(1, round(pixels * scale))}px"
 
-    chevron = asset("icons/chevron.svg").as_posix()
+
+def _surface_rules(theme: Theme, scale: float) -> str:
+    """Return the rules of frames, labels and the rail."""
+    px = _pixels(scale)
     return f"""
 QToolTip {{ background: {theme.card}; color: {theme.text}; border: 1px solid {theme.line};
     padding: {px(4)} {px(6)}; }}
@@ -243,6 +247,13 @@ QLabel[role="title"] {{ color: {theme.text}; font-weight: 600;
     font-size: {BASE_POINTS * scale * 1.6:.1f}pt; }}
 QLabel[role="warning"] {{ color: {theme.warning}; }}
 QLabel[role="danger"] {{ color: {theme.danger_text}; }}
+"""
+
+
+def _button_rules(theme: Theme, scale: float) -> str:
+    """Return the rules of buttons."""
+    px = _pixels(scale)
+    return f"""
 QPushButton, QToolButton {{ background: {theme.field}; color: {theme.text};
     border: 1px solid {theme.line}; border-radius: {px(6)}; padding: {px(5)} {px(10)};
     min-height: {px(18)}; }}
@@ -269,6 +280,14 @@ QToolButton[role="segment"] {{ border-radius: {px(4)}; padding: {px(1)} {px(7)};
     color: {theme.muted}; }}
 QToolButton[role="segment"]:checked {{ background: {theme.field}; color: {theme.text};
     border-color: {theme.line}; }}
+"""
+
+
+def _field_rules(theme: Theme, scale: float) -> str:
+    """Return the rules of what is typed and chosen."""
+    px = _pixels(scale)
+    chevron = asset("icons/chevron.svg").as_posix()
+    return f"""
 QComboBox {{ background: {theme.field}; color: {theme.text}; border: 1px solid {theme.line};
     border-radius: {px(6)}; padding: {px(5)} {px(8)}; min-height: {px(18)}; }}
 QComboBox:hover {{ background: {theme.hover}; }}
@@ -294,6 +313,13 @@ QSlider[role="plain"]::handle:horizontal {{ background: {theme.text}; width: {px
     height: {px(12)}; margin: -{px(4)} 0; border-radius: {px(6)}; }}
 QSlider[role="plain"]::sub-page:horizontal:disabled {{ background: {theme.muted}; }}
 QSlider[role="plain"]::handle:horizontal:disabled {{ background: {theme.muted}; }}
+"""
+
+
+def _other_rules(theme: Theme, scale: float) -> str:
+    """Return the rules of bars, menus and what is scrolled."""
+    px = _pixels(scale)
+    return f"""
 QProgressBar {{ background: {theme.line}; border: none; border-radius: {px(2)};
     max-height: {px(4)}; }}
 QProgressBar::chunk {{ background: {theme.accent}; border-radius: {px(2)}; }}
@@ -322,10 +348,7 @@ QStatusBar::item {{ border: none; }}
 
 def _form_rules(theme: Theme, scale: float) -> str:
     """Return the rules of forms; superqt's own widgets take their colours as properties."""
-
-    def px(pixels: float) -> str:
-        return f"{max(1, round(pixels * scale))}px"
-
+    px = _pixels(scale)
     radius = round(6 * scale)  # more than half of the width, and Qt draws a square
     groove = max(1, round(4 * scale))
     knob = (
@@ -366,3 +389,7 @@ SpanSlider::groove:horizontal {{ height: {px(4)}; border-radius: {px(2)};
     background: {theme.line}; }}
 SpanSlider::handle:horizontal {{ background: {theme.text}; {knob} }}
 """
+
+
+RULES: Final = (_surface_rules, _button_rules, _field_rules, _other_rules, _form_rules)
+"""Makers of all parts of the style sheet; a later rule wins over an earlier one."""
