@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_parts import FaultyCamera, Hands, MakeWindow, discard
 from thermoseg.cameras import Camera, CameraListing, make_camera
+from thermoseg.correction_policy import CorrectionPolicy
 from thermoseg.errors import ModelError, RecordingError
 from thermoseg.events import SessionEvent
 from thermoseg.face_geometry import find_rois
@@ -101,6 +102,14 @@ class FakeSession:
 
     def set_segmenter(self, segmenter: Segmenter | None) -> None:
         self.segmenters.append(segmenter)
+
+    def set_scene(
+        self, *, emissivity: float | None = None, reflected_c: float | None = None
+    ) -> None:
+        pass
+
+    def set_corrections(self, policy: CorrectionPolicy) -> None:
+        pass
 
     def now_s(self) -> float:
         return 12.5
