@@ -226,7 +226,7 @@ def test_text_can_be_read_in_both_themes(walk: Walk, show: Show) -> None:
         QApplication.processEvents()
         picture = grab(walk.window)
         for each in walk.widgets():
-            if shown_text(each):
+            if shown_text(each) and is_whole(each):
                 ratio = contrast_in(picture, rect_of(each, walk.window))
                 if ratio < LEAST_CONTRAST:
                     faint.append(f"{theme.name}: {describe(each)} {ratio:.1f}")
@@ -264,6 +264,11 @@ def is_stop(widget: QWidget) -> bool:
 def in_sight(widget: QWidget) -> bool:
     """Whether it is there for the user, even if one has to scroll to it."""
     return widget.isVisible() and not widget.size().isEmpty()
+
+
+def is_whole(widget: QWidget) -> bool:
+    """Whether all of it is painted, none of it scrolled out of sight."""
+    return widget.visibleRegion().boundingRect().contains(widget.rect())
 
 
 def name_of(widget: QWidget) -> str:
