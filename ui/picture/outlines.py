@@ -123,17 +123,22 @@ def soften(image: NDArray[np.uint8], lines: Sequence[Corners], margin: int) -> N
 
 def dashes_of(line: Corners, dash: float, gap: float) -> list[Corners]:
     """Cut a closed line into dashes, lengths in pixels."""
+    # All corners and all ends of dashes along the line at once: a loop over the dashes would take
+    # longer than everything else that is drawn.
     ring = np.vstack([line, line[:1]])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
     starts = np.arange(0.0, along[-1], dash + gap)
-    cut = []
-    for start in starts:
-        end = min(start + dash, along[-1])
-        inner = along[(along > start) & (along < end)]
-        places = np.concatenate([[start], inner, [end]])
-        x, y = (np.interp(places, along, ring[:, axis]) for axis in (0, 1))
-        cut.append(np.stack([x, y], axis=1).astype(np.float32))
-    return cut
+    ends = np.minimum(starts + dash, along[-1])
+    inner = along[1:-1]
+    owner = np.searchsorted(starts, inner, "right") - 1
+    kept = (inner > starts[owner]) & (inner < ends[owner]) if len(starts) else np.zeros(0, bool)
+    places = np.concatenate([starts, ends, inner[kept]])
+    owners = np.concatenate([np.arange(len(starts)), np.arange(len(starts)), owner[kept]])
+    order = np.lexsort((places, owners))
+    corners = np.stack(
+        [np.interp(places[order], along, ring[:, axis]) for axis in (0, 1)], axis=1
+    ).astype(np.float32)
+    return np.split(corners, np.flatnonzero(np.diff(owners[order])) + 1) if len(starts) else []
 
 
 @lru_cache(maxsize=2)
