@@ -167,10 +167,6 @@ class PicturePane(QWidget):
         """Write on the picture what holds for all of it; nothing if empty."""
         self.view.set_note(text)
 
-    def set_news(self, text: str) -> None:
-        """Write on the picture what has just happened; nothing if empty."""
-        self.view.badges.say("news", text)
-
     def set_photograph(self, photograph: QPixmap) -> None:
         """Show the camera's visible picture in the corner, if the user wants it."""
         self._photograph = photograph
