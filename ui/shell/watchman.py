@@ -1,5 +1,6 @@
 """Says what the session has to say of itself: nothing fails silently."""
 
+import re
 from typing import Final
 
 from thermoseg.events import SessionEvent, events_after
@@ -11,6 +12,7 @@ from ui.texts import shell as texts
 
 DISK: Final = "session/disk"
 RATE: Final = "session/rate"
+NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 TOLD: Final = (
     "another face is measured",
     "no face",
@@ -35,8 +37,12 @@ class Watchman:
         view = self._controller.view
         recorder = view.recorder if self._controller.recording.state.active else None
         self._say(DISK, "" if recorder is None else recorder.warning)
-        self._say(RATE, view.rate_note)
+        self.tell_rate(view.rate_note)
         self._tell_events(view)
+
+    def tell_rate(self, note: str) -> None:
+        """Tell that the camera delivers another rate than it was asked for; nothing if empty."""
+        self._say(RATE, note)
 
     def _say(self, key: str, sentence: str) -> None:
         if _without_numbers(sentence) == _without_numbers(self._told.get(key, "")):
@@ -57,4 +63,4 @@ class Watchman:
 
 
 def _without_numbers(sentence: str) -> str:
-    return "".join(character for character in sentence if not character.isdigit())
+    return NUMBER.sub("", sentence)
