@@ -67,7 +67,9 @@ def completing_without_display(
         with suppress(OSError, ValueError):  # its terminal may have died with the display
             sys.stderr.write(f"thermoseg-ui: {said}\n")
             sys.stderr.flush()
-        logging.shutdown()
+        for handler in logging.getLogger().handlers:
+            with suppress(OSError, ValueError):
+                handler.flush()
         leave(LOST)
 
     before = qInstallMessageHandler(hear)

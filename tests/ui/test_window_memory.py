@@ -2,6 +2,7 @@
 
 import gc
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,8 +25,16 @@ from ui.shell.rail import PageName
 from ui.shell.window import MainWindow
 
 assert ui.pages, "imports every page, and with it every preference"
+OF_THE_WINDOW = {
+    id(value)
+    for name, module in list(sys.modules.items())
+    if name.startswith("ui.")
+    for value in list(vars(module).values())
+}
 ALL = sorted(
-    (each for each in gc.get_objects() if type(each) is Preference), key=lambda each: each.key
+    # Other tests have preferences of their own.
+    (e for e in gc.get_objects() if type(e) is Preference and id(e) in OF_THE_WINDOW),
+    key=lambda each: each.key,
 )
 STRUCTURED = (LIVE_PICTURE, LIVE_TRACES, REPLAY_PICTURE, REPLAY_TRACES)
 """Values with parts of their own, each checked alone as well."""
