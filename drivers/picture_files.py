@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial import cKDTree
 
 from drivers.count_scale import radiometry_of_counts
 from drivers.frame_source import MAX_PIXELS, Clock, FileOptions, modified
@@ -87,7 +86,7 @@ def palette_of(rgb: NDArray[np.uint8]) -> str | None:
     """
     pixels = rgb.reshape(-1, 3)
     pixels = pixels[:: max(1, len(pixels) // 4000)]
-    distances = {name: cKDTree(palette(name)).query(pixels)[0] for name in PALETTES}
+    distances = {name: _nearest(name, pixels)[0] for name in PALETTES}
     name = min(distances, key=lambda name: float(distances[name].mean()))
     median, ninetieth = np.percentile(distances[name], (50, 90))
     return name if median <= PALETTE_MEDIAN and ninetieth <= PALETTE_90TH else None
@@ -149,8 +148,18 @@ def _inverse(name: str) -> NDArray[np.uint8]:
     """Return the place on the palette nearest to each cell of the colour cube, flattened."""
     centres = np.arange(_CELLS) * (256 / _CELLS) + (256 / _CELLS - 1) / 2
     cube = np.stack(np.meshgrid(centres, centres, centres, indexing="ij"), axis=-1)
-    places: NDArray[np.intp] = cKDTree(palette(name)).query(cube)[1]
-    return places.astype(np.uint8).ravel()
+    return _nearest(name, cube)[1].astype(np.uint8).ravel()
+
+
+def _nearest(
+    name: str, colours: NDArray[np.float64 | np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return how far the nearest colour of a palette is from each of `colours`, and its place."""
+    # Loading this takes half a second, for which no other recording needs to wait.
+    from scipy.spatial import cKDTree
+
+    distances, places = cKDTree(palette(name)).query(colours)
+    return np.asarray(distances, np.float64), np.asarray(places, np.intp)
 
 
 class PictureSource:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from thermoseg.export.cutting import Cutting
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.layout import LIBVER
 from thermoseg.recording.opening import open_session
-from thermoseg.recording.own_process import end_with_input
+from thermoseg.recording.own_process import end_unheard, end_with_input, report
 from thermoseg.recording.reader import Recording
 
 log = logging.getLogger(__name__)
@@ -33,31 +34,30 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     session, copy = Path(job["session"]), Path(job["copy"])
     threading.Thread(target=end_with_input, args=(copy,), daemon=True).start()
+
+    def tell(told: Mapping[str, Any]) -> None:
+        report(told, copy)
+
     try:
         with Recording(session) as recording, open_session(session) as source:
             try:
                 file = h5py.File(copy, "w", libver=LIBVER)
                 cutting = Cutting(recording, source, file, job["begin_s"], job["end_s"])
-                notes = cutting.make(lambda done, total: _tell({"done": done, "total": total}))
+                notes = cutting.make(lambda done, total: tell({"done": done, "total": total}))
                 file.close()
             except (OSError, RuntimeError) as error:
                 # The process ends in here, while the traceback keeps the file from being closed:
                 # HDF5 crashes when it closes a file that it could not write.
-                _tell({"fault": say_fault(error)})
+                tell({"fault": say_fault(error)})
                 os._exit(0)
     except ThermoSegError as error:
-        _tell({"sentence": str(error)})
+        tell({"sentence": str(error)})
         os._exit(0)
     except Exception:
         log.exception("%s could not be cut", session)
-        os._exit(1)
-    _tell({"notes": notes})
+        end_unheard(copy)
+    tell({"notes": notes})
     os._exit(0)
-
-
-def _tell(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

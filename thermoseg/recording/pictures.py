@@ -104,10 +104,9 @@ def read_label_rows(session: OpenSession) -> dict[tuple[int, float], int]:
     rows = min(len(indices.values), len(times_s.values), session.picture_count(_LABELS))
     rows = session.rows_with_pictures(_LABELS, rows)
     sound = indices.sound[:rows] & times_s.sound[:rows] & np.isfinite(times_s.values[:rows])
-    return {
-        (int(indices.values[row]), float(times_s.values[row])): int(row)
-        for row in np.flatnonzero(sound)
-    }
+    numbers, moments_s = (each.values[:rows][sound].tolist() for each in (indices, times_s))
+    of_frames = zip(numbers, moments_s, strict=True)
+    return dict(zip(of_frames, np.flatnonzero(sound).tolist(), strict=True))
 
 
 def say_no_pictures(path: Path) -> str:

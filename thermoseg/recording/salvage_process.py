@@ -6,14 +6,12 @@ told both files as arguments and reports by one line of JSON; it ends when its s
 so that it never outlives who asked for it, from its first moment on.
 """
 
-import json
 import logging
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import h5py
 
@@ -22,7 +20,7 @@ from thermoseg.recording.account import Account
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.layout import LIBVER
 from thermoseg.recording.opening import open_leniently
-from thermoseg.recording.own_process import end_with_input
+from thermoseg.recording.own_process import end_unheard, end_with_input, report
 from thermoseg.recording.salvage import Salvage
 
 log = logging.getLogger(__name__)
@@ -38,18 +36,13 @@ def main() -> None:
     except ThermoSegError as error:
         # The process ends in here, while the traceback keeps the file from being closed: HDF5
         # crashes when it closes a file that it could not write, at the interpreter's exit too.
-        _answer({"error": type(error).__name__, "sentence": str(error)})
+        report({"error": type(error).__name__, "sentence": str(error)}, copy)
         os._exit(0)
     except Exception:
         log.exception("%s could not be copied", source)
-        os._exit(1)
-    _answer({"account": account.to_json()})
+        end_unheard(copy)
+    report({"account": account.to_json()}, copy)
     os._exit(0)
-
-
-def _answer(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
-    sys.stdout.flush()
 
 
 def _salvage(source: Path, copy: Path) -> Account:
