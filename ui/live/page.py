@@ -1,5 +1,6 @@
 """The page that watches a camera and records it: picture first, everything else around it."""
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import Field, JsonValue
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QPixmap
-from PyQt6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from thermoseg.errors import ConfigError
 from thermoseg.models import ModelFile
@@ -20,7 +21,6 @@ from ui.live.recorder_desk import RecorderDesk
 from ui.live.session_controller import CameraState, SessionController
 from ui.live.side_panels import SidePanels
 from ui.live.source_bar import SourceBar
-from ui.live.state_page import StatePage
 from ui.live.state_texts import describe_note, describe_stale
 from ui.picture.content import PictureContent
 from ui.picture.pane import PicturePane
@@ -29,8 +29,11 @@ from ui.shell.defects import capitalised, describe_error
 from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
 from ui.shell.preferences import PathText, Preference
+from ui.shell.state_page import State, StatePage, failed
 from ui.shell.theme import Theme
 from ui.texts import live as texts
+
+log = logging.getLogger(__name__)
 
 SIMULATED: Final = "simulated:"
 TRACES_EVERY: Final = 2
@@ -54,6 +57,7 @@ PICTURE: Final = Preference[Remembered]("live/picture", Kept, {})
 TRACES: Final = Preference[Remembered]("live/traces", Kept, {})
 ACROSS: Final = Preference[list[int]]("live/across", list[int], [])
 DOWN: Final = Preference[list[int]]("live/down", list[int], [])
+NO_CAMERA: Final = State("camera", texts.CHOOSE_CAMERA, texts.CHOOSE_CAMERA_HOW, doors=True)
 
 
 class LivePage(Page):
@@ -68,7 +72,11 @@ class LivePage(Page):
         self._failure = ""
         self._models: list[ModelFile] = []
         self.source: Final = SourceBar()
-        self.state_page: Final = StatePage()
+        self._simulation = QPushButton(texts.USE_SIMULATION)
+        self._file = QPushButton(texts.USE_FILE)
+        self.state_page: Final = StatePage(
+            NO_CAMERA, [self._simulation, self._file], surroundings.notices.copy_details
+        )
         self.pane: Final = PicturePane()
         self.plots: Final = TracePlots()
         self.desk: Final = RecorderDesk(controller, surroundings, self.pane, self)
@@ -157,7 +165,11 @@ class LivePage(Page):
 
     def _on_failed(self, error: BaseException) -> None:
         self._failure = describe_error(error)
-        self.state_page.show_failed(self._failure)
+        self.state_page.show_state(failed(self._failure))
+        if self.state_page.isVisible():
+            log.error("%s", self._failure)
+        else:
+            self.surroundings.notices.tell(self._failure, Severity.ERROR)
 
     def _on_models_found(self, files: list[ModelFile]) -> None:
         self._models = files
@@ -227,7 +239,9 @@ class LivePage(Page):
     def _write_numbers(self) -> None:
         state, view = self.controller.state, self.controller.view
         if state.open and view.frame is None:
-            self.state_page.show_waiting(describe_stale(view), capitalised(view.lost))
+            title = describe_stale(view) or texts.WAITING
+            reason = capitalised(view.lost) or texts.WAITING_FOR
+            self.state_page.show_state(State("camera", title, reason, busy=True))
         self.pane.set_stale(describe_stale(view) if state is CameraState.LOST else "")
         self.pane.set_note(describe_note(state, view))
         self.source.show_actions(view.actions if state.open else ())
@@ -251,11 +265,12 @@ class LivePage(Page):
         self.source.show_models(self._models, self.controller.models.choice)
         self.side.show_state(state)
         if state is CameraState.IDLE:
-            self.state_page.show_empty()
+            self.state_page.show_state(NO_CAMERA)
         elif state is CameraState.OPENING:
-            self.state_page.show_opening(texts.opening(self.controller.address))
+            title = texts.opening(self.controller.address)
+            self.state_page.show_state(State("camera", title, texts.OPENING_TAKES, busy=True))
         elif state is CameraState.FAILED:
-            self.state_page.show_failed(self._failure)
+            self.state_page.show_state(failed(self._failure))
         if view.frame is None:
             self._stack.setCurrentWidget(self.state_page)
         self.pane.set_note(describe_note(state, view))
@@ -306,8 +321,8 @@ class LivePage(Page):
         self.side.options_applied.connect(self.open)
         self.desk.study_worn.connect(self._on_study_worn)
         self.side.scene.chosen.connect(self._on_scene_chosen)
-        self.state_page.file_requested.connect(self.surroundings.choose_file)
-        self.state_page.simulation_requested.connect(lambda: self.open(SIMULATED))
+        self._file.clicked.connect(self.surroundings.choose_file)
+        self._simulation.clicked.connect(lambda: self.open(SIMULATED))
         self.pane.face_clicked.connect(self._on_face_clicked)
 
     def _add_keys(self) -> None:

@@ -35,13 +35,13 @@ from ui.replay.recordings_panel import RecordingsPanel
 from ui.replay.replay_controller import ReplayController
 from ui.replay.replay_state import ReplayState
 from ui.replay.side_panels import SidePanels
-from ui.replay.state_page import StatePage
 from ui.replay.transport import Transport
 from ui.shell.defects import describe_error
 from ui.shell.eliding import eliding_label, say
 from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
 from ui.shell.preferences import Preference
+from ui.shell.state_page import State, StatePage, failed
 from ui.shell.theme import Theme
 from ui.texts import replay as texts
 
@@ -65,7 +65,10 @@ class ReplayPage(Page):
         self.analyses: Final = Analyses(self.controller, surroundings.load_segmenter, self)
         self.recordings: Final = Recordings(surroundings.preferences, self)
         self._preview = Preview(surroundings, self)
-        self.state_page: Final = StatePage()
+        self.other: Final = QPushButton(texts.TO_LIST)
+        self.state_page: Final = StatePage(
+            State("replay", ""), [self.other], surroundings.notices.copy_details
+        )
         self.list: Final = RecordingsPanel(self.recordings, surroundings)
         self.pane: Final = PicturePane()
         self.transport: Final = Transport(self.controller, self)
@@ -169,7 +172,8 @@ class ReplayPage(Page):
         name = "" if controller.path is None else str(controller.path)
         say(self._name, Path(name).name, name)
         if state is ReplayState.OPENING:
-            self.state_page.show_opening(texts.opening(Path(name).name))
+            title = texts.opening(Path(name).name)
+            self.state_page.show_state(State("replay", title, doors=True))
         if state in (ReplayState.EMPTY, ReplayState.OPENING):
             self.pane.clear()
             self.traces.clear()
@@ -192,7 +196,7 @@ class ReplayPage(Page):
     def _on_failed(self, error: BaseException) -> None:
         if self.controller.state is ReplayState.FAILED:
             self._failure = describe_error(error)
-            self.state_page.show_failed(self._failure)
+            self.state_page.show_state(failed(self._failure))
             self._show_middle()
         else:
             self.surroundings.notices.tell(describe_error(error), Severity.ERROR)
@@ -268,7 +272,8 @@ class ReplayPage(Page):
 
     def _make_doors(self) -> QWidget:
         """Return the name of the recording and the ways to others."""
-        self.to_list.setToolTip(texts.TO_LIST_TIP)
+        for button in (self.to_list, self.other):
+            button.setToolTip(texts.TO_LIST_TIP)
         self.to_list.clicked.connect(self.show_list)
         open_button = QPushButton(texts.OPEN)
         open_button.setToolTip(texts.OPEN_TIP)
@@ -293,7 +298,7 @@ class ReplayPage(Page):
         controller.failed.connect(self._on_failed)
         controller.moved.connect(self._on_moved)
         self.analyses.compared.connect(self.traces.compare)
-        self.state_page.to_list.clicked.connect(self.show_list)
+        self.other.clicked.connect(self.show_list)
         self.list.back.clicked.connect(self.show_recording)
         self.list.opened.connect(self.open)
         self._preview.ready.connect(self._draw)

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
     QStackedWidget,
     QTableView,
     QVBoxLayout,
+    QWidget,
 )
 
 from thermoseg.recording.listing import ListedRecording, Soundness
@@ -128,22 +129,26 @@ class RecordingsPanel(QFrame):
         self._refresh.setAccessibleName(words.REFRESH)
         self._refresh.setToolTip(words.REFRESH)
         self._refresh.clicked.connect(self._recordings.look)
-        open_file = QPushButton(texts.OPEN)
-        open_file.setToolTip(texts.OPEN_TIP)
-        open_file.clicked.connect(self._surroundings.choose_file)
+        self._open = self._make_opener(texts.OPEN)
         above = QHBoxLayout()
         above.addWidget(self.back)
         above.addWidget(heading)
         above.addWidget(self._folder, 1)
-        for button in (choose, self._home, self._refresh, open_file):
+        for button in (choose, self._home, self._refresh, self._open):
             above.addWidget(button)
         self._empty = QLabel()
         self._empty.setWordWrap(True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setProperty("role", "muted")
+        self._nothing = QWidget()
+        in_middle = QVBoxLayout(self._nothing)
+        in_middle.addStretch(3)
+        in_middle.addWidget(self._empty)
+        in_middle.addWidget(self._make_opener(words.OPEN_FILE), 0, Qt.AlignmentFlag.AlignHCenter)
+        in_middle.addStretch(4)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.view)
-        self._pages.addWidget(self._empty)
+        self._pages.addWidget(self._nothing)
         self._replay = QPushButton(words.OPEN_ROW)
         self._replay.clicked.connect(self._on_replay)
         self._recover = QPushButton(words.RECOVER)
@@ -168,6 +173,12 @@ class RecordingsPanel(QFrame):
             header.setHighlightSections(False)
             header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
+    def _make_opener(self, word: str) -> QPushButton:
+        button = QPushButton(word)
+        button.setToolTip(texts.OPEN_TIP)
+        button.clicked.connect(self._surroundings.choose_file)
+        return button
+
     def _fit_columns(self) -> None:
         self.view.resizeColumnsToContents()
 
@@ -182,7 +193,9 @@ class RecordingsPanel(QFrame):
         self._choose(None if chosen is None else chosen.path)
         empty = words.LOOKING if recordings.looking else words.NO_RECORDINGS
         self._empty.setText(recordings.problem or empty)
-        self._pages.setCurrentWidget(self.view if recordings.listed else self._empty)
+        self._pages.setCurrentWidget(self.view if recordings.listed else self._nothing)
+        for widget in (self._open, self._said, self._recover, self._replay):
+            widget.setVisible(bool(recordings.listed))
         self._show_actions()
 
     def _choose(self, path: Path | None) -> None:

@@ -108,7 +108,7 @@ class Notices(QWidget):
             self._drop(same)
         while len(self._rows) >= MOST:
             self._drop(min(self._rows, key=lambda row: _LEVELS[row.severity]))
-        row = _Row(sentence, severity, remedies, key, times, self._details)
+        row = _Row(sentence, severity, remedies, key, times, self.copy_details)
         row.on_closed(self._drop)
         if severity is Severity.INFO and not lasting:
             row.go_after(SHOWN_MS)
@@ -116,6 +116,12 @@ class Notices(QWidget):
         self._rows.append(row)
         self._layout.addWidget(row)
         self.show()
+
+    def copy_details(self, sentence: str) -> None:
+        """Copy a sentence and what a maintainer asks for beside it."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._details(sentence))
 
     def dismiss(self, key: str) -> None:
         """Take away the notice of this key, if it is shown."""
@@ -149,7 +155,7 @@ class _Row(QFrame):
         remedies: Sequence[Remedy],
         key: str,
         times: int,
-        details: Callable[[str], str],
+        copy: Callable[[str], None],
     ) -> None:
         super().__init__()
         self.sentence, self.severity, self.key, self.times = sentence, severity, key, times
@@ -170,8 +176,7 @@ class _Row(QFrame):
         for remedy in remedies:
             layout.addWidget(self._button(remedy.text, remedy.act, closes=True))
         if severity is not Severity.INFO:
-            copy = lambda: _copy(details(sentence))  # noqa: E731  # a slot of one line
-            button = self._button(texts.COPY_DETAILS, copy, closes=False)
+            button = self._button(texts.COPY_DETAILS, lambda: copy(sentence), closes=False)
             button.setToolTip(texts.COPY_DETAILS_TIP)
             layout.addWidget(button)
         self._close = QToolButton()
@@ -222,12 +227,6 @@ class _Row(QFrame):
 
 def _is_same(row: _Row, sentence: str, key: str) -> bool:
     return row.key == key if key else row.sentence == sentence
-
-
-def _copy(text: str) -> None:
-    clipboard = QGuiApplication.clipboard()
-    if clipboard is not None:
-        clipboard.setText(text)
 
 
 _LEVELS: Final = {

@@ -331,7 +331,6 @@ class MainWindow(QMainWindow):
         controller.state_changed.connect(self._on_changed)
         controller.models.changed.connect(self._on_model_changed)
         controller.recording.changed.connect(self._on_changed)
-        controller.failed.connect(self.tell_error)
         controller.models.failed.connect(self._on_model_failed)
         controller.recording.failed.connect(self.tell_error)
         controller.recording.saved.connect(self._on_saved)

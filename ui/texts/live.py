@@ -9,6 +9,15 @@ SOURCE_TIP: Final = "A camera from the list, a file, or an address such as simul
 SOURCE_HINT: Final = "Choose a camera, drop a file, or type an address"
 SCAN: Final = "Look for cameras again (F5)"
 OPEN_FILE: Final = "Open a recording or picture (Ctrl+O)"
+CHOOSE_CAMERA: Final = "Choose a camera"
+CHOOSE_CAMERA_HOW: Final = (
+    "Pick one from the list above, drop a recording or picture here, or type an address."
+)
+USE_SIMULATION: Final = "Use the simulated camera"
+USE_FILE: Final = "Open a file…"
+OPENING_TAKES: Final = "This takes a few seconds the first time."
+WAITING: Final = "Waiting for the first picture"
+WAITING_FOR: Final = "The camera is open and has not sent one yet."
 OPTIONS: Final = "Options of the camera"
 CAMERA: Final = "Camera"
 ACTIONS_TIP: Final = "What the camera can be asked for"

@@ -17,6 +17,7 @@ RECOVER: Final = "Recover"
 RECOVER_TIP: Final = "Make a sound copy of everything that reached the disk; the file itself stays"
 RECOVERING: Final = "Recovering {name}…"
 LOOKING: Final = "Looking…"
+OPEN_FILE: Final = "Open a file…"
 NO_RECORDINGS: Final = "There are no recordings in this folder yet."
 COLUMNS: Final = (
     "Participant",

@@ -18,6 +18,7 @@ TRAINING: Final = "Training"
 TIAUG: Final = "TiAug"
 LABELLING: Final = "Labels"
 PAGES: Final = "Pages"
+FAILED: Final = "That did not work"
 NOT_YET: Final = "not in this version"
 
 RECORD: Final = "Record"

@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_opened_says_so_and_leads_back_to_the_list(
     qtbot.waitUntil(lambda: page.controller.state is ReplayState.FAILED)
     assert page.state_page.isVisible()
     assert page.state_page.sentence.endswith(".")
-    click(page.state_page.to_list)
+    click(page.other)
 
     assert page.list.isVisible()
 
