@@ -72,8 +72,10 @@ class SimulatedOptions(CameraOptions):
         width, height, rate_hz, breaths = (given[name] for name in names)
         needed = LoopPlan.fit(loop_s, rate_hz, breaths).bytes_of(width, height)
         if needed > LOOP_BYTES:
+            most_s = int(loop_s * LOOP_BYTES / needed)
+            remedy = f"ask for at most {most_s} s" if most_s else "use 0, or ask for fewer pixels"
             raise ValueError(
                 f"{loop_s:g} s of {width}×{height} pixels at {rate_hz:g}/s take {needed / 1e9:.1f} "
-                f"GB of memory; ask for at most {int(loop_s * LOOP_BYTES / needed)} s"
+                f"GB of memory; {remedy}"
             )
         return loop_s

@@ -142,6 +142,22 @@ def test_a_file_that_is_not_there_is_no_strange_address(
     assert INSIDE not in window.failure
 
 
+def test_a_camera_that_fails_is_told_once_by_its_page_or_by_a_notice(
+    qtbot: QtBot, make_window: MakeWindow
+) -> None:
+    hands = Hands(qtbot, make_window())
+    app, page = hands.window, hands.live
+    page.open("nonsense")
+    hands.wait(lambda: page.failure)
+    assert app.notices.sentences == [], "the page says it"
+    assert "nonsense" in app.failure
+
+    page.open("rubbish")
+    app.show_page(PageName.REPLAY)
+    hands.wait(lambda: app.notices.sentences)
+    assert "rubbish" in app.notices.sentences[0], "the page is out of sight"
+
+
 def test_a_file_for_replay_that_is_not_there_is_told(
     qtbot: QtBot, make_window: MakeWindow, tmp_path: Path
 ) -> None:

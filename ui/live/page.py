@@ -95,6 +95,11 @@ class LivePage(Page):
         shown = self._stack.currentWidget() is self.pane
         return shown or not self.controller.state.busy
 
+    @property
+    def failure(self) -> str:
+        """Why the camera cannot be shown; empty if it can, or none is open."""
+        return self._failure if self.controller.state is CameraState.FAILED else ""
+
     def set_theme(self, theme: Theme, scale: float) -> None:
         """Take the colours and the size of `theme`."""
         super().set_theme(theme, scale)

@@ -41,9 +41,6 @@ from ui.texts.picture import MEASURED
 DIMMED: Final = 0.55
 """Opacity of a tint that is older than the picture, relative to that of one which is not."""
 
-TOLD_BEHIND_S: Final = 0.15
-"""A mask later than this is dashed, and said to be late, besides being dimmed."""
-
 CASING: Final = "#0c0d10"
 """Around every line, to be seen on any palette."""
 CASING_WIDTH: Final = 4.0
@@ -101,25 +98,36 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         self._drawn: object = None
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
-    def show_content(self, content: PictureContent) -> None:
-        """Draw what `content` knows; nothing is drawn anew if only the frame is another."""
+    def show_content(self, content: PictureContent, told_late: bool) -> None:
+        """Draw what `content` knows; nothing is drawn anew if only the frame is another.
+
+        Parameters
+        ----------
+        told_late
+            Whether outlines are dashed, because what they surround is older than the frame.
+        """
         before, self._content = self._content, content
         shape = content.frame.celsius.shape
         if shape != self._shape:
             self.prepareGeometryChange()
             self._shape = shape
-        late, told = content.behind_s > 0, content.behind_s >= TOLD_BEHIND_S
+        late = content.behind_s > 0
         same = (
             before is not None
-            and (late, told) == (self._late, self._told_late)
             and content.labels is before.labels
             and content.rois is before.rois
             and content.confidence is before.confidence
             and (content.face, content.others) == (before.face, before.others)
         )
+        dimmed, self._late = late != self._late, late
+        dashed, self._told_late = told_late != self._told_late, told_late
         if not same:
-            self._late, self._told_late = late, told
             self._find()
+        elif dimmed:
+            self._find_tint()
+            self._redraw()
+        elif dashed:
+            self._redraw()
 
     def clear(self) -> None:
         """Draw nothing."""
@@ -187,16 +195,18 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         labels = None if content is None else content.labels
         self._outlines = {}
         self._unsure = None
-        self._tint = QImage()
         if content is not None and self._looks.outlined:
             self._outlines = find_outlines(labels, content.rois, self._looks.shown)
         if content is not None and self._looks.unsure:
             self._unsure = _unsure(content)
-        if labels is not None and self._looks.tinted:
-            self._find_tint(labels)
+        self._find_tint()
         self._redraw()
 
-    def _find_tint(self, labels: NDArray[np.uint8]) -> None:
+    def _find_tint(self) -> None:
+        self._tint = QImage()
+        labels = None if self._content is None else self._content.labels
+        if labels is None or not self._looks.tinted:
+            return
         rows, columns = np.flatnonzero(labels.any(1)), np.flatnonzero(labels.any(0))
         if rows.size == 0:
             return
@@ -266,8 +276,8 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
         if self._unsure is not None:
             _hatch(pixels, self._unsure, transform, scale)
         seen = {name: on_screen(lines, transform) for name, lines in self._outlines.items()}
-        for lines in seen.values():
-            draw_lines(pixels, lines, _premultiplied(QColor(CASING)), CASING_WIDTH * scale, True)
+        every = [line for lines in seen.values() for line in lines]
+        draw_lines(pixels, every, _premultiplied(QColor(CASING)), CASING_WIDTH * scale, True)
         dash, gap = (share * LINE_WIDTH * scale for share in DASHES)
         for name, lines in seen.items():
             colour, width = _premultiplied(outline_colour(name)), LINE_WIDTH * scale
@@ -276,7 +286,6 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]
                 draw_lines(pixels, cut, colour, width, False)
             else:
                 draw_lines(pixels, lines, colour, width, True)
-        every = [line for lines in seen.values() for line in lines]
         soften(pixels, every, round(CASING_WIDTH * scale))
 
     def _draw_faces(self, painter: QPainter, transform: QTransform, scale: float) -> None:

@@ -156,8 +156,9 @@ def enlarge(image: NDArray[np.uint8], placement: Placement, smooth: bool) -> NDA
 
 
 def _method(part: NDArray[np.uint8], size: tuple[int, int], smooth: bool) -> int:
-    if size[0] < part.shape[1]:
-        return cv2.INTER_AREA if smooth else cv2.INTER_NEAREST
+    if size[0] < part.shape[1] and smooth:
+        # Down to a half, four neighbours see every pixel, in a fifth of the time.
+        return cv2.INTER_AREA if 2 * size[0] < part.shape[1] else cv2.INTER_LINEAR
     return cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
 
 

@@ -14,7 +14,7 @@ from thermoseg.labels import Region
 from ui.picture.badges import Badges
 from ui.picture.content import PictureContent, is_inside
 from ui.picture.drawn import DrawnRegions
-from ui.picture.overlay import TOLD_BEHIND_S, Overlay
+from ui.picture.overlay import Overlay
 from ui.picture.picture_item import PictureItem
 from ui.picture.span import Limits
 from ui.picture.spots import centre_of
@@ -28,6 +28,11 @@ from ui.texts.picture import (
     RELATIVE_COUNTS,
     mask_behind,
 )
+
+TOLD_BEHIND_S: Final = 0.3
+"""A mask later than this is dashed, and said to be late, besides being dimmed."""
+TOLD_FOR_S: Final = 1.0
+"""For so long after: dashes that come and go with each mask could not be read."""
 
 DEEPEST_ZOOM_PX: Final = 8
 """Fewest pixels of the frame that the view shows across."""
@@ -71,6 +76,7 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         super().__init__(parent, useOpenGL=False)
         self._content: PictureContent | None = None
         self._pointer: QPointF | None = None
+        self._told_until_s = float("-inf")
         self._unit = Unit.CELSIUS
         self._fitted = True
         self._mirrored = False
@@ -117,11 +123,11 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
         before, self._content = self._content, content
         shape = content.frame.celsius.shape
         self._picture.show_celsius(content.frame.celsius, span_c)
-        self._overlay.show_content(content)
+        told = self._tells_late(content)
+        self._overlay.show_content(content, told)
         if before is None or before.frame.celsius.shape != shape:
             self._box.setLimits(maxXRange=WIDEST_ZOOM * shape[1], minXRange=DEEPEST_ZOOM_PX)
             self.fit()
-        told = content.behind_s >= TOLD_BEHIND_S
         self.badges.say(
             "behind", mask_behind(content.behind_s, content.labels is not None) if told else ""
         )
@@ -243,6 +249,16 @@ class PictureView(pg.GraphicsView):  # type: ignore[misc]
             self.drawn.move(step * (-right if self._mirrored else right), step * down)
         else:
             super().keyPressEvent(event)
+
+    def _tells_late(self, content: PictureContent) -> bool:
+        """Say whether the mask has been late lately; one that belongs to its frame is not."""
+        now_s = content.frame.time_s
+        if content.behind_s >= TOLD_BEHIND_S:
+            self._told_until_s = now_s + TOLD_FOR_S
+        elif content.behind_s == 0:
+            self._told_until_s = float("-inf")
+        # A time far ahead comes from a recording in which one has gone back.
+        return now_s < self._told_until_s <= now_s + TOLD_FOR_S
 
     def _write_note(self, reason: str) -> None:
         self.badges.say("note", "\n".join(filter(None, (reason, self._note))))

@@ -128,6 +128,26 @@ def test_a_late_mask_is_dimmed_and_says_how_late(
     assert view.badges.text("behind") == "mask 0.4 s behind"
 
 
+def test_that_masks_are_late_is_said_until_they_have_not_been_for_a_second(
+    view: PictureView, make_content: MakeContent
+) -> None:
+    def told(time_s: float, behind_s: float) -> str:
+        view.show_content(make_content(20, masked=True, time_s=time_s, behind_s=behind_s), SPAN)
+        return view.badges.text("behind")
+
+    assert told(500.0, 0.2) == ""
+    assert told(500.1, 0.4) == "mask 0.4 s behind"
+    assert told(500.2, 0.1) == "mask 0.1 s behind"
+    assert told(501.2, 0.1) == ""
+
+    assert told(501.3, 0.4) == "mask 0.4 s behind"
+    assert told(501.4, 0.0) == "", "the mask is of this frame"
+    assert told(501.5, 0.1) == ""
+
+    assert told(501.6, 0.4) == "mask 0.4 s behind"
+    assert told(2.0, 0.1) == "", "another source, whose clock has begun anew"
+
+
 def test_a_mask_that_is_shown_with_another_frame_stays_and_costs_nothing(
     view: PictureView, make_content: MakeContent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
