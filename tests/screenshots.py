@@ -7,6 +7,7 @@ point, for which Qt wants a process of its own.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -225,6 +226,18 @@ def replay_empty(stage: Stage) -> None:
     stage.replay()
 
 
+def replay_list(stage: Stage) -> None:
+    whole = record_film(stage.film, stage.folder / "sub-07_ses-01_task-rest_thermal.h5", [])
+    for name in ("sub-07_ses-01_task-count_run-01", "sub-08_ses-01_task-rest_run-01", LONG_NAME):
+        shutil.copyfile(whole, stage.folder / f"{name.removesuffix('_thermal')}_thermal.h5")
+    crashed = whole.read_bytes()[: whole.stat().st_size * 2 // 3]
+    (stage.folder / "sub-08_ses-01_task-count_run-01_thermal.h5").write_bytes(crashed)
+    stage.window.preferences.set(RECORDINGS, str(stage.folder))
+    page = stage.replay()
+    stage.wait(lambda: page.settled)
+    page.list.view.selectRow(1)
+
+
 def replay_open(stage: Stage) -> None:
     _replay(stage, "sub-07_ses-01_task-rest_run-02_thermal")
 
@@ -269,8 +282,8 @@ SCENES: Final[dict[str, Callable[[Stage], None]]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(live_empty, live_running, live_recording, live_lost, live_notices, live_model_failed),
-        *(live_failed, live_long_name, replay_empty, replay_open, replay_long_name, replay_failed),
-        keys,
+        *(live_failed, live_long_name, replay_empty, replay_list, replay_open, replay_long_name),
+        *(replay_failed, keys),
     )
 }
 

@@ -16,15 +16,12 @@ from typing import Final
 from PyQt6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 
 from thermoseg.sinks import catch
+from ui.texts import shell as texts
 
 log = logging.getLogger("qt")
 
 LOST: Final = 1
 """Exit code."""
-COMPLETED: Final = (
-    "the display is gone, so the window ended; what was recorded until then is complete, open the "
-    "window again to record on"
-)
 _FAREWELL: Final = re.compile(
     r"(X11|Wayland) connection (broke|experienced a fatal error)|(X11 server|compositor) die"
 )
@@ -63,7 +60,7 @@ def completing_without_display(
             return
         leaving = True  # what ends may have something to say as well
         error = catch(complete, "the window without a display")
-        said = COMPLETED if error is None else f"the display is gone, so the window ended; {error}"
+        said = texts.DISPLAY_LOST if error is None else texts.display_lost(error)
         with suppress(OSError, ValueError):  # its terminal may have died with the display
             sys.stderr.write(f"thermoseg-ui: {said}\n")
             sys.stderr.flush()

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
@@ -163,11 +164,11 @@ def test_recovering_twice_at_once_gives_one_file(
 ) -> None:
     salvage = recovery._salvage
 
-    def salvage_late(path: Path, temporary: Path, target: Path) -> Account:
+    def salvage_late(path: Path, temporary: Path, target: Path, named: ExitStack) -> Account:
         """Let another recovery begin and end while this one copies."""
         monkeypatch.setattr(recovery, "_salvage", salvage)
         recover(path)
-        return salvage(path, temporary, target)
+        return salvage(path, temporary, target, named)
 
     monkeypatch.setattr(recovery, "_salvage", salvage_late)
     report = recover(session)

@@ -1,6 +1,7 @@
 """A window that shows what it is told to: a face, traces, marks, losses, a recording."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import pi, sin
@@ -35,6 +36,8 @@ BREATH_S: Final = 4.0
 BREATH_K: Final = 0.3
 ROOM: Final = 10
 """Frames that may wait for the writer, which are fewer than would be lost."""
+STARTED_S: Final = time.time()
+"""When the first frame of every film comes, seconds since 1970."""
 SHOWN_S: Final = 60.0
 """Length of the traces with which a session begins."""
 IDENTITY: Final = ModelIdentity("face-compact", "0" * 64, "openvino CPU")
@@ -178,7 +181,7 @@ def _measured(
 def _at(result: Result, index: int, time_s: float) -> Result:
     """Show what a result shows at another moment."""
     old = result.frame
-    frame = Frame.from_counts(old.counts, CENTIKELVIN, index, time_s, 1.7e9 + time_s)
+    frame = Frame.from_counts(old.counts, CENTIKELVIN, index, time_s, STARTED_S + time_s)
     return replace(
         result,
         frame=frame,

@@ -2,13 +2,11 @@
 
 import json
 import os
-import subprocess
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -22,7 +20,6 @@ from thermoseg.export.job import (
     new_files,
     refuse_existing,
 )
-from thermoseg.interruption import holding_interruption
 from thermoseg.recording.layout import HEADER, SUFFIX, SessionNames, samples_of
 from thermoseg.recording.manifest import (
     ListedFile,
@@ -32,7 +29,7 @@ from thermoseg.recording.manifest import (
     sha256_of,
 )
 from thermoseg.recording.opening import open_session
-from thermoseg.recording.own_process import command_of, environment
+from thermoseg.recording.own_process import Copying
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.status import RecordingSummary
 
@@ -90,8 +87,8 @@ def cut_session(
     path = folder / name
     manifest = SessionNames(path).manifest
     refuse_existing([path, manifest])
-    with new_files([path]) as (temporary,):
-        notes += _copy(session, temporary, path, times, watch)
+    with ExitStack() as named, new_files([path]) as (temporary,):
+        notes += _copy(session, temporary, path, times, watch, named)
         described = encode(_describe(temporary, path.name))
     with new_files([manifest]) as (temporary,):
         temporary.write_bytes(described)
@@ -168,54 +165,33 @@ def _shortly(seconds: float) -> str:
 
 
 def _copy(
-    session: Path, temporary: Path, path: Path, times: TimeRange, watch: Watch
+    session: Path,
+    temporary: Path,
+    path: Path,
+    times: TimeRange,
+    watch: Watch,
+    named: ExitStack,
 ) -> tuple[str, ...]:
-    """Have the copy made by a process of its own, and return what it left out."""
+    """Have the copy made by a process that ends with `named`; return what it left out."""
     job = {
         "session": str(session.absolute()),
         "copy": str(temporary.absolute()),
         "begin_s": times.begin_s,
         "end_s": times.end_s,
     }
-    with tempfile.TemporaryFile() as complaints, ExitStack() as ending:
-        # A process that nobody knows of yet would not be ended.
-        with holding_interruption():
-            # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
-            process = subprocess.Popen(  # noqa: S603  # this program, and two paths
-                command_of("thermoseg.export.cut_process", json.dumps(job)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env=environment(),
-                start_new_session=True,
-                text=True,
-                encoding="utf-8",
-            )
-            ending.enter_context(process)
-            ending.callback(process.kill)
-        if process.stdout is None:
-            raise RuntimeError("a process that was started with pipes has none")
-        told = _follow(process.stdout, watch)
-        process.wait()
-        complaints.seek(0)
-        complaint = complaints.read().decode("utf-8", "replace")
-    if told is None and process.returncode < 0:
-        reason = f"the process that copied was ended by signal {-process.returncode}"
-        raise cannot_write(path, reason)
-    if told is None:
-        raise RuntimeError(f"the process that copied ended with {process.returncode}: {complaint}")
-    if "fault" in told:
-        raise cannot_write(path, told["fault"])
-    if "sentence" in told:
-        raise ExportError(told["sentence"])
-    return tuple(f"“{session}”: {note}" for note in told["notes"])
-
-
-def _follow(lines: IO[str], watch: Watch) -> dict[str, Any] | None:
-    """Pass on how far the process is; return its last word, None if it ended without one."""
-    for line in lines:
-        told: dict[str, Any] = json.loads(line)
-        if "done" not in told:
-            return told
-        watch.step(told["done"], told["total"])
-    return None
+    with ExitStack() as ending:
+        copying = Copying.start(ending, "thermoseg.export.cut_process", json.dumps(job))
+        for told in copying.reports():
+            if "done" in told:
+                watch.step(told["done"], told["total"])
+            elif "fault" in told:
+                raise cannot_write(path, told["fault"])
+            elif "sentence" in told:
+                raise ExportError(told["sentence"])
+            else:
+                named.push(ending.pop_all())
+                return tuple(f"“{session}”: {note}" for note in told["notes"])
+        code, complaint = copying.end()
+    if code < 0:
+        raise cannot_write(path, f"the process that copied was ended by signal {-code}")
+    raise RuntimeError(f"the process that copied ended with {code}: {complaint}")

@@ -1,12 +1,23 @@
-"""How a process of this program's own is started: `python -m` one of its modules."""
+"""How a process of this program's own is started: `python -m` one of its modules.
+
+One that makes a copy for another process leaves a whole copy under its name, or nothing: as it
+waits until the copy has its name, it can tidy up whenever the other one dies.
+"""
 
 import contextlib
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, Self
+
+from thermoseg.interruption import holding_interruption
 
 
 def command_of(module: str, *arguments: str) -> list[str]:
@@ -24,30 +35,87 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def end_with_input(unfinished: Path) -> None:
-    """End this process when its standard input does, and leave no `unfinished` file behind.
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """A process that makes a copy for this one; seen from here."""
 
-    For a thread of a process that must not outlive who asked for its work.
+    process: "subprocess.Popen[str]"
+    complaints: IO[bytes]
+    """What it writes on its standard error."""
+
+    @classmethod
+    def start(cls, ending: ExitStack, module: str, *arguments: str) -> Self:
+        """Start `module`, which ends with `ending`; that must outlive the naming of the copy."""
+        complaints = ending.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # it is one
+        # A process that nobody knows of yet would not be killed.
+        with holding_interruption():
+            # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
+            process = subprocess.Popen(  # noqa: S603  # this program, and what it is told
+                command_of(module, *arguments),
+                stdin=subprocess.PIPE,  # stays open as long as somebody waits for it
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env=environment(),
+                start_new_session=True,
+                text=True,
+                encoding="utf-8",
+            )
+            ending.enter_context(process)
+            ending.callback(process.kill)
+        return cls(process, complaints)
+
+    def reports(self) -> Iterator[dict[str, Any]]:
+        """Give what it reports, until it has nothing more to say."""
+        if self.process.stdout is None:
+            raise RuntimeError("a process that was started with pipes has none")
+        for line in self.process.stdout:
+            if line.endswith("\n"):  # otherwise it died in the middle of it
+                yield json.loads(line)
+
+    def end(self) -> tuple[int, str]:
+        """Wait until it has ended by itself, and return its exit code and its complaint."""
+        code = self.process.wait()
+        self.complaints.seek(0)
+        return code, self.complaints.read().decode("utf-8", "replace")
+
+
+class Maker:
+    """The same process, seen from inside.
+
+    It ends when its standard input does, so that it never outlives who asked for its work, and
+    then removes what has no name of its own yet.
     """
-    sys.stdin.buffer.read()
-    end_unheard(unfinished)
 
+    def __init__(self, unfinished: Path) -> None:
+        self._unfinished = unfinished
+        self._watch = threading.Thread(target=self._end_with_input, daemon=True)
+        self._watch.start()
 
-def end_unheard(unfinished: Path) -> NoReturn:
-    """End this process, which nobody waits for any more, and leave no `unfinished` file behind."""
-    with contextlib.suppress(OSError):  # whoever asked may have removed it already
-        unfinished.unlink(missing_ok=True)
-    os._exit(1)
+    def report(self, told: Mapping[str, Any]) -> None:
+        """Write a line of JSON to whoever asked; end if nobody reads it any more.
 
+        A report may fail before it is seen that the input has ended.
+        """
+        try:
+            sys.stdout.write(json.dumps(told) + "\n")
+            sys.stdout.flush()
+        except OSError:
+            self.give_up()
 
-def report(told: Mapping[str, Any], unfinished: Path) -> None:
-    """Write a line of JSON to whoever asked for the work of this process.
+    def finish(self, told: Mapping[str, Any]) -> NoReturn:
+        """Report that the copy is whole, and end when it has its name, or nobody wants it."""
+        self.report(told)
+        self._watch.join()
+        self.give_up()
 
-    If nobody reads it any more, the process ends, and leaves no `unfinished` file behind: its
-    report may fail before `end_with_input` sees that its input has ended.
-    """
-    try:
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()
-    except OSError:
-        end_unheard(unfinished)
+    def give_up(self, told: Mapping[str, Any] | None = None, code: int = 1) -> NoReturn:
+        """End at once and leave nothing unfinished, having said why if anybody is told."""
+        with contextlib.suppress(OSError):  # whoever asked may have removed or named it already
+            self._unfinished.unlink(missing_ok=True)
+        if told is not None:
+            self.report(told)
+        os._exit(code)
+
+    def _end_with_input(self) -> None:
+        sys.stdin.buffer.read()
+        self.give_up()

@@ -4,24 +4,20 @@ The original is only read.  `h5clear -s`, the usual advice, cut such a file from
 715 bytes; reading it as if it had been closed, and copying, recovers it.
 """
 
-import json
 import signal
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from thermoseg import errors
 from thermoseg.errors import FormatError, RecordingError, ThermoSegError
-from thermoseg.interruption import holding_interruption
 from thermoseg.recording.account import RECOVERY, Account, TableAccount
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.marker import is_being_recorded
 from thermoseg.recording.opening import open_leniently, open_session, refuse_unless_file
-from thermoseg.recording.own_process import command_of, environment
+from thermoseg.recording.own_process import Copying
 from thermoseg.recording.unfinished import RECOVERED_SUFFIX
 from thermoseg.whole_file import creating
 
@@ -76,8 +72,8 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
             )
         return _report(target, path, _read_account(target, path))
     try:
-        with creating(target) as temporary:
-            account = _salvage(path, temporary, target)
+        with ExitStack() as named, creating(target) as temporary:
+            account = _salvage(path, temporary, target, named)
     except FileExistsError:  # somebody else was recovering it, and is done
         account = _read_account(target, path)
     except OSError as error:
@@ -85,39 +81,21 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
     return _report(target, path, account)
 
 
-def _salvage(path: Path, temporary: Path, target: Path) -> Account:
-    """Have the copy made by a process of its own; see `salvage_process`."""
+def _salvage(path: Path, temporary: Path, target: Path, named: ExitStack) -> Account:
+    """Have the copy made by a process that ends with `named`; see `salvage_process`."""
     job = str(path.absolute()), str(temporary.absolute())
-    with tempfile.TemporaryFile() as complaints, ExitStack() as ending:
-        # A process that nobody knows of yet would not be killed.
-        with holding_interruption():
-            # A session of its own: Ctrl-C in a terminal reaches only us, who then end the copying.
-            process = subprocess.Popen(  # noqa: S603  # this program, and two paths
-                command_of("thermoseg.recording.salvage_process", *job),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env=environment(),
-                start_new_session=True,
-            )
-            ending.enter_context(process)
-            ending.callback(process.kill)
-        if process.stdout is None:
-            raise RuntimeError("a process that was started with pipes has none")
-        # Its input stays open as long as somebody waits for it.
-        answer = process.stdout.readline()
-        process.wait()
-        complaints.seek(0)
-        complaint = complaints.read().decode("utf-8", "replace")
-    if not answer:
-        _explain(process.returncode, complaint, target)
-    told: dict[str, Any] = json.loads(answer)
-    if "account" in told:
-        return Account.from_json(told["account"])
-    kind: type[ThermoSegError] = getattr(errors, told["error"])
-    if kind is RecordingError:
-        raise _cannot_write(target, told["sentence"])
-    raise kind(told["sentence"])
+    with ExitStack() as ending:
+        copying = Copying.start(ending, "thermoseg.recording.salvage_process", *job)
+        told = next(copying.reports(), None)
+        if told is None:
+            _explain(*copying.end(), target)
+        if "account" not in told:
+            kind: type[ThermoSegError] = getattr(errors, told["error"])
+            if kind is RecordingError:
+                raise _cannot_write(target, told["sentence"])
+            raise kind(told["sentence"])
+        named.push(ending.pop_all())
+    return Account.from_json(told["account"])
 
 
 def _explain(code: int, complaint: str, target: Path) -> NoReturn:

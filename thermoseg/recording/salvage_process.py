@@ -2,15 +2,12 @@
 
 It is a process of its own because HDF5 crashes when it closes a file that it could not write, as
 on a full disk, and because nobody knows what it does to a file that somebody has made up.  It is
-told both files as arguments and reports by one line of JSON; it ends when its standard input does,
-so that it never outlives who asked for it, from its first moment on.
+told both files as arguments and reports by one line of JSON.
 """
 
 import logging
-import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 import h5py
@@ -20,7 +17,7 @@ from thermoseg.recording.account import Account
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.layout import LIBVER
 from thermoseg.recording.opening import open_leniently
-from thermoseg.recording.own_process import end_unheard, end_with_input, report
+from thermoseg.recording.own_process import Maker
 from thermoseg.recording.salvage import Salvage
 
 log = logging.getLogger(__name__)
@@ -30,19 +27,17 @@ def main() -> None:
     """Copy the session named first into the file named second, report it, then end the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, copy = Path(sys.argv[1]), Path(sys.argv[2])
-    threading.Thread(target=end_with_input, args=(copy,), daemon=True).start()
+    maker = Maker(copy)
     try:
         account = _salvage(source, copy)
     except ThermoSegError as error:
         # The process ends in here, while the traceback keeps the file from being closed: HDF5
         # crashes when it closes a file that it could not write, at the interpreter's exit too.
-        report({"error": type(error).__name__, "sentence": str(error)}, copy)
-        os._exit(0)
+        maker.give_up({"error": type(error).__name__, "sentence": str(error)}, 0)
     except Exception:
         log.exception("%s could not be copied", source)
-        end_unheard(copy)
-    report({"account": account.to_json()}, copy)
-    os._exit(0)
+        maker.give_up()
+    maker.finish({"account": account.to_json()})
 
 
 def _salvage(source: Path, copy: Path) -> Account:

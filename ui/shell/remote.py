@@ -14,6 +14,7 @@ from thermoseg.recording.status import RecordingSummary
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import SessionController
 from ui.shell.page import RecordsHere
+from ui.texts import shell as texts
 
 
 class RemoteControl(QObject):
@@ -128,7 +129,7 @@ class RemoteControl(QObject):
     def _on_saved(self, summary: RecordingSummary) -> None:
         if self._starting is not None:
             future, self._starting = self._starting, None
-            sentence = summary.failed or "the recording was stopped before it had begun"
+            sentence = summary.failed or texts.STOPPED_BEFORE
             with suppress(InvalidStateError):
                 future.set_exception(RecordingError(sentence))
         if self._stopping is not None:

@@ -78,7 +78,7 @@ class Strip(QFrame):
         self._light = QLabel("●")
         self._state = QLabel()
         self._camera = eliding_label(Qt.TextElideMode.ElideRight)
-        self._camera.setAccessibleName("Camera")
+        self._camera.setAccessibleName(texts.CAMERA)
         self._backlog = QLabel()
         self._backlog.setAccessibleName(texts.BACKLOG)
         self._record = _RecordButton()

@@ -37,7 +37,7 @@ def _describe_camera(view: SessionView, choice: ModelChoice) -> str:
         failed = choice.state is ModelState.FAILED
         parts.append(texts.MODEL_FAILED if failed else texts.NO_SEGMENTATION)
     else:
-        parts.append(f"{view.model.name} {counts.segmented_rate_hz:.1f} masks/s")
+        parts.append(texts.segments(view.model.name, counts.segmented_rate_hz))
     if view.lost:
-        parts.insert(0, f"lost for {view.lost_seconds:.0f} s")
+        parts.insert(0, texts.lost_for(view.lost_seconds))
     return "  ·  ".join(parts)

@@ -213,7 +213,7 @@ class MainWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """Show the sheet of keys."""
-        groups = [("Everywhere", self.actions_of.with_keys)]
+        groups = [(texts.EVERYWHERE, self.actions_of.with_keys)]
         groups += [(name.word, page.actions()) for name, page in self._pages.items()]
         KeySheet(groups, self).open()
 

@@ -25,10 +25,17 @@ RECORD: Final = "Record"
 STOP: Final = "Stop"
 STARTING: Final = "Starting…"
 STOPPING: Final = "Finishing…"
+STOPPED_BEFORE: Final = "the recording was stopped before it had begun"
+DISPLAY_LOST: Final = (
+    "the display is gone, so the window ended; what was recorded until then is complete, open the "
+    "window again to record on"
+)
 RECORD_TIP: Final = "Record every frame to disk, or stop (F9)"
 MARKER: Final = "Marker"
 MARKER_TIP: Final = "Mark this moment; the keys 1 to 9 on the live page do the same"
 MENU: Final = "Menu"
+CAMERA: Final = "Camera"
+EVERYWHERE: Final = "Everywhere"
 
 OPEN_FILE: Final = "Open a file…"
 CAMERAS: Final = "Look for cameras"
@@ -71,6 +78,21 @@ FILE_FILTER: Final = (
     + ");;All files (*)"
 )
 """Names of files that the dialog shows, as Qt wants them."""
+
+
+def lost_for(seconds: float) -> str:
+    """Return how long the camera has been away."""
+    return f"lost for {seconds:.0f} s"
+
+
+def segments(model: str, rate_hz: float) -> str:
+    """Return what segments, and how fast."""
+    return f"{model} {rate_hz:.1f} masks/s"
+
+
+def display_lost(error: BaseException) -> str:
+    """Return what a window says whose display dies, and in which something went wrong too."""
+    return f"the display is gone, so the window ended; {error}"
 
 
 def told_times(sentence: str, times: int) -> str:

@@ -39,5 +39,6 @@ def test_what_is_awaited_has_no_door_and_nothing_to_copy(qtbot: QtBot) -> None:
     bar = page.findChild(QProgressBar)
 
     assert buttons(page) == []
-    assert bar is not None and bar.isVisible()
+    assert bar is not None
+    assert bar.isVisible()
     assert page.sentence == ""
