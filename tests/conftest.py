@@ -25,6 +25,9 @@ LEAK_GRACE_S = 2.0
 SLOW_DISK = re.compile(r"the disk of .* is slow: a power cut now would cost")
 """Told whenever the machine that runs the tests has too much to do."""
 
+MODULES_MORE = 20
+"""So many new modules are worth setting aside."""
+
 LASTING_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor")
 """Beginnings of the names of threads that belong to test tools and live until the end."""
 
@@ -88,11 +91,19 @@ def test_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def modules_aside() -> set[str]:
+    """Names of the modules that the garbage collector does not go through any more."""
+    return set()
+
+
 @pytest.fixture(autouse=True)
-def leak_guard(request: pytest.FixtureRequest) -> Iterator[None]:
+def leak_guard(request: pytest.FixtureRequest, modules_aside: set[str]) -> Iterator[None]:
     """Fail a test that leaves a thread, a child process, a window or a running timer behind."""
     threads, children = set(threading.enumerate()), _children()
     uses_qt = "qtbot" in request.fixturenames or "qapp" in request.fixturenames
+    if uses_qt:
+        _set_imports_aside(modules_aside)
     qt_before = {id(thing) for thing in _qt_things()} if uses_qt else set()
     yield
     left = _wait_until_gone(lambda: [*_new_threads(threads), *(_children() - children)])
@@ -145,6 +156,14 @@ def _windows() -> list[object]:
         for widget in qt.QApplication.topLevelWidgets()
         if not isinstance(widget, qt.QMenu) and type(widget).__name__ != "QTipLabel"
     ]
+
+
+def _set_imports_aside(modules: set[str]) -> None:
+    """Keep the collector from going through what modules hold: that is most of all there is."""
+    if len(sys.modules.keys() - modules) > MODULES_MORE:
+        gc.collect()
+        gc.freeze()
+        modules.update(sys.modules)
 
 
 def _qt_things() -> list[object]:
