@@ -61,6 +61,16 @@ def test_a_manifest_that_fits_spares_opening_the_file(
     assert (found.frames, found.missed, found.dropped, found.seconds) == (7, 1, 2, 2.5)
 
 
+def test_what_no_field_tells_is_read_from_the_name(tmp_path: Path) -> None:
+    (tmp_path / "sub-07_ses-01_task-rest_run-02_thermal.h5").write_bytes(b"nothing of ours")
+    (tmp_path / "subject_run-x_notes.h5").write_bytes(b"nothing of ours")
+    damaged, other = RecordingList().look(tmp_path)
+
+    assert (damaged.participant, damaged.session, damaged.task) == ("07", "01", "rest")
+    assert damaged.run == "2"
+    assert (other.participant, other.run) == ("", "x")
+
+
 def test_a_manifest_of_another_file_does_not_count(session: Path) -> None:
     session.with_suffix(".json").write_text('{"files": [], "counts": {"recorded": 1}}')
     (found,) = RecordingList().look(session.parent)

@@ -109,8 +109,10 @@ class StagedSession(FakeSession):
             self._looks += 1
             time_s = SHOWN_S + self._looks / 30
             shown = _at(self._film[self._looks % len(self._film)], self._looks, time_s)
-            self.frame, self.result = shown.frame, shown
-            self.traces.append(shown.samples)
+            self.frame = shown.frame
+            if self.model is not None:
+                self.result = shown
+                self.traces.append(shown.samples)
         return replace(super().look(), marks=self.marks, backlogs=self.backlogs)
 
     def start_recording(self, plan: RecordingPlan | Path) -> Path:

@@ -10,6 +10,8 @@ from PyQt6.QtWidgets import QAbstractScrollArea, QApplication, QSplitter, QWidge
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_parts import LIVE_ADDRESS, Hands, MakeWindow
+from thermoseg.drawn_rois import DrawnRoi
+from thermoseg.study_file import StudyFile, write_study
 from ui.live.page import LivePage
 from ui.pages import PAGES
 from ui.shell.notices import Severity
@@ -19,6 +21,7 @@ from ui.shell.window import MainWindow
 SMALL = (1280, 660)
 """1280×720 less a frame and a panel."""
 LARGE_TEXT = 1.61
+LONG_WORD = "observation" * 10
 
 
 def place_of(widget: QWidget, window: QWidget) -> QRect:
@@ -108,6 +111,37 @@ def test_a_long_address_moves_nothing(small: Hands, tmp_path: Path) -> None:
     assert (small.window.width(), small.window.height()) == SMALL
     assert outside(small.window) == []
     assert small.live.source.address
+
+
+def test_long_names_without_a_place_to_break_move_nothing(small: Hands, tmp_path: Path) -> None:
+    small.open_camera()
+    desk = small.live.desk
+    folder = tmp_path / LONG_WORD
+    folder.mkdir()
+    write_study(
+        folder,
+        StudyFile(
+            name=LONG_WORD[:60],
+            markers=(LONG_WORD[:60],),
+            fields=(LONG_WORD[:60],),
+            rois=(DrawnRoi.spot(LONG_WORD[:32], 3, 4),),
+        ),
+    )
+    settle()
+    before = sizes(small.window)
+    desk.study.record_into(folder)
+    settle()
+    assert sizes(small.window) == before
+
+    desk.study.open(folder)
+    small.wait(lambda: desk.study.study is not None)
+    for field, value in (("participant", LONG_WORD[:40]), ("session", "01"), ("task", "rest")):
+        desk.study.set_field(field, value)
+    small.record()
+    desk.mark(1)
+    settle()
+    assert sizes(small.window)[0] == before[0], "across; notices take their room from the rest"
+    assert outside(small.window) == []
 
 
 def test_an_address_longer_than_any_name_is_told(qtbot: QtBot, make_window: MakeWindow) -> None:

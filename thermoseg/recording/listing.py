@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import Enum
 from math import nan
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import h5py
 
@@ -30,6 +31,10 @@ DEEPEST: Final = 6
 """Folders in folders that are looked into: a study has three."""
 ANALYSIS: Final = re.compile(r".+\.analysis-\d+\.h5")
 """Names of analyses, which lie beside their sessions and are none."""
+ENTITY: Final = re.compile(r"(?:^|_)(sub|ses|task|run)-([^_]+)")
+"""Part of a name, as BIDS has them."""
+FIELDS: Final = {"sub": "participant", "ses": "session", "task": "task", "run": "run"}
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Soundness(Enum):
@@ -148,7 +153,7 @@ def describe(path: Path) -> ListedRecording:
     """
     if is_being_recorded(path):
         # Opening it would show what had reached the disk at this moment, which is soon outdated.
-        return ListedRecording(path, Soundness.RECORDING)
+        return _filled(path, Soundness.RECORDING)
     manifest = _fitting_manifest(path)
     if manifest is not None:
         counts, study = manifest.counts, manifest.study
@@ -173,7 +178,7 @@ def describe(path: Path) -> ListedRecording:
             )
     except FormatError as error:
         soundness = Soundness.FOREIGN if _is_foreign(path) else Soundness.DAMAGED
-        return ListedRecording(path, soundness, problem=str(error))
+        return _filled(path, soundness, problem=str(error))
 
 
 def _walk(folder: Path, depth: int = 0) -> Iterator[Path]:
@@ -229,14 +234,19 @@ def _fitting_manifest(path: Path) -> Manifest | None:
 def _filled(
     path: Path,
     soundness: Soundness,
-    study: Mapping[str, str | int | float],
-    created: str,
-    seconds: float,
-    counts: Mapping[str, int],
-    problem: str,
+    study: Mapping[str, str | int | float] = NOTHING,
+    created: str = "",
+    seconds: float = nan,
+    counts: Mapping[str, int] = NOTHING,
+    problem: str = "",
 ) -> ListedRecording:
+    """Fill a row; what the study fields do not tell is taken from the name, as `sub-07_run-02`."""
+    told = {FIELDS[key]: value for key, value in ENTITY.findall(path.stem)}
+    if "run" in told:
+        told["run"] = told["run"].lstrip("0") or "0"
+
     def field(name: str) -> str:
-        value = study.get(name, "")
+        value = study.get(name, told.get(name, ""))
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     try:

@@ -17,6 +17,7 @@ from superqt import QCollapsible
 
 from ui.form_parts.editor import Complaints, Editor, Place, chain, mark_wrong, name
 from ui.form_parts.simple_editors import Switch
+from ui.shell.eliding import WrappingLabel
 from ui.shell.theme import icon
 from ui.texts import forms as words
 
@@ -28,14 +29,11 @@ UNLIMITED_PX = 16_777_215
 """Qt's greatest height of a widget."""
 
 
-class ComplaintLabel(QLabel):
+class ComplaintLabel(WrappingLabel):
     """What is wrong, in red; takes no room while nothing is."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setProperty("role", "danger")
-        self.setWordWrap(True)
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        super().__init__(role="danger")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.hide()
 

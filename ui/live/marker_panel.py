@@ -8,7 +8,6 @@ from PyQt6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -16,7 +15,7 @@ from PyQt6.QtWidgets import (
 
 from thermoseg.marks import UNDO_S, Mark
 from thermoseg.study_file import Condition
-from ui.shell.eliding import eliding_label, say
+from ui.shell.eliding import WrappingLabel, eliding_label, say
 from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
@@ -48,9 +47,7 @@ class MarkerPanel(QFrame):
         self._columns = COLUMNS
         self._grid = QGridLayout()
         self._grid.setSpacing(6)
-        self._said = QLabel(texts.NO_MARK)
-        self._said.setProperty("role", "muted")
-        self._said.setWordWrap(True)
+        self._said = WrappingLabel(texts.NO_MARK, role="muted")
         self._undo = QPushButton(texts.UNDO)
         self._undo.setProperty("role", "link")
         self._undo.setAccessibleName(texts.UNDO_MARK)

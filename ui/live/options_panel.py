@@ -1,12 +1,13 @@
 """Options of a camera as a form, which becomes the address that opens it."""
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
 from thermoseg.cameras import CameraOptions, options_of, with_options
 from thermoseg.errors import ThermoSegError
 from ui.forms import ModelForm
 from ui.shell.defects import describe_error
+from ui.shell.eliding import WrappingLabel
 from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
@@ -22,9 +23,7 @@ class OptionsPanel(QFrame):
         self.setProperty("role", "card")
         self._address = ""
         self._form: ModelForm[CameraOptions] | None = None
-        self._note = QLabel()
-        self._note.setProperty("role", "muted")
-        self._note.setWordWrap(True)
+        self._note = WrappingLabel(role="muted")
         self._apply = QPushButton(texts.APPLY_OPTIONS)
         self._apply.clicked.connect(self._on_apply)
         self._layout = QVBoxLayout(self)

@@ -23,7 +23,7 @@ from superqt import QToggleSwitch
 
 from thermoseg.study_file import SITTING_FIELDS, StudyFile
 from ui.live.study_control import StudyControl
-from ui.shell.eliding import breakable, eliding_label, say
+from ui.shell.eliding import WrappingLabel, eliding_label, say
 from ui.shell.theme import Theme, pad
 from ui.texts import live as texts
 
@@ -54,10 +54,7 @@ class RecordingPanel(QFrame):
         self._menu.setMenu(self._build_menu())
         self._form = QGridLayout()
         self._form.setColumnStretch(1, 1)
-        self._path = QLabel()
-        self._path.setTextFormat(Qt.TextFormat.PlainText)
-        self._path.setWordWrap(True)
-        self._path.setProperty("role", "muted")
+        self._path = WrappingLabel(role="muted")
         self._path.setAccessibleName(texts.PLANNED_PATH)
         self._pre_record = QComboBox()
         self._pre_record.setAccessibleName(texts.PRE_RECORD)
@@ -186,12 +183,10 @@ class RecordingPanel(QFrame):
             line.setText(own)
             line.setAccessibleName(texts.field(name))
             line.textEdited.connect(lambda text, name=name: self._on_typed(name, text))
-            complaint = QLabel()
-            complaint.setProperty("role", "danger")
-            complaint.setWordWrap(True)
+            complaint = WrappingLabel(role="danger")
             complaint.hide()
             row = 2 * len(self._lines)
-            self._form.addWidget(QLabel(texts.field(name)), row, 0)
+            self._form.addWidget(WrappingLabel(texts.field(name)), row, 0)
             self._form.addWidget(line, row, 1)
             self._form.addWidget(complaint, row + 1, 0, 1, 2)
             self._lines[name], self._complaints[name] = line, complaint
@@ -215,7 +210,7 @@ class RecordingPanel(QFrame):
 
     def _on_planned(self, path: str) -> None:
         shown = path.removeprefix(f"{self._control.folder}/")
-        self._path.setText(breakable(shown))
+        self._path.setText(shown)
         self._path.setToolTip(path)
         self._path.setVisible(bool(path))
         self._show_complaints()

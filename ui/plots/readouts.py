@@ -6,11 +6,9 @@ import numpy as np
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPen, QPixmap
 from PyQt6.QtWidgets import (
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -18,11 +16,12 @@ from PyQt6.QtWidgets import (
 from superqt import QElidingLabel
 
 from ui.plots.look import Look, Scale
+from ui.shell.scrolled import Scrolled
 from ui.shell.theme import numerals
 from ui.texts import plots as texts
 
 NAME_PIXELS: Final = 132
-VALUE_PIXELS: Final = 108
+VALUE_PIXELS: Final = 126
 """Room for a temperature and its reservation, or a dash and its reason."""
 DIFFERENCE_PIXELS: Final = 62
 CHIP_PIXELS: Final = 14
@@ -217,17 +216,12 @@ class Readouts(QWidget):
             self._moment.setText(text)
 
 
-class ScrollSide(QScrollArea):
+class ScrollSide(Scrolled):
     """Room for the rows beside the plots; more rows than fit are scrolled."""
 
     def __init__(self, rows: Readouts) -> None:
-        super().__init__()
+        super().__init__(rows)
         self._rows = rows
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(rows)
 
     def fit(self, scale: float) -> None:
         """Take the width of the rows, and of a scroll bar."""

@@ -20,6 +20,7 @@ from ui.plots.readouts import ReadoutRow, Readouts, ScrollSide
 from ui.plots.saving import save_picture, save_table
 from ui.plots.time_window import REMEMBERED_WHOLE, WHOLE, TimeWindow, remembered_length
 from ui.plots.trace_store import TraceSource, TraceStore
+from ui.shell.scrolled import Scrolled
 from ui.shell.theme import DARK, Theme, pad
 from ui.texts import plots as texts
 
@@ -226,7 +227,8 @@ class TracePlots(QFrame):
         self._sentence = QLabel(texts.EMPTY)
         self._nothing = QLabel(texts.NOTHING_SHOWN)
         self._pages = QStackedWidget()
-        self._pages.addWidget(self._board)
+        self._room = Scrolled(self._board)
+        self._pages.addWidget(self._room)
         for label in (self._sentence, self._nothing):
             label.setProperty("role", "muted")
             label.setWordWrap(True)
@@ -283,7 +285,7 @@ class TracePlots(QFrame):
         self._readouts.set_compared(compared)
         self._column.build(self._rois, self._shown_regions(), compared=compared)
         if self._pages.currentWidget() is not self._sentence:
-            self._pages.setCurrentWidget(self._board if self._board.plots else self._nothing)
+            self._pages.setCurrentWidget(self._room if self._board.plots else self._nothing)
         self._dress()
 
     def _dress(self) -> None:
@@ -302,7 +304,7 @@ class TracePlots(QFrame):
         self._tools.set_recorded(self._recorded)
         for part in self._around_plots:
             part.show()
-        self._pages.setCurrentWidget(self._board)
+        self._pages.setCurrentWidget(self._room)
         self._make_plots()
 
     def _show_whole(self, end_s: float, wall_offset_s: float) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from PyQt6.QtCore import QSignalBlocker
-from PyQt6.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from thermoseg.analysis import AnalysisReport
 from thermoseg.analysis_settings import AnalysisSettings
@@ -12,6 +12,7 @@ from ui.forms import ModelForm
 from ui.replay.analyses import Analyses
 from ui.replay.work_bar import WorkBar
 from ui.shell.defects import describe_error
+from ui.shell.eliding import WrappingLabel
 from ui.shell.notices import Remedy, Severity
 from ui.shell.page import Surroundings
 from ui.shell.saved import show_folder_of
@@ -47,9 +48,7 @@ class AnalysesPanel(QWidget):
             box.setMinimumContentsLength(12)
         self._form = ModelForm(AnalysisSettings)
         self._form.changed.connect(self._show_possible)
-        self._note = QLabel()
-        self._note.setWordWrap(True)
-        self._note.setProperty("role", "muted")
+        self._note = WrappingLabel(role="muted")
         self._go = QPushButton(words.ANALYSE)
         self._go.setToolTip(words.ANALYSE_TIP)
         self._go.clicked.connect(self.analyse)

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from thermoseg.frames import CameraInfo
 from thermoseg.recording.reader import Recording
 from ui.replay.replay_controller import ReplayController
+from ui.shell.eliding import breakable
 from ui.texts import replay as texts
 from ui.texts import replay_info as words
 
@@ -48,7 +49,7 @@ class InfoPanel(QWidget):
         session = self._controller.session
         if session is not None:
             rows += _session_rows(session)
-        self._text.setText(words.table([(name, value) for name, value in rows if value]))
+        self._text.setText(words.table([(name, breakable(value)) for name, value in rows if value]))
 
 
 def _camera_rows(info: CameraInfo, frames: int, length_s: float) -> list[tuple[str, str]]:

@@ -11,7 +11,6 @@ from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -41,6 +40,7 @@ from ui.shell.eliding import eliding_label, say
 from ui.shell.notices import Severity
 from ui.shell.page import Page, Surroundings
 from ui.shell.preferences import Preference
+from ui.shell.scrolled import Scrolled
 from ui.shell.state_page import State, StatePage, failed
 from ui.shell.theme import Theme
 from ui.texts import replay as texts
@@ -134,7 +134,7 @@ class ReplayPage(Page):
             self.side,
         ):
             part.set_theme(theme, scale)
-        self._below.setMinimumHeight(round(LEAST_PLOTS * scale))
+        self.plots.setMinimumHeight(round(LEAST_PLOTS * scale))
         self._player.setMinimumWidth(self.transport.minimumSizeHint().width())
         gap = round(8 * scale)
         self._layout.setContentsMargins(gap, gap, gap, gap)
@@ -260,10 +260,9 @@ class ReplayPage(Page):
         column.addWidget(self.pane, 1)
         column.addWidget(self.transport)
         column.addWidget(self.timeline)
-        self._below = _scrolled(self.plots)
-        self._down = _splitter(Qt.Orientation.Vertical, above, self._below, (3, 1))
+        self._down = _splitter(Qt.Orientation.Vertical, above, self.plots, (3, 1))
         self._middle = QStackedWidget()
-        self._player = _scrolled(self._down)
+        self._player = Scrolled(self._down)
         for widget in (self.list, self.state_page, self._player):
             self._middle.addWidget(widget)
         self._across = _splitter(Qt.Orientation.Horizontal, self._middle, self.side, (3, 1))
@@ -317,16 +316,6 @@ class ReplayPage(Page):
         ):
             if len(sizes) == 2 and all(0 < size < 100_000 for size in sizes):
                 splitter.setSizes(sizes)
-
-
-def _scrolled(widget: QWidget) -> QScrollArea:
-    """Let a widget keep its least height where there is less."""
-    area = QScrollArea()
-    area.setWidget(widget)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    return area
 
 
 def _splitter(

@@ -25,7 +25,7 @@ from ui.replay.recordings import Recordings
 from ui.replay.recordings_table import RecordingsTable, SortedRecordings
 from ui.replay.work_bar import WorkBar
 from ui.shell.defects import capitalised, describe_error
-from ui.shell.eliding import eliding_label, say
+from ui.shell.eliding import WrappingLabel, eliding_label, say
 from ui.shell.notices import Remedy, Severity
 from ui.shell.page import Surroundings
 from ui.shell.theme import Theme, icon, pad
@@ -136,10 +136,8 @@ class RecordingsPanel(QFrame):
         above.addWidget(self._folder, 1)
         for button in (choose, self._home, self._refresh, self._open):
             above.addWidget(button)
-        self._empty = QLabel()
-        self._empty.setWordWrap(True)
+        self._empty = WrappingLabel(role="muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setProperty("role", "muted")
         self._nothing = QWidget()
         in_middle = QVBoxLayout(self._nothing)
         in_middle.addStretch(3)

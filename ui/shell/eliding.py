@@ -1,11 +1,40 @@
-"""Lines of text that give up some of themselves rather than ask for a wider window."""
+"""Lines of text that give up some of themselves, or break, rather than ask for a wider window."""
+
+import re
+from typing import Final
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QSizePolicy
+from PyQt6.QtWidgets import QLabel, QSizePolicy
 from superqt import QElidingLabel
 
 LEAST_PIXELS = 40
 """Narrower it cannot be read anyway."""
+HERE: Final = "\u200b"
+"""Takes no room; a line may break there."""
+LONG_WORD: Final = re.compile(rf"[^\s\-{HERE}]{{17,}}")
+"""Longer than most lines have room for, and than the words of any sentence of ours."""
+
+
+class WrappingLabel(QLabel):
+    """Text in as many lines as it needs, whatever names are in it."""
+
+    def __init__(self, text: str = "", role: str = "") -> None:
+        super().__init__()
+        self._whole = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        if role:
+            self.setProperty("role", role)
+        self.setText(text)
+
+    def setText(self, text: str | None) -> None:  # noqa: N802  # Qt's name
+        """Show another text."""
+        self._whole = text or ""
+        super().setText(breakable(self._whole))
+
+    def text(self) -> str:
+        """Return the text as it was given."""
+        return self._whole
 
 
 def eliding_label(mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> QElidingLabel:
@@ -31,6 +60,7 @@ def say(label: QElidingLabel, text: str, tip: str = "") -> None:
     label.setToolTip(tip or text)
 
 
-def breakable(path: str) -> str:
-    """Let a label break a path into lines, after each / and _."""
-    return path.replace("/", "/\u200b").replace("_", "_\u200b")
+def breakable(text: str) -> str:
+    """Let a text break into lines: after each / and _ of a path, and anywhere in a long word."""
+    text = text.replace("/", f"/{HERE}").replace("_", f"_{HERE}")
+    return LONG_WORD.sub(lambda word: HERE.join(word.group()), text)

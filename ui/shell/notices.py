@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from ui.shell.eliding import WrappingLabel
 from ui.shell.theme import DARK, Theme, icon
 from ui.texts import shell as texts
 
@@ -164,9 +165,7 @@ class _Row(QFrame):
         self.setAccessibleName(sentence)
         self._sign = QLabel()
         text = sentence if times == 1 else texts.told_times(sentence, times)
-        self._text = QLabel(text)
-        self._text.setTextFormat(Qt.TextFormat.PlainText)
-        self._text.setWordWrap(True)
+        self._text = WrappingLabel(text)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout = QHBoxLayout(self)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from ui.shell.eliding import WrappingLabel
 from ui.shell.theme import DARK, Theme, icon
 from ui.texts.shell import COPY_DETAILS, COPY_DETAILS_TIP, FAILED
 
@@ -42,17 +43,13 @@ class StatePage(QWidget):
         self._state = State(state.icon, "")
         self._doors = doors
         self._picture = QLabel()
-        self._title, self._sentence = QLabel(), QLabel()
-        self._title.setProperty("role", "title")
-        self._sentence.setProperty("role", "muted")
+        self._title, self._sentence = WrappingLabel(role="title"), WrappingLabel(role="muted")
         self._busy = QProgressBar()
         self._busy.setTextVisible(False)
         self._busy.setRange(0, 0)
         centre = Qt.AlignmentFlag.AlignHCenter
         for label in (self._title, self._sentence):
             label.setAlignment(centre)
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
         self._sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._copy = QPushButton(COPY_DETAILS)
         self._copy.setToolTip(COPY_DETAILS_TIP)
