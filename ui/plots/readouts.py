@@ -23,6 +23,8 @@ from ui.texts import plots as texts
 NAME_PIXELS: Final = 132
 VALUE_PIXELS: Final = 126
 """Room for a temperature and its reservation, or a dash and its reason."""
+LEAST_VALUE_PIXELS: Final = 84
+"""Room for a temperature alone, where the plots have as little."""
 DIFFERENCE_PIXELS: Final = 62
 CHIP_PIXELS: Final = 14
 SCROLL_BAR_PIXELS: Final = 10
@@ -224,11 +226,12 @@ class ScrollSide(Scrolled):
         self._rows = rows
 
     def fit(self, scale: float) -> None:
-        """Take the width of the rows, and of a scroll bar."""
-        pixels = NAME_PIXELS + VALUE_PIXELS + SCROLL_BAR_PIXELS
+        """Ask for the width of the rows and of a scroll bar; less, down to the bare values."""
+        pixels = NAME_PIXELS + LEAST_VALUE_PIXELS + SCROLL_BAR_PIXELS
         if self._rows.compared:
             pixels += DIFFERENCE_PIXELS
-        self.setFixedWidth(round(pixels * scale))
+        self.setMinimumWidth(round(pixels * scale))
+        self.setMaximumWidth(round((pixels + VALUE_PIXELS - LEAST_VALUE_PIXELS) * scale))
 
 
 def _chip(colour: str, *, filled: bool) -> QIcon:

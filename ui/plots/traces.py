@@ -238,7 +238,7 @@ class TracePlots(QFrame):
         middle = QHBoxLayout()
         middle.setSpacing(8)
         middle.addWidget(self._pages, 1)
-        middle.addWidget(self._side)
+        middle.addWidget(self._side, 1)
         layout = QVBoxLayout(self)
         above = QHBoxLayout()
         above.setSpacing(10)

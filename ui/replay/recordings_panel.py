@@ -34,6 +34,9 @@ from ui.texts import replay_list as words
 
 RECOVERABLE: Final = (Soundness.CRASHED, Soundness.DAMAGED)
 CREATED: Final = words.COLUMNS.index("Recorded")
+FILE: Final = words.COLUMNS.index("File")
+WIDEST_COLUMN: Final = 24
+"""Characters of a field that is longer than it should be; its tool tip has the whole."""
 
 
 class RecordingsView(QTableView):
@@ -179,6 +182,10 @@ class RecordingsPanel(QFrame):
 
     def _fit_columns(self) -> None:
         self.view.resizeColumnsToContents()
+        widest = WIDEST_COLUMN * self.view.fontMetrics().averageCharWidth()
+        for column in range(FILE):  # the last one has what is left
+            if self.view.columnWidth(column) > widest:
+                self.view.setColumnWidth(column, widest)
 
     def _show(self) -> None:
         recordings, chosen = self._recordings, self.chosen
