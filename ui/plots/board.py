@@ -61,8 +61,8 @@ class Board(pg.GraphicsLayoutWidget):  # type: ignore[misc]
 
     @property
     def plot_width(self) -> float:
-        """Pixels from the begin to the end of what is shown."""
-        return float(self.plots[0].box.width()) if self.plots else 1.0
+        """Pixels from the begin to the end of what is shown; 1 where there is no room at all."""
+        return max(1.0, float(self.plots[0].box.width())) if self.plots else 1.0
 
     def set_plots(self, plots: Sequence[TracePlot]) -> None:
         """Show these plots, from top to bottom, in place of those before."""
@@ -123,7 +123,7 @@ class Board(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         if not self.plots:
             return 0.0
         left = self.plots[0].box.sceneBoundingRect().left()
-        share = float(self.mapToScene(round(x), 0).x() - left) / max(self.plot_width, 1)
+        share = float(self.mapToScene(round(x), 0).x() - left) / self.plot_width
         return self.moment.begin_s + share * (self.moment.end_s - self.moment.begin_s)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
@@ -157,7 +157,7 @@ class Board(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             or abs(x - self._press.x()) >= CLICK_PX
         ):
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
-            per_pixel_s = (self.moment.end_s - self.moment.begin_s) / max(self.plot_width, 1)
+            per_pixel_s = (self.moment.end_s - self.moment.begin_s) / self.plot_width
             moved, self._dragged_from = x - self._dragged_from, x
             self.panned.emit(-moved * per_pixel_s)
         self._pointer_x = x

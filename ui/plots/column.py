@@ -87,7 +87,7 @@ class PlotColumn:
         The bands and the kinds of markers that are in sight.
         """
         begin_s, end_s = window_s
-        width = max(int(self._board.plot_width), 1)
+        width = int(self._board.plot_width)
         least_s = LEAST_BAND_PX * (end_s - begin_s) / width
         seen = [
             marker
