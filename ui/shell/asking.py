@@ -1,8 +1,9 @@
 """The one question of the window: whether something may end a recording."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from ui.texts import shell as texts
@@ -11,8 +12,9 @@ from ui.texts import shell as texts
 class EndingQuestion:
     """Asks before a recording is ended by anything but Stop; the default keeps it."""
 
-    def __init__(self, window: QWidget) -> None:
-        self._window = window
+    def __init__(self, window: QWidget, keys: Sequence[QAction]) -> None:
+        """Ask in front of `window`; `keys` work while the question stands."""
+        self._window, self._keys = window, keys
         self._box: QMessageBox | None = None
 
     @property
@@ -41,6 +43,7 @@ class EndingQuestion:
         box.setInformativeText(texts.WHAT_ENDS_IT.format(what=what[:1].upper() + what[1:]))
         keep = box.addButton(texts.KEEP_RECORDING, QMessageBox.ButtonRole.RejectRole)
         end = box.addButton(texts.SAVE_AND.format(what=what), QMessageBox.ButtonRole.AcceptRole)
+        box.addActions(self._keys)
         box.setDefaultButton(keep)
         box.setEscapeButton(keep)
 

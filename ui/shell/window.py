@@ -109,8 +109,9 @@ class MainWindow(QMainWindow):
         self.look.prepare()  # or what is built now gets the desktop's font
         self.notices: Final = Notices(lambda sentence: describe_details(sentence, controller))
         self.defects: Final = Defects(self)
-        self.question: Final = EndingQuestion(self)
         self.actions_of: Final = WindowActions(self)
+        urgent = [self.actions_of.record, self.actions_of.marker]
+        self.question: Final = EndingQuestion(self, urgent)
         self.rail: Final = Rail(list(pages))
         self.strip: Final = Strip(
             self.actions_of.record, self.actions_of.marker, self.actions_of.menu
@@ -212,10 +213,14 @@ class MainWindow(QMainWindow):
             self.showFullScreen()
 
     def show_keys(self) -> None:
-        """Show the sheet of keys."""
+        """Show the sheet of keys beside the window, which goes on, keys and all."""
+        for sheet in self.findChildren(KeySheet):
+            sheet.close()
         groups = [(texts.EVERYWHERE, self.actions_of.with_keys)]
         groups += [(name.word, page.actions()) for name, page in self._pages.items()]
-        KeySheet(groups, self).open()
+        sheet = KeySheet(groups, self)
+        sheet.addActions(self.actions_of.with_keys)
+        sheet.show()
 
     def toggle_recording(self) -> None:
         """Start or stop recording; a second press at once is no Stop."""
