@@ -41,6 +41,7 @@ from ui.shell.page import Surroundings
 from ui.shell.places import RECORDINGS
 from ui.shell.preferences import Preferences
 from ui.shell.rail import PageName
+from ui.shell.theme import Theme, wear
 from ui.shell.window import MODEL, MainWindow
 
 HEIGHT, WIDTH = 48, 64
@@ -363,3 +364,13 @@ def sample() -> MakeSample:
         return RoiSample(region, time_s, 50, mean_c, mean_c, mean_c, 0.1, valid, reason)
 
     return make
+
+
+@pytest.fixture
+def worn(qapp: QApplication) -> Iterator[Callable[[Theme, float], None]]:
+    """Dress the application in a theme and a size until the end of the test."""
+    palette, font = qapp.palette(), qapp.font()
+    yield lambda theme, scale: wear(qapp, theme, scale)
+    qapp.setStyleSheet("")
+    qapp.setPalette(palette)
+    qapp.setFont(font)

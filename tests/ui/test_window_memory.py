@@ -156,7 +156,7 @@ def test_what_was_set_is_there_the_next_time(
 ) -> None:
     first = Hands(qtbot, make_window())
     first.window.show_page(PageName.LIVE)
-    first.window.look.zoom_to(1.3)
+    first.window.look.zoom_to(0.9)
     first.window.look.toggle_theme()
     first.window.resize(780, 600)
     first.live.pane.actions_by_name["mask"].trigger()

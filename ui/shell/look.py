@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
+from PyQt6.QtCore import QSize
 from PyQt6.QtWidgets import QWidget
 
 from ui.shell.preferences import Preference, Preferences
@@ -14,6 +15,8 @@ SCALES: Final = ((3200, 1800, 1.7), (2400, 1350, 1.3), (1, 1, 1.0))
 ZOOMS: Final = (0.7, 2.5)
 """Smallest and largest zoom of text that the user may set."""
 ZOOM_STEP: Final = 1.1
+LEAST: Final = QSize(795, 400)
+"""Smallest size of the window with normal text, if the screen is not smaller, pixels."""
 
 ZOOM: Final = Preference("window/zoom", Annotated[float, Field(ge=ZOOMS[0], le=ZOOMS[1])], 1.0)
 THEME: Final = Preference[str]("window/theme", Literal["dark", "light"], DARK.name)
@@ -76,6 +79,10 @@ class WindowLook:
     def wear(self) -> None:
         """Dress everything."""
         self.scale = self._wanted_scale()
+        screen = self._window.screen()
+        if screen is not None:
+            least = QSize(round(LEAST.width() * self._zoom), round(LEAST.height() * self._zoom))
+            self._window.setMinimumSize(least.boundedTo(screen.availableGeometry().size()))
         wear(application(), self.theme, self.scale)
         self._dress(self.theme, self.scale)
 

@@ -1,11 +1,12 @@
 """What must stay in sight on every page: camera, recording, its losses, the disk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QKeyEvent
+from PyQt6.QtGui import QAction, QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from thermoseg.backlog import Backlog
@@ -23,6 +24,8 @@ RED_MIN: Final = 2.0
 AMBER_SHARE: Final = 0.3
 RED_SHARE: Final = 0.7
 """How full a queue is when its light turns."""
+CALM: Final = "▮"
+"""The light of queues, while none is filling."""
 ROUGH_S: Final = 1.0
 """A recording shorter than this says nothing of how fast it fills the disk."""
 
@@ -134,6 +137,16 @@ class Strip(QFrame):
         self._show_recording()
         self._say()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Give up what matters least where there is no room for all."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Ask for the room of what is never given up."""
+        kept = (self._light, self._elapsed, self._record, self._marker, self._menu)
+        return QSize(self._width_of(kept), super().minimumSizeHint().height())
+
     def show_content(self, content: StripContent) -> None:
         """Say this; cheap if it is what is said already."""
         if content == self.content:
@@ -151,6 +164,7 @@ class Strip(QFrame):
         self._show_backlog()
         self._show_light()
         self._show_numbers()
+        self._fit()
 
     def _show_light(self) -> None:
         theme = self._theme
@@ -166,7 +180,6 @@ class Strip(QFrame):
     def _show_backlog(self) -> None:
         """Show the fullest queue as a light, with its name and trend once it matters."""
         backlogs, theme = self.content.backlogs, self._theme
-        self._backlog.setVisible(bool(backlogs))
         if not backlogs:
             return
         fullest = max(backlogs, key=lambda backlog: backlog.share)
@@ -174,7 +187,9 @@ class Strip(QFrame):
         colour = theme.good
         if matters:
             colour = theme.danger_text if fullest.share >= RED_SHARE else theme.warning
-        text = texts.backlog(fullest.name, fullest.share, rising=fullest.rising) if matters else "▮"
+        text = (
+            texts.backlog(fullest.name, fullest.share, rising=fullest.rising) if matters else CALM
+        )
         self._backlog.setText(text)
         self._backlog.setStyleSheet(f"color: {colour};")
         self._backlog.setToolTip(
@@ -194,8 +209,6 @@ class Strip(QFrame):
 
     def _show_numbers(self) -> None:
         status = self.content.status
-        for label in self._numbers:
-            label.setVisible(status is not None)
         if status is None:
             return
         theme = self._theme
@@ -209,7 +222,6 @@ class Strip(QFrame):
             label.setText(f"{number} {word}")
             label.setStyleSheet(f"color: {theme.danger_text if number else theme.muted};")
         minutes = minutes_left(status)
-        self._disk.setVisible(minutes < inf)
         if minutes < inf:
             self._disk.setText(texts.disk_left(minutes))
         colour = (
@@ -220,6 +232,49 @@ class Strip(QFrame):
             else theme.muted
         )
         self._disk.setStyleSheet(f"color: {colour};")
+        self._elapsed.setToolTip(" · ".join(each.text() for each in self._numbers if each.text()))
+
+    def _fit(self) -> None:
+        """Show what there is room for; Stop, the time and bad news last of all give way."""
+        wanted = self._wanted()
+        fixed = (self._light, self._record, self._marker, self._menu)
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        if self._width_of((*fixed, *wanted)) > self.width():
+            style = Qt.ToolButtonStyle.ToolButtonIconOnly
+        self._marker.setToolButtonStyle(style)
+        while len(wanted) > 1 and self._width_of((*fixed, *wanted)) > self.width():
+            wanted.pop()
+        for part in (self._state, self._camera, self._backlog, *self._numbers):
+            part.setVisible(part in wanted)
+
+    def _wanted(self) -> list[QWidget]:
+        """List what there is to say, what matters most first."""
+        status, calm = self.content.status, self.content.camera_state in ("running", "playing")
+        waiting = self._backlog.text() != CALM
+        parts: list[tuple[bool, float, QWidget]] = [
+            (True, 6 if calm else 1, self._state),
+            (True, 5, self._camera),
+            (bool(self.content.backlogs), 2 if waiting else 4, self._backlog),
+        ]
+        if status is not None:
+            minutes = minutes_left(status)
+            parts += [
+                (True, 0, self._elapsed),
+                (True, 3, self._frames),
+                (True, 2 if status.missed else 7, self._missed),
+                (True, 2 if status.dropped else 7, self._dropped),
+                (minutes < inf, 1 if minutes < AMBER_MIN else 8, self._disk),
+                (True, 9, self._size),
+            ]
+        ranked = sorted((rank, at) for at, (there, rank, _) in enumerate(parts) if there)
+        return [parts[at][2] for _, at in ranked]
+
+    def _width_of(self, parts: Sequence[QWidget]) -> int:
+        """Return what parts beside each other ask for, pixels."""
+        margins = self._layout.contentsMargins()
+        widths = [max(part.minimumSizeHint().width(), part.minimumWidth()) for part in parts]
+        gaps = (len(parts) - 1) * self._layout.spacing()
+        return margins.left() + margins.right() + sum(widths) + gaps
 
 
 def minutes_left(status: RecorderStatus) -> float:

@@ -102,7 +102,6 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(texts.TITLE)
         self.setWindowIcon(QIcon(str(asset("icons/thermoseg.svg"))))
         self.setAcceptDrops(True)
-        self.setMinimumSize(640, 420)
         self.controller: Final = controller
         self.preferences: Final = Preferences(settings)
         self.look: Final = WindowLook(self, self.preferences, self._dress)

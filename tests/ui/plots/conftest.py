@@ -1,6 +1,6 @@
 """Samples made by hand, for plots of known answers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 from typing import TypeAlias
 
@@ -13,7 +13,6 @@ from pytestqt.qtbot import QtBot
 
 from thermoseg.rois import RoiSample
 from thermoseg.traces import Traces, TraceWindow
-from ui.shell.theme import Theme, wear
 
 MakeWindow: TypeAlias = Callable[..., TraceWindow]
 Feed: TypeAlias = Callable[..., None]
@@ -91,13 +90,3 @@ def feed() -> Feed:
             )
 
     return add
-
-
-@pytest.fixture
-def worn(qapp: QApplication) -> Iterator[Callable[[Theme, float], None]]:
-    """Dress the application in a theme and a size until the end of the test."""
-    palette, font = qapp.palette(), qapp.font()
-    yield lambda theme, scale: wear(qapp, theme, scale)
-    qapp.setStyleSheet("")
-    qapp.setPalette(palette)
-    qapp.setFont(font)
