@@ -23,7 +23,7 @@ from ui.texts import plots as texts
 NAME_PIXELS: Final = 132
 VALUE_PIXELS: Final = 126
 """Room for a temperature and its reservation, or a dash and its reason."""
-LEAST_VALUE_PIXELS: Final = 84
+LEAST_VALUE_PIXELS: Final = 102
 """Room for a temperature alone, where the plots have as little."""
 DIFFERENCE_PIXELS: Final = 62
 CHIP_PIXELS: Final = 14
