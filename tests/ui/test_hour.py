@@ -19,6 +19,7 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.window_parts import discard
 from thermoseg.recording.reader import Recording
 from ui.live.page import LivePage
 from ui.live.recording_control import RecordState
@@ -46,7 +47,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     window.show_page(PageName.LIVE)
     window.choose_first_model("face-compact")
     yield window
-    window.end()
+    discard(window)
 
 
 def press(window: MainWindow, key: Qt.Key) -> None:
