@@ -181,6 +181,7 @@ class Strip(QFrame):
         """Show the fullest queue as a light, with its name and trend once it matters."""
         backlogs, theme = self.content.backlogs, self._theme
         if not backlogs:
+            self._backlog.setText("")
             return
         fullest = max(backlogs, key=lambda backlog: backlog.share)
         matters = fullest.share >= AMBER_SHARE
@@ -222,8 +223,7 @@ class Strip(QFrame):
             label.setText(f"{number} {word}")
             label.setStyleSheet(f"color: {theme.danger_text if number else theme.muted};")
         minutes = minutes_left(status)
-        if minutes < inf:
-            self._disk.setText(texts.disk_left(minutes))
+        self._disk.setText(texts.disk_left(minutes) if minutes < inf else "")
         colour = (
             theme.danger_text
             if minutes < RED_MIN
@@ -247,27 +247,23 @@ class Strip(QFrame):
         for part in (self._state, self._camera, self._backlog, *self._numbers):
             part.setVisible(part in wanted)
 
-    def _wanted(self) -> list[QWidget]:
-        """List what there is to say, what matters most first."""
+    def _wanted(self) -> list[QLabel]:
+        """List what there is to say, what matters most first: bad news before good."""
         status, calm = self.content.status, self.content.camera_state in ("running", "playing")
-        waiting = self._backlog.text() != CALM
-        parts: list[tuple[bool, float, QWidget]] = [
-            (True, 6 if calm else 1, self._state),
-            (True, 5, self._camera),
-            (bool(self.content.backlogs), 2 if waiting else 4, self._backlog),
-        ]
+        news = [(self._state, not calm), (self._backlog, self._backlog.text() != CALM)]
+        counted: tuple[QLabel, ...] = ()
         if status is not None:
-            minutes = minutes_left(status)
-            parts += [
-                (True, 0, self._elapsed),
-                (True, 3, self._frames),
-                (True, 2 if status.missed else 7, self._missed),
-                (True, 2 if status.dropped else 7, self._dropped),
-                (minutes < inf, 1 if minutes < AMBER_MIN else 8, self._disk),
-                (True, 9, self._size),
+            news += [
+                (self._disk, minutes_left(status) < AMBER_MIN),
+                (self._missed, status.missed > 0),
+                (self._dropped, status.dropped > 0),
             ]
-        ranked = sorted((rank, at) for at, (there, rank, _) in enumerate(parts) if there)
-        return [parts[at][2] for _, at in ranked]
+            counted = (self._elapsed, self._frames, self._size)
+        bad = [part for part, is_bad in news if is_bad]
+        good = [part for part, is_bad in news if not is_bad]
+        wanted = [*counted[:1], *bad, *counted[1:2], self._camera, *good, *counted[2:]]
+        # Without a camera its place still keeps the others apart.
+        return [part for part in wanted if part.text() or part is self._camera]
 
     def _width_of(self, parts: Sequence[QWidget]) -> int:
         """Return what parts beside each other ask for, pixels."""
