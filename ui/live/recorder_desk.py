@@ -26,6 +26,8 @@ from ui.texts import live as texts
 
 DOUBTS: Final = "recording/doubts"
 MARKS: Final = "recording/marks"
+SCENE: Final = frozenset({"emissivity", "reflected_c"})
+"""Settings of a study that °C are reckoned with."""
 
 
 class RecorderDesk(QObject):
@@ -45,8 +47,8 @@ class RecorderDesk(QObject):
         self._controller = controller
         self._notices = surroundings.notices
         self._pane = pane
-        self._worn: StudyFile | None = None
-        """The study whose settings are in force."""
+        self._fresh = True
+        """Whether the session has not been told yet what is set."""
         self._asked: set[str] = set()
         """Names of the doubts that the user has seen already."""
         self._jobs = Jobs("disk", self)
@@ -165,19 +167,21 @@ class RecorderDesk(QObject):
         self._leftovers.look([self.study.folder])
         study = self.study.study
         self.markers.set_names(self.study.markers, () if study is None else study.conditions)
-        if study is None:
-            return
-        if study == self._worn:
-            return
-        self._worn = study
-        self._pane.restore_drawn(study.rois)
-        self._give_rois()
-        if study.span_c is not None:
+        if study is not None:
+            self._wear(study, self.study.altered)
+
+    def _wear(self, study: StudyFile, altered: frozenset[str]) -> None:
+        """Let the settings of a study that were altered take effect, and no other."""
+        if "rois" in altered:
+            self._pane.restore_drawn(study.rois)
+            self._give_rois()
+        if "span_c" in altered and study.span_c is not None:
             self._pane.hold_span(*study.span_c)
-        if study.model:
+        if "model" in altered and study.model:
             self._controller.models.choose(study.model)
-        self._give_scene()
-        self.study_worn.emit(study.camera)
+        self._give_scene(altered)
+        if "camera" in altered:
+            self.study_worn.emit(study.camera)
 
     def _on_recording_changed(self) -> None:
         self.panel.set_active(self._controller.recording.state.active)
@@ -193,11 +197,12 @@ class RecorderDesk(QObject):
             self._jobs.forget()
             self._notices.dismiss(DOUBTS)
         if state is CameraState.OPENING:
-            self._asked = set()
+            self._asked, self._fresh = set(), True
             self.markers.clear()
-        if state is CameraState.RUNNING:
+        if state is CameraState.RUNNING and self._fresh:  # and no camera that came back
+            self._fresh = False
             self._give_rois()
-            self._give_scene()
+            self._give_scene(SCENE)
             self._give_pre_record(self.panel.pre_record_s)
 
     def _give_rois(self) -> None:
@@ -206,13 +211,14 @@ class RecorderDesk(QObject):
         if session is not None:
             session.set_rois(self._pane.drawn)
 
-    def _give_scene(self) -> None:
-        """Let °C be those of the study's emissivity; what cannot be is said once."""
+    def _give_scene(self, altered: frozenset[str]) -> None:
+        """Let °C be those of the study's scene as far as it is altered; what cannot be is said."""
         study, session = self.study.study, self._controller.session
-        if study is None or session is None:
+        if study is None or session is None or not altered & SCENE:
             return
+        values = {name: getattr(study, name) for name in altered & SCENE}
         try:
-            session.set_scene(emissivity=study.emissivity, reflected_c=study.reflected_c)
+            session.set_scene(**values)
         except ConfigError as error:
             self._notices.tell(describe_error(error), Severity.WARNING, key="recording/scene")
 

@@ -164,8 +164,10 @@ class RecordingPanel(QFrame):
         names = () if study is None else (*SITTING_FIELDS, *study.fields)
         if names != tuple(self._lines):
             self._build_fields(names)
-        if study is not None:
+        altered = self._control.altered
+        if study is not None and "pictures" in altered:
             self._traces_only.setChecked(not study.pictures)
+        if study is not None and "pre_record_s" in altered:
             self.show_pre_record(study.pre_record_s)
             self.pre_record_chosen.emit(study.pre_record_s)
         self._mark_required(study)

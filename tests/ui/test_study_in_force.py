@@ -1,0 +1,176 @@
+"""Settings of a study that are saved while one works: only what was altered takes effect."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from tests.ui.window_parts import FaultyCamera, Hands, MakeWindow
+from thermoseg.drawn_rois import DrawnRoi
+from thermoseg.radiometry import LinearRadiometry, ObjectParameters
+from thermoseg.recording.reader import Recording
+from thermoseg.study_file import StudyFile, write_study
+from ui.forms import ModelForm
+from ui.live.recording_control import RecordState
+from ui.live.session_controller import CameraState
+from ui.shell.rail import PageName
+from ui.texts import live as texts
+
+CORNERS = ((2.0, 2.0), (12.0, 2.0), (12.0, 12.0))
+SPOT = DrawnRoi.spot("tip", 9, 9)
+
+
+def open_study(hands: Hands, folder: Path, **settings: Any) -> None:
+    write_study(folder, StudyFile(name="rest", **settings))
+    study = hands.live.desk.study
+    study.open(folder)
+    hands.wait(lambda: study.folder == folder)
+    for name, value in (("participant", "07"), ("session", "01"), ("task", "rest")):
+        study.set_field(name, value)
+
+
+def form_of(hands: Hands) -> ModelForm[StudyFile]:
+    """Open the settings of the study."""
+    hands.live.desk.panel.settings_requested.emit()
+    form = hands.live.side.study.findChild(ModelForm)
+    assert form is not None
+    return form
+
+
+def enter(hands: Hands, **settings: Any) -> None:
+    """Alter settings in the form."""
+    form = form_of(hands)
+    form.set_value(form.value().model_copy(update=settings))
+
+
+def save(hands: Hands) -> None:
+    """Save the form, and wait until it is in force."""
+    study = hands.live.desk.study
+    with hands.qtbot.waitSignal(study.changed):
+        hands.button(texts.SAVE_STUDY, hands.live.side).click()
+
+
+@pytest.fixture
+def camera() -> FaultyCamera:
+    """A camera whose °C can be made anew for another emissivity."""
+    scene = ObjectParameters(emissivity=1.0, reflected_c=20.0)
+    return FaultyCamera(radiometry=LinearRadiometry(0.01, scene=scene))
+
+
+@pytest.fixture
+def sitting(qtbot: QtBot, make_window: MakeWindow, camera: FaultyCamera, tmp_path: Path) -> Hands:
+    """A window with a camera and a study."""
+    hands = Hands(qtbot, make_window(lambda _: camera))
+    hands.window.show_page(PageName.LIVE)
+    hands.wait_active()
+    hands.open_camera()
+    open_study(hands, tmp_path / "rest", rois=(SPOT,), markers=("cough",))
+    return hands
+
+
+def test_what_was_drawn_stays_and_is_recorded_on_when_a_marker_is_named(
+    sitting: Hands, tmp_path: Path
+) -> None:
+    sitting.live.pane.view.drawn.add_outline(CORNERS)
+    drawn = sitting.live.pane.drawn
+    assert len(drawn) == 2
+    sitting.record()
+    enter(sitting, markers=("cough", "sigh"))
+    save(sitting)
+    assert sitting.live.pane.drawn == drawn
+    assert sitting.live.desk.study.markers == ("cough", "sigh")
+
+    control = sitting.window.controller.recording
+    before = control.status
+    assert before is not None
+    sitting.wait(lambda: control.status and control.status.recorded > before.recorded + 30)
+    control.stop()
+    sitting.wait(lambda: control.state is RecordState.OFF)
+    (path,) = tmp_path.rglob("*.h5")
+    with Recording(path) as file:
+        area = file.samples(drawn[1].name)
+        assert len(area) > 0.5 * len(file), "its trace goes on"
+
+
+def test_what_was_set_by_hand_stays_unless_that_setting_is_altered(
+    sitting: Hands, tmp_path: Path
+) -> None:
+    live = sitting.live
+    live.pane.hold_span(31.0, 35.0)
+    live.side.scene.chosen.emit(0.9, 20.0)
+    live.source.set_address("simulated:?seed=5")
+    enter(sitting, markers=("cough", "sigh"))
+    save(sitting)
+    assert live.pane.span.limits == (31.0, 35.0)
+    assert live.source.address == "simulated:?seed=5"
+    sitting.wait(lambda: emissivity_in_force(sitting) == pytest.approx(0.9))
+
+    enter(sitting, span_c=(20.0, 40.0), emissivity=0.95, rois=())
+    save(sitting)
+    assert live.pane.span.limits == (20.0, 40.0)
+    assert live.pane.drawn == ()
+    sitting.wait(lambda: emissivity_in_force(sitting) == pytest.approx(0.95))
+
+
+def emissivity_in_force(hands: Hands) -> float:
+    frame = hands.window.controller.view.frame
+    scene = None if frame is None else frame.scene
+    return 0.0 if scene is None else scene.emissivity
+
+
+def test_a_setting_that_is_saved_lets_nobody_be_recorded_with_pictures(
+    sitting: Hands, tmp_path: Path
+) -> None:
+    panel = sitting.live.desk.panel
+    sitting.button(texts.TRACES_ONLY, panel).click()
+    panel.show_pre_record(10.0)
+    enter(sitting, markers=("cough", "sigh"))
+    save(sitting)
+    assert not panel.pictures
+    assert panel.pre_record_s == 10.0
+
+    enter(sitting, pre_record_s=5.0)
+    save(sitting)
+    assert not panel.pictures
+    assert panel.pre_record_s == 5.0
+
+
+def test_another_study_takes_effect_as_a_whole(sitting: Hands, tmp_path: Path) -> None:
+    sitting.button(texts.TRACES_ONLY, sitting.live.desk.panel).click()
+    sitting.live.pane.view.drawn.add_outline(CORNERS)
+    open_study(sitting, tmp_path / "other", rois=(SPOT,), markers=("cough",))
+
+    assert sitting.live.pane.drawn == (SPOT,)
+    assert sitting.live.desk.panel.pictures
+
+
+def test_a_camera_that_comes_back_keeps_the_emissivity_that_was_set(
+    sitting: Hands, camera: FaultyCamera
+) -> None:
+    sitting.live.side.scene.chosen.emit(0.9, 20.0)
+    sitting.wait(lambda: emissivity_in_force(sitting) == pytest.approx(0.9))
+    controller = sitting.window.controller
+    camera.silent = True
+    sitting.wait(lambda: controller.state is CameraState.LOST)
+    camera.silent = False
+    sitting.wait(lambda: controller.state is CameraState.RUNNING)
+    frame = controller.view.frame
+    sitting.wait(lambda: controller.view.frame is not frame)
+
+    assert emissivity_in_force(sitting) == pytest.approx(0.9)
+
+
+def test_a_field_that_is_taken_out_is_not_asked_for_any_more(
+    sitting: Hands, tmp_path: Path
+) -> None:
+    enter(sitting, fields=("age", "hand"))
+    save(sitting)
+    study = sitting.live.desk.study
+    study.set_field("age", "31")
+    study.set_field("hand", "left")
+    enter(sitting, fields=("age",))
+    save(sitting)
+
+    assert study.complaints == {}
+    assert study.sitting.values == {"age": "31"}
