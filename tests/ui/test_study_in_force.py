@@ -1,5 +1,6 @@
 """Settings of a study that are saved while one works: only what was altered takes effect."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.ui.window_parts import FaultyCamera, Hands, MakeWindow
 from thermoseg.drawn_rois import DrawnRoi
 from thermoseg.radiometry import LinearRadiometry, ObjectParameters
 from thermoseg.recording.reader import Recording
-from thermoseg.study_file import StudyFile, write_study
+from thermoseg.study_file import StudyFile, read_study, write_study
 from ui.forms import ModelForm
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import CameraState
@@ -139,8 +140,10 @@ def test_a_setting_that_is_saved_lets_nobody_be_recorded_with_pictures(
 def test_another_study_takes_effect_as_a_whole(sitting: Hands, tmp_path: Path) -> None:
     sitting.button(texts.TRACES_ONLY, sitting.live.desk.panel).click()
     sitting.live.pane.view.drawn.add_outline(CORNERS)
+    enter(sitting, markers=("cough", "sigh"))
     open_study(sitting, tmp_path / "other", rois=(SPOT,), markers=("cough",))
 
+    assert form_of(sitting).value().markers == ("cough",)
     assert sitting.live.pane.drawn == (SPOT,)
     assert sitting.live.desk.panel.pictures
 
@@ -174,3 +177,74 @@ def test_a_field_that_is_taken_out_is_not_asked_for_any_more(
 
     assert study.complaints == {}
     assert study.sitting.values == {"age": "31"}
+
+
+def test_taking_over_saves_what_the_form_holds_as_well(sitting: Hands, tmp_path: Path) -> None:
+    live = sitting.live
+    live.pane.view.drawn.add_outline(CORNERS)
+    enter(sitting, markers=("cough", "sigh"))
+    with sitting.qtbot.waitSignal(live.desk.study.changed):
+        sitting.button(texts.TAKE_OVER, live.side).click()
+
+    study = read_study(tmp_path / "rest")
+    assert study.markers == ("cough", "sigh")
+    assert study.rois == live.pane.drawn
+    assert form_of(sitting).value() == study
+
+
+def test_taking_over_fills_in_its_own_fields_of_a_form_that_does_not_fit(
+    sitting: Hands, tmp_path: Path
+) -> None:
+    live = sitting.live
+    live.pane.view.drawn.add_outline(CORNERS)
+    form = form_of(sitting)
+    form.set_fields({"name": "", "markers": ("cough", "sigh")})
+    before = live.desk.study.study
+    sitting.button(texts.TAKE_OVER, live.side).click()
+    assert form.problems().keys() == {"name"}
+    form.set_fields({"name": "rest"})
+
+    assert form.value().rois == live.pane.drawn
+    assert form.value().markers == ("cough", "sigh")
+    live.desk.study.close()
+    assert live.desk.study.study == before == read_study(tmp_path / "rest")
+
+
+def test_what_is_drawn_while_the_study_is_saved_stays(
+    sitting: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+
+    def write_slowly(folder: Path, study: StudyFile) -> None:
+        slow.wait(10)
+        write_study(folder, study)
+
+    monkeypatch.setattr("ui.live.study_control.write_study", write_slowly)
+    live = sitting.live
+    form_of(sitting)
+    sitting.button(texts.TAKE_OVER, live.side).click()
+    enter(sitting, markers=("cough", "sigh"))
+    live.pane.view.drawn.add_outline(CORNERS)
+    drawn = live.pane.drawn
+    with sitting.qtbot.waitSignal(live.desk.study.changed):
+        slow.set()
+
+    assert live.pane.drawn == drawn
+    assert form_of(sitting).value().markers == ("cough", "sigh")
+
+
+def test_another_setting_that_is_saved_leaves_the_edits_in_the_form(sitting: Hands) -> None:
+    live = sitting.live
+    enter(sitting, markers=("cough", "sigh"))
+    with sitting.qtbot.waitSignal(live.desk.study.changed):
+        live.source.corrections_chosen.emit(True)
+    sitting.show(PageName.REPLAY)
+    study = live.desk.study.study
+    assert study is not None
+    with sitting.qtbot.waitSignal(live.desk.study.changed):
+        live.desk.study.save(study.model_copy(update={"emissivity": 0.95}))
+    entered = form_of(sitting).value()
+
+    assert entered.markers == ("cough", "sigh")
+    assert entered.corrections == "between trials"
+    assert entered.emissivity == 0.95

@@ -1,5 +1,6 @@
 """Recording as one does it: plan, checklist, start, markers, notes; between session and panels."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,8 @@ class RecorderDesk(QObject):
         self._pane = pane
         self._fresh = True
         """Whether the session has not been told yet what is set."""
+        self._taken_over: dict[str, object] = {}
+        """Settings of now that are being saved in the study."""
         self._asked: set[str] = set()
         """Names of the doubts that the user has seen already."""
         self._jobs = Jobs("disk", self)
@@ -102,19 +105,20 @@ class RecorderDesk(QObject):
             condition = study.conditions[number]
             self._mark(condition.name, "condition", condition.duration_s)
 
-    def take_over(self) -> None:
-        """Put camera, model, span and drawn regions of now into the study."""
-        study = self.study.study
-        if study is None:
-            return
+    def settings_of_now(self) -> Mapping[str, object]:
+        """Return camera, model, span and drawn regions of now as settings of a study, by name.
+
+        Once they are saved they are in force already: what is drawn meanwhile stays.
+        """
         span = self._pane.span
-        changes = {
-            "camera": self._controller.address or study.camera,
+        self._taken_over = {
             "model": self._controller.models.choice.name,
             "rois": self._pane.drawn,
             "span_c": None if span.mode.follows else span.limits,
         }
-        self.study.save(study.model_copy(update=changes))
+        if self._controller.address:
+            self._taken_over["camera"] = self._controller.address
+        return self._taken_over
 
     def close(self) -> None:
         """Wait for what is at work."""
@@ -168,7 +172,9 @@ class RecorderDesk(QObject):
         study = self.study.study
         self.markers.set_names(self.study.markers, () if study is None else study.conditions)
         if study is not None:
-            self._wear(study, self.study.altered)
+            taken, self._taken_over = self._taken_over, {}
+            known = {name for name, value in taken.items() if getattr(study, name) == value}
+            self._wear(study, self.study.altered - known)
 
     def _wear(self, study: StudyFile, altered: frozenset[str]) -> None:
         """Let the settings of a study that were altered take effect, and no other."""
