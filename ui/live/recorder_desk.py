@@ -15,6 +15,7 @@ from thermoseg.study_file import StudyFile
 from ui.live.checklist import list_doubts
 from ui.live.leftovers import Leftovers
 from ui.live.marker_panel import MarkerPanel
+from ui.live.recording_control import RecordState
 from ui.live.recording_panel import RecordingPanel
 from ui.live.session_controller import CameraState, SessionController
 from ui.live.study_control import StudyControl
@@ -190,7 +191,9 @@ class RecorderDesk(QObject):
             self.study_worn.emit(study.camera)
 
     def _on_recording_changed(self) -> None:
-        self.panel.set_active(self._controller.recording.state.active)
+        state = self._controller.recording.state
+        self.panel.set_active(state.active)
+        self.panel.hold_notes(state is RecordState.STOPPING)
 
     def _on_saved(self, _: RecordingSummary) -> None:
         self._asked = set()

@@ -14,7 +14,6 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPlainTextEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from PyQt6.QtWidgets import (
 from superqt import QToggleSwitch
 
 from thermoseg.study_file import SITTING_FIELDS, StudyFile
+from ui.live.notes_field import NotesField
 from ui.live.study_control import StudyControl
 from ui.shell.eliding import WrappingLabel, eliding_label, say
 from ui.shell.theme import Theme, pad
@@ -67,10 +67,7 @@ class RecordingPanel(QFrame):
         self._traces_only = QToggleSwitch(texts.TRACES_ONLY)
         self._traces_only.setToolTip(texts.TRACES_ONLY_TIP)
         self._traces_only.setAccessibleName(texts.TRACES_ONLY)
-        self._notes = QPlainTextEdit()
-        self._notes.setPlaceholderText(texts.NOTES_HINT)
-        self._notes.setAccessibleName(texts.NOTES)
-        self._notes.setTabChangesFocus(True)
+        self._notes = NotesField()
         self._build()
         control.changed.connect(self._on_study_changed)
         control.planned.connect(self._on_planned)
@@ -84,7 +81,7 @@ class RecordingPanel(QFrame):
     @property
     def notes(self) -> str:
         """Notes as they stand."""
-        return self._notes.toPlainText().strip()
+        return self._notes.text
 
     @property
     def pre_record_s(self) -> float:
@@ -94,7 +91,7 @@ class RecordingPanel(QFrame):
     def set_theme(self, _: Theme, scale: float) -> None:
         """Take the size of a theme."""
         pad(self, scale)
-        self._notes.setFixedHeight(round(52 * scale))
+        self._notes.set_height(round(52 * scale))
 
     def set_active(self, active: bool) -> None:
         """Hold the fields while a recording is active: they are in the file already."""
@@ -118,6 +115,10 @@ class RecordingPanel(QFrame):
         first = next(iter(self._control.complaints), "")
         if first in self._lines:
             self._lines[first].setFocus()
+
+    def hold_notes(self, held: bool) -> None:
+        """Let no notes be written while they are being saved, which clears them."""
+        self._notes.hold(held)
 
     def clear_notes(self) -> None:
         """Begin with empty notes, as the last ones are saved."""

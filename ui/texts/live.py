@@ -106,6 +106,12 @@ FLAT_FIELD_WAITS: Final = "Flat field waits for the end of the trial"
 NO_FLAT_FIELD: Final = "This camera cannot be asked for a flat-field correction."
 
 
+def notes_refused(characters: int, most_bytes: int) -> str:
+    """Return that notes do not take all that was written."""
+    what = "1 character does" if characters == 1 else f"{characters} characters do"
+    return f"{what} not fit: notes hold {most_bytes} bytes. Keep more in a file of its own."
+
+
 def unfinished(path: Path) -> str:
     """Return that a recording was cut off by a crash."""
     return f"{path} was not finished (a crash?)."
