@@ -15,6 +15,7 @@ from thermoseg.study_file import StudyFile, read_study, write_study
 from ui.forms import ModelForm
 from ui.live.recording_control import RecordState
 from ui.live.session_controller import CameraState
+from ui.shell.eliding import WrappingLabel
 from ui.shell.rail import PageName
 from ui.texts import live as texts
 
@@ -248,3 +249,35 @@ def test_another_setting_that_is_saved_leaves_the_edits_in_the_form(sitting: Han
     assert entered.markers == ("cough", "sigh")
     assert entered.corrections == "between trials"
     assert entered.emissivity == 0.95
+
+
+def path_in_sight(hands: Hands, name: str) -> str:
+    """Return the path that the panel shows under this name, empty if none."""
+    labels = hands.live.desk.panel.findChildren(WrappingLabel)
+    shown = [each.text() for each in labels if each.accessibleName() == name]
+    return shown[0] if shown else ""
+
+
+def test_the_path_is_that_of_the_file_while_it_records_and_then_the_next(
+    sitting: Hands, tmp_path: Path
+) -> None:
+    folder = "sourcedata/sub-07/ses-01"
+    runs = [f"{folder}/sub-07_ses-01_task-rest_run-0{run}_thermal.h5" for run in range(4)]
+    sitting.wait(lambda: path_in_sight(sitting, texts.PLANNED_PATH) == runs[1])
+    somebody = tmp_path / "rest" / runs[1]
+    somebody.parent.mkdir(parents=True)
+    somebody.touch()
+    sitting.record()
+    assert path_in_sight(sitting, texts.PATH) == runs[2]
+
+    enter(sitting, markers=("cough", "sigh"))
+    save(sitting)
+    study = sitting.live.desk.study
+    with sitting.qtbot.waitSignal(study.planned):
+        study.plan_again()
+    assert path_in_sight(sitting, texts.PATH) == runs[2], "whatever is planned meanwhile"
+
+    control = sitting.window.controller.recording
+    control.stop()
+    sitting.wait(lambda: control.state is RecordState.OFF)
+    assert path_in_sight(sitting, texts.PLANNED_PATH) == runs[3]

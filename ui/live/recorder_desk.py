@@ -51,6 +51,8 @@ class RecorderDesk(QObject):
         self._pane = pane
         self._fresh = True
         """Whether the session has not been told yet what is set."""
+        self._path: Path | None = None
+        """Where the recording goes that is active."""
         self._taken_over: dict[str, object] = {}
         """Settings of now that are being saved in the study."""
         self._asked: set[str] = set()
@@ -191,14 +193,17 @@ class RecorderDesk(QObject):
             self.study_worn.emit(study.camera)
 
     def _on_recording_changed(self) -> None:
-        state = self._controller.recording.state
-        self.panel.set_active(state.active)
-        self.panel.hold_notes(state is RecordState.STOPPING)
+        recording = self._controller.recording
+        self.panel.set_active(recording.state.active)
+        self.panel.hold_notes(recording.state is RecordState.STOPPING)
+        if recording.path != self._path:
+            self._path = recording.path
+            self.panel.show_recorded(recording.path)
+            self.study.plan_again()  # its run is taken now, or it left none
 
     def _on_saved(self, _: RecordingSummary) -> None:
         self._asked = set()
         self.panel.clear_notes()
-        self.study.plan_again()
 
     def _on_state_changed(self, state: CameraState) -> None:
         self.markers.set_able(state.open)

@@ -54,8 +54,8 @@ class RecordingPanel(QFrame):
         self._menu.setMenu(self._build_menu())
         self._form = QGridLayout()
         self._form.setColumnStretch(1, 1)
+        self._planned = self._recorded = ""
         self._path = WrappingLabel(role="muted")
-        self._path.setAccessibleName(texts.PLANNED_PATH)
         self._pre_record = QComboBox()
         self._pre_record.setAccessibleName(texts.PRE_RECORD)
         self._pre_record.setToolTip(texts.PRE_RECORD_TIP)
@@ -99,6 +99,11 @@ class RecordingPanel(QFrame):
             line.setReadOnly(active)
         for widget in (self._menu, self._pre_record, self._traces_only):
             widget.setEnabled(not active)
+
+    def show_recorded(self, path: Path | None) -> None:
+        """Show where the recording goes that is active; None shows where the next one would."""
+        self._recorded = "" if path is None else str(path)
+        self._show_path()
 
     def show_pre_record(self, seconds: float) -> None:
         """Show how much is kept from before the start, as when more was refused."""
@@ -212,11 +217,16 @@ class RecordingPanel(QFrame):
             label.setVisible(bool(text))
 
     def _on_planned(self, path: str) -> None:
-        shown = path.removeprefix(f"{self._control.folder}/")
-        self._path.setText(shown)
-        self._path.setToolTip(path)
-        self._path.setVisible(bool(path))
+        self._planned = path
+        self._show_path()
         self._show_complaints()
+
+    def _show_path(self) -> None:
+        path = self._recorded or self._planned
+        self._path.setText(path.removeprefix(f"{self._control.folder}/"))
+        self._path.setToolTip(path)
+        self._path.setAccessibleName(texts.PATH if self._recorded else texts.PLANNED_PATH)
+        self._path.setVisible(bool(path))
 
     def _on_new(self) -> None:
         folder = self._ask_folder(texts.NEW_STUDY)
