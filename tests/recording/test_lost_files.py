@@ -40,17 +40,18 @@ def rename(path: Path) -> None:
 
 def what_is_left(taken: Path) -> str:
     """Return how a file is told that was renamed; other systems do not know where it is."""
-    known = f"what there is of it is {taken.with_name('renamed.h5')}: recover it there"
-    return known if sys.platform == "linux" else "if it is elsewhere now, recover it there"
+    known = f"what there is of it is {taken.with_name('renamed.h5')}"
+    where = f"{known}: " if sys.platform == "linux" else "if it is elsewhere now, "
+    return f"{where}recover it there, and record again"
 
 
 @pytest.mark.parametrize(
     ("take", "left"),
     [
-        (Path.unlink, lambda _: "nothing of it is left"),
-        (remove_folder, lambda _: "nothing of it is left"),
+        (Path.unlink, lambda _: "nothing of it is left, so record again"),
+        (remove_folder, lambda _: "nothing of it is left, so record again"),
         (rename, what_is_left),
-        (replace, lambda _: "nothing of it is left"),
+        (replace, lambda _: "nothing of it is left, so record again"),
     ],
     ids=["unlink", "folder", "rename", "replace"],
 )
@@ -67,7 +68,7 @@ def test_a_file_that_is_taken_away_is_told_at_once(
     wait_for(lambda: recorder.status().failed)
     told = recorder.status().failed
     assert "was removed, renamed or replaced while it was recorded" in told
-    assert told.endswith(f"{left(recorder.path)}, and record again")
+    assert told.endswith(f"; {left(recorder.path)}")
     assert not recorder.stop().there
 
 

@@ -57,7 +57,7 @@ class FileLostError(OSError):
         """Name the file, which is still open, and look where it is."""
         super().__init__(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         self.rest: Final = _rest_of(path, descriptor)
-        """What there is of it, one clause."""
+        """What there is of it and what to do, one clause."""
 
 
 class SessionWriter:
@@ -339,13 +339,13 @@ def _rest_of(path: Path, descriptor: int) -> str:
     """Say where an open file is that has lost its name, as far as the system tells."""
     status = os.fstat(descriptor)
     if not status.st_nlink:
-        return "nothing of it is left"
+        return "nothing of it is left, so record again"
     with suppress(OSError):
         now = Path(f"/proc/self/fd/{descriptor}").readlink()  # Linux
         short = len(os.fsencode(now)) + len(os.fsencode(path)) <= _LONGEST_NAMED
         if short and os.path.samestat(now.stat(), status):
-            return f"what there is of it is {now}: recover it there"
-    return "if it is elsewhere now, recover it there"
+            return f"what there is of it is {now}: recover it there, and record again"
+    return "if it is elsewhere now, recover it there, and record again"
 
 
 def _create(job: WriterJob, notes: bytes) -> tuple[h5py.File, Any]:

@@ -153,10 +153,7 @@ def _explain(error: Exception, path: Path, *, begun: bool) -> str:
     if not begun:
         return f"{path} cannot be recorded ({reason}); choose another place"
     if isinstance(error, FileLostError):
-        return (
-            f"{path} was removed, renamed or replaced while it was recorded; {error.rest}, and "
-            "record again"
-        )
+        return f"{path} was removed, renamed or replaced while it was recorded; {error.rest}"
     if fault_number(error) == errno.ENOSPC:
         return (
             f"the disk that holds {path} is full; recording ended, and everything up to its "
