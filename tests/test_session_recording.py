@@ -16,6 +16,7 @@ from thermoseg.errors import CameraLostError, FrameRefusedError, RecordingError
 from thermoseg.memory_guard import Memory, MemoryGuard
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recorder import Recorder
+from thermoseg.recording_plan import RecordingPlan
 from thermoseg.session import Session
 from thermoseg.session_recording import RecordingState, SessionRecording
 
@@ -164,6 +165,23 @@ def test_a_recording_that_cannot_be_made_leaves_the_session_running(
         assert session.look().recording is RecordingState.OFF
         session.start_recording(tmp_path / "free.h5")
         assert session.stop_recording().failed == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(None, "sub-12 coughs"), ("", ""), ("quiet", "quiet")], ids=str
+)
+def test_notes_at_the_end_replace_those_of_the_plan_also_by_none(
+    wait_for: WaitFor, tmp_path: Path, said: str | None, kept: str
+) -> None:
+    plan = RecordingPlan(tmp_path / "a.h5", notes="sub-12 coughs")
+    with Session(ScriptedCamera(range(10_000)), None) as session:
+        session.wait_opened(10)
+        session.start_recording(plan)
+        wait_for(lambda: session.look().counts.recorded >= 5)
+        session.stop_recording(said)
+
+    with Recording(plan.path) as recording:
+        assert recording.notes == kept
 
 
 def failure_of(session: Session) -> str:

@@ -379,13 +379,13 @@ class Session:
         self._corrections.correct_before_recording(self._stopping)
         return self._recording.start(plan)
 
-    def stop_recording(self, notes: str = "") -> RecordingSummary:
+    def stop_recording(self, notes: str | None = None) -> RecordingSummary:
         """Finish the recording, once it has started; the session goes on.
 
         Parameters
         ----------
         notes
-            Written into the file, in place of those of its plan unless empty.
+            Written into the file in place of those of its plan; None leaves those.
 
         Raises
         ------

@@ -195,7 +195,7 @@ class SessionRecording:
             if self._state is RecordingState.ARMED:
                 self._armed, self._state = None, RecordingState.OFF
 
-    def stop(self, *, lost: bool = False, notes: str = "") -> RecordingSummary:
+    def stop(self, *, lost: bool = False, notes: str | None = None) -> RecordingSummary:
         """Finish the recording; if it is still starting or being finished, wait for that as well.
 
         Parameters
@@ -203,7 +203,7 @@ class SessionRecording:
         lost
             As that of `Recorder.stop`.
         notes
-            Written into the file in place of those of its plan, unless empty.
+            Written into the file in place of those of its plan; None leaves those.
 
         Raises
         ------
@@ -370,10 +370,12 @@ class SessionRecording:
             self.pre_record.end()
             return self._newest
 
-    def _finish(self, recorder: Recorder, *, lost: bool, notes: str = "") -> RecordingSummary:
+    def _finish(
+        self, recorder: Recorder, *, lost: bool, notes: str | None = None
+    ) -> RecordingSummary:
         try:
             self.pre_record.wait_fed()
-            if notes:
+            if notes is not None:
                 recorder.set_notes(notes)
             summary = recorder.stop(lost=lost)
             self._manifests.add(recorder, summary)

@@ -101,6 +101,22 @@ class ModelForm(QWidget, Generic[Model]):
         self._show(model)
         self.changed.emit()
 
+    def set_fields(self, values: Mapping[str, object]) -> None:
+        """Show the values of some fields, by name; what is entered in the others stays.
+
+        `changed` comes once if anything differs from what was shown.
+
+        Raises
+        ------
+        ValueError
+            If a name is no field of the model.
+        """
+        unknown = [name for name in values if name not in self._type.model_fields]
+        if unknown:
+            raise ValueError(f"{self._type.__name__} has no field “{unknown[0]}”")
+        self._editor.show_fields(values)
+        self._on_edited()
+
     def problems(self) -> dict[str, str]:
         """Return a sentence for each field that is at fault, by its dotted name.
 

@@ -1,5 +1,6 @@
 """A disk that refuses a write and a file that is taken away end a recording with a sentence."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,21 +28,48 @@ def replace(path: Path) -> None:
     other.replace(path)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a file together with its folder."""
+    shutil.rmtree(path.parent)
+
+
 def rename(path: Path) -> None:
     """Give a file another name."""
     path.rename(path.with_name("renamed.h5"))
 
 
-@pytest.mark.parametrize("take", [Path.unlink, rename, replace])
+def what_is_left(taken: Path) -> str:
+    """Return how a file is told that was renamed; other systems do not know where it is."""
+    known = f"what there is of it is {taken.with_name('renamed.h5')}"
+    where = f"{known}: " if sys.platform == "linux" else "if it is elsewhere now, "
+    return f"{where}recover it there, and record again"
+
+
+@pytest.mark.parametrize(
+    ("take", "left"),
+    [
+        (Path.unlink, lambda _: "nothing of it is left, so record again"),
+        (remove_folder, lambda _: "nothing of it is left, so record again"),
+        (rename, what_is_left),
+        (replace, lambda _: "nothing of it is left, so record again"),
+    ],
+    ids=["unlink", "folder", "rename", "replace"],
+)
 def test_a_file_that_is_taken_away_is_told_at_once(
-    take: Callable[[Path], None], make_recorder: MakeRecorder, wait_for: WaitFor
+    take: Callable[[Path], None],
+    left: Callable[[Path], str],
+    make_recorder: MakeRecorder,
+    wait_for: WaitFor,
 ) -> None:
     recorder = make_recorder()
     recorder.offer(made.made_frame(0, made.made_info()))
     wait_for(lambda: recorder.status().on_disk)
     take(recorder.path)
     wait_for(lambda: recorder.status().failed)
-    assert "was removed, renamed or replaced while it was recorded" in recorder.status().failed
+    told = recorder.status().failed
+    assert "was removed, renamed or replaced while it was recorded" in told
+    assert told.endswith(f"; {left(recorder.path)}")
+    assert not recorder.stop().there
 
 
 @pytest.mark.parametrize("taken", ["session.h5", "session.events.jsonl"])

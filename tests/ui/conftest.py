@@ -139,7 +139,7 @@ class FakeSession:
         self.recorder = RecorderStatus(10, 0, 0.3, 123_456, 10**12, "", on_disk=True)
         return path
 
-    def stop_recording(self, notes: str = "") -> RecordingSummary:
+    def stop_recording(self, notes: str | None = None) -> RecordingSummary:
         recorder, self.recorder = self.recorder, None
         if recorder is None:
             raise RecordingError("nothing is being recorded; start a recording first")

@@ -465,6 +465,21 @@ def test_setting_a_value_is_one_change_and_the_same_value_none(opened: Opened) -
     assert changes == [other]
 
 
+def test_setting_some_fields_leaves_what_is_entered_in_the_others(opened: Opened) -> None:
+    form = opened(Sample)
+    write(named(form, NumberBox, "Seed"), "-4")
+    changes: list[dict[str, str]] = []
+    form.changed.connect(lambda: changes.append(form.problems()))
+    form.set_fields({"names": ("a",), "limits": Limits(low=0.25)})
+    form.set_fields({"names": ("a",)})
+    assert [change.keys() for change in changes] == [{"seed"}], "what does not fit stays as well"
+
+    write(named(form, NumberBox, "Seed"), "4")
+    assert form.value() == Sample(seed=4, names=("a",), limits=Limits(low=0.25))
+    with pytest.raises(ValueError, match="Sample has no field “colour”"):
+        form.set_fields({"colour": "red"})
+
+
 def test_complaints_from_outside_stand_until_something_changes(opened: Opened) -> None:
     form = opened(Sample)
 

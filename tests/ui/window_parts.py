@@ -26,6 +26,7 @@ from tests.session_parts import COUNTS_34_C, HEIGHT, RADIOMETRY, WIDTH
 from thermoseg.cameras import Camera, CameraListing, CameraOptions
 from thermoseg.errors import CameraLostError, CameraTimeoutError, FrameRefusedError
 from thermoseg.frames import CameraInfo, Frame
+from thermoseg.radiometry import LinearRadiometry
 from thermoseg.recording.reader import Recording
 from ui.live.page import LivePage
 from ui.live.recording_control import RecordState
@@ -56,6 +57,7 @@ class FaultyCamera:
 
     Options: ClassVar[type[CameraOptions]] = CameraOptions
     rate_hz: float = 60.0
+    radiometry: LinearRadiometry = RADIOMETRY
     plugged: bool = True
     silent: bool = False
     refusing: int = 0
@@ -76,7 +78,7 @@ class FaultyCamera:
             raise CameraLostError("the camera of the test is unplugged; plug it in")
         self._index, self._opened_s = -1, time.monotonic()
         self.opened_before.add(len(self.delivered))
-        return CameraInfo("faulty", "7", WIDTH, HEIGHT, self.rate_hz, RADIOMETRY, True)
+        return CameraInfo("faulty", "7", WIDTH, HEIGHT, self.rate_hz, self.radiometry, True)
 
     def read(self, timeout_s: float) -> Frame:
         threading.Event().wait(min(1 / self.rate_hz, timeout_s))
@@ -96,7 +98,7 @@ class FaultyCamera:
         self.skipped_before[number] = skipped
         self.delivered.append(number)
         time_s = time.monotonic() - self._opened_s
-        return Frame.from_counts(counts, RADIOMETRY, self._index, time_s, time.time())
+        return Frame.from_counts(counts, self.radiometry, self._index, time_s, time.time())
 
     def close(self) -> None:
         pass

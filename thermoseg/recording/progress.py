@@ -45,7 +45,7 @@ def summarize(
     Parameters
     ----------
     path
-        Where the file is.
+        Where the file is, unless somebody took it away; that is looked at.
     status
         The last one.
     failed
@@ -60,4 +60,5 @@ def summarize(
         seconds=status.seconds,
         bytes_on_disk=status.bytes_on_disk,
         failed=failed,
+        there=path.exists() and (status.on_disk or not failed),
     )

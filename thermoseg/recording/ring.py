@@ -76,7 +76,7 @@ _CONTROL: Final = np.dtype(
     ]
 )
 """`written` frames are in the file, `flushed` ones survive a kill, `safe` ones a power cut, and the
-last of these is of time `safe_s`; `on_disk` is 1 once the file has its name there.
+last of these is of time `safe_s`; `on_disk` is 1 while the file has its name there.
 The writer says in `sentence` why it ended; the recorder in `closing` why the file is to end."""
 
 

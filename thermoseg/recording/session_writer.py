@@ -46,12 +46,18 @@ _GAP_BEFORE: Final = 32
 """`thermoseg.frames.FrameFlag.GAP_BEFORE`; a test keeps the two equal."""
 
 
+_LONGEST_NAMED: Final = 390
+"""Bytes of two paths for which a sentence has room."""
+
+
 class FileLostError(OSError):
     """The file that is written was removed, renamed or replaced by somebody."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the file."""
+    def __init__(self, path: Path, descriptor: int) -> None:
+        """Name the file, which is still open, and look where it is."""
         super().__init__(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        self.rest: Final = _rest_of(path, descriptor)
+        """What there is of it and what to do, one clause."""
 
 
 class SessionWriter:
@@ -222,7 +228,7 @@ class SessionWriter:
         self._unflushed_from_s = math.inf
         self._file.flush()
         self._memory.control["flushed"] = self._written
-        self._memory.control["file_bytes"] = self._look_at_file().st_size
+        self._memory.control["file_bytes"] = self.look_at_file().st_size
         self._flush_s = time.monotonic() - began_s
         self._file_sync.request(Mark(self._written, self._last_time_s))
 
@@ -256,7 +262,7 @@ class SessionWriter:
         for sync in syncs:
             sync.finish()
         self._tell_what_is_safe()
-        self._look_at_file()
+        self.look_at_file()
         notes = bytes(self._memory.control["notes"].item())
         set_closing_attributes(self._file, ended, counts, notes)
         self._file.close()
@@ -275,18 +281,23 @@ class SessionWriter:
         self._memory.control["safe"] = safe.frames
         self._memory.control["on_disk"] = 1
 
-    def _look_at_file(self) -> os.stat_result:
+    def look_at_file(self) -> os.stat_result:
         """Return what the system knows of the file, if what is written still comes under its name.
 
         A file that is removed can be written for hours, and nobody will ever read it.
+
+        Raises
+        ------
+        FileLostError
+            If it does not.
         """
         written = os.fstat(self._descriptor)
         try:
             named = self._names.session.stat()
         except FileNotFoundError as error:
-            raise FileLostError(self._names.session) from error
+            raise FileLostError(self._names.session, self._descriptor) from error
         if not os.path.samestat(written, named):
-            raise FileLostError(self._names.session)
+            raise FileLostError(self._names.session, self._descriptor)
         return written
 
     def _append_picture(self, dataset: h5py.Dataset, picture: NDArray[Any]) -> None:
@@ -322,6 +333,19 @@ class SessionWriter:
             self._reasons[reason] = len(self._reasons)
             self._add_row("reasons", reason)
         return self._reasons[reason]
+
+
+def _rest_of(path: Path, descriptor: int) -> str:
+    """Say where an open file is that has lost its name, as far as the system tells."""
+    status = os.fstat(descriptor)
+    if not status.st_nlink:
+        return "nothing of it is left, so record again"
+    with suppress(OSError):
+        now = Path(f"/proc/self/fd/{descriptor}").readlink()  # Linux
+        short = len(os.fsencode(now)) + len(os.fsencode(path)) <= _LONGEST_NAMED
+        if short and os.path.samestat(now.stat(), status):
+            return f"what there is of it is {now}: recover it there, and record again"
+    return "if it is elsewhere now, recover it there, and record again"
 
 
 def _create(job: WriterJob, notes: bytes) -> tuple[h5py.File, Any]:

@@ -49,6 +49,8 @@ class RecordingSummary:
     bytes_on_disk: int
     failed: str
     """Why the recording ended by itself, or is not where it should be; one sentence, else empty."""
+    there: bool = True
+    """Whether the file is at `path`; false if somebody removed, renamed or replaced it."""
 
 
 NOTHING_YET: Final = RecorderStatus(0, 0, 0.0, 0, 0, "")

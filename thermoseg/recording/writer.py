@@ -54,6 +54,8 @@ def main() -> None:
         log.log(expected, "the session file cannot be written", exc_info=True)
         begun = bool(memory.control["state"] != WriterState.STARTING)
         _fail(memory, _explain(error, Path(job.path), begun=begun))
+        if isinstance(error, FileLostError):
+            memory.control["on_disk"] = 0
         os._exit(1)
     if sentence:
         _fail(memory, sentence)
@@ -74,6 +76,14 @@ def _open(job: WriterJob, memory: SharedMemory) -> SessionWriter:
     memory.control["free_bytes"] = shutil.disk_usage(path.parent).free
     memory.control["state"] = WriterState.WRITING
     return writer
+
+
+def _free_bytes(path: Path, writer: SessionWriter) -> int:
+    try:
+        return shutil.disk_usage(path.parent).free
+    except FileNotFoundError:
+        writer.look_at_file()  # which says more, if the file went with its folder
+        raise
 
 
 def _listen(inbox: queue.SimpleQueue[bytes]) -> None:
@@ -103,7 +113,7 @@ def _write(
             flushed_s = time.monotonic()
         # At each message, not at each flush only: a file that is played into a recording fills a
         # small reserve between two of them.
-        memory.control["free_bytes"] = free = shutil.disk_usage(Path(job.path).parent).free
+        memory.control["free_bytes"] = free = _free_bytes(Path(job.path), writer)
         if free < job.stop_bytes and not ended:
             sentence = f"the disk that holds {job.path} is nearly full"
             writer.finish(sentence)
@@ -143,10 +153,7 @@ def _explain(error: Exception, path: Path, *, begun: bool) -> str:
     if not begun:
         return f"{path} cannot be recorded ({reason}); choose another place"
     if isinstance(error, FileLostError):
-        return (
-            f"{path} was removed, renamed or replaced while it was recorded; if it is elsewhere "
-            "now, recover it there, and record again"
-        )
+        return f"{path} was removed, renamed or replaced while it was recorded; {error.rest}"
     if fault_number(error) == errno.ENOSPC:
         return (
             f"the disk that holds {path} is full; recording ended, and everything up to its "

@@ -79,12 +79,15 @@ class RecordEditor(Editor):
             if name not in self._frames and one is not UNFILLED
         }
         for field in self._fields:
-            frame = self._frames[field.name]
-            shown = values.get(field.name, UNFILLED)
-            if isinstance(frame, FieldRow):
-                frame.editor.show_value(shown)
+            self._show_in(self._frames[field.name], values.get(field.name, UNFILLED))
+
+    def show_fields(self, values: Mapping[str, object]) -> None:
+        """Show the values of some fields, by name; the others stay as they are entered."""
+        for field, value in values.items():
+            if field in self._frames:
+                self._show_in(self._frames[field], value)
             else:
-                frame.show_value(shown)
+                self._kept[field] = value
 
     def complain(self, complaints: Complaints) -> Sequence[str]:
         """Hand complaints to the fields; return those about the whole."""
@@ -113,6 +116,10 @@ class RecordEditor(Editor):
         return (
             frame.editor.part(place[1:]) if isinstance(frame, FieldRow) else frame.part(place[1:])
         )
+
+    def _show_in(self, frame: FieldRow | Section, value: object) -> None:
+        shown = frame.editor if isinstance(frame, FieldRow) else frame
+        shown.show_value(value)
 
     def _places(self) -> set[Place]:
         return {(name_,) for name_ in self._frames}

@@ -1,5 +1,6 @@
 """Recording as one does it: plan, checklist, start, markers, notes; between session and panels."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from thermoseg.study_file import StudyFile
 from ui.live.checklist import list_doubts
 from ui.live.leftovers import Leftovers
 from ui.live.marker_panel import MarkerPanel
+from ui.live.recording_control import RecordState
 from ui.live.recording_panel import RecordingPanel
 from ui.live.session_controller import CameraState, SessionController
 from ui.live.study_control import StudyControl
@@ -26,6 +28,8 @@ from ui.texts import live as texts
 
 DOUBTS: Final = "recording/doubts"
 MARKS: Final = "recording/marks"
+SCENE: Final = frozenset({"emissivity", "reflected_c"})
+"""Settings of a study that °C are reckoned with."""
 
 
 class RecorderDesk(QObject):
@@ -45,8 +49,12 @@ class RecorderDesk(QObject):
         self._controller = controller
         self._notices = surroundings.notices
         self._pane = pane
-        self._worn: StudyFile | None = None
-        """The study whose settings are in force."""
+        self._fresh = True
+        """Whether the session has not been told yet what is set."""
+        self._path: Path | None = None
+        """Where the recording goes that is active."""
+        self._taken_over: dict[str, object] = {}
+        """Settings of now that are being saved in the study."""
         self._asked: set[str] = set()
         """Names of the doubts that the user has seen already."""
         self._jobs = Jobs("disk", self)
@@ -100,19 +108,20 @@ class RecorderDesk(QObject):
             condition = study.conditions[number]
             self._mark(condition.name, "condition", condition.duration_s)
 
-    def take_over(self) -> None:
-        """Put camera, model, span and drawn regions of now into the study."""
-        study = self.study.study
-        if study is None:
-            return
+    def settings_of_now(self) -> Mapping[str, object]:
+        """Return camera, model, span and drawn regions of now as settings of a study, by name.
+
+        Once they are saved they are in force already: what is drawn meanwhile stays.
+        """
         span = self._pane.span
-        changes = {
-            "camera": self._controller.address or study.camera,
+        self._taken_over = {
             "model": self._controller.models.choice.name,
             "rois": self._pane.drawn,
             "span_c": None if span.mode.follows else span.limits,
         }
-        self.study.save(study.model_copy(update=changes))
+        if self._controller.address:
+            self._taken_over["camera"] = self._controller.address
+        return self._taken_over
 
     def close(self) -> None:
         """Wait for what is at work."""
@@ -165,27 +174,36 @@ class RecorderDesk(QObject):
         self._leftovers.look([self.study.folder])
         study = self.study.study
         self.markers.set_names(self.study.markers, () if study is None else study.conditions)
-        if study is None:
-            return
-        if study == self._worn:
-            return
-        self._worn = study
-        self._pane.restore_drawn(study.rois)
-        self._give_rois()
-        if study.span_c is not None:
+        if study is not None:
+            taken, self._taken_over = self._taken_over, {}
+            known = {name for name, value in taken.items() if getattr(study, name) == value}
+            self._wear(study, self.study.altered - known)
+
+    def _wear(self, study: StudyFile, altered: frozenset[str]) -> None:
+        """Let the settings of a study that were altered take effect, and no other."""
+        if "rois" in altered:
+            self._pane.restore_drawn(study.rois)
+            self._give_rois()
+        if "span_c" in altered and study.span_c is not None:
             self._pane.hold_span(*study.span_c)
-        if study.model:
+        if "model" in altered and study.model:
             self._controller.models.choose(study.model)
-        self._give_scene()
-        self.study_worn.emit(study.camera)
+        self._give_scene(altered)
+        if "camera" in altered:
+            self.study_worn.emit(study.camera)
 
     def _on_recording_changed(self) -> None:
-        self.panel.set_active(self._controller.recording.state.active)
+        recording = self._controller.recording
+        self.panel.set_active(recording.state.active)
+        self.panel.hold_notes(recording.state is RecordState.STOPPING)
+        if recording.path != self._path:
+            self._path = recording.path
+            self.panel.show_recorded(recording.path)
+            self.study.plan_again()  # its run is taken now, or it left none
 
     def _on_saved(self, _: RecordingSummary) -> None:
         self._asked = set()
         self.panel.clear_notes()
-        self.study.plan_again()
 
     def _on_state_changed(self, state: CameraState) -> None:
         self.markers.set_able(state.open)
@@ -193,11 +211,12 @@ class RecorderDesk(QObject):
             self._jobs.forget()
             self._notices.dismiss(DOUBTS)
         if state is CameraState.OPENING:
-            self._asked = set()
+            self._asked, self._fresh = set(), True
             self.markers.clear()
-        if state is CameraState.RUNNING:
+        if state is CameraState.RUNNING and self._fresh:  # and no camera that came back
+            self._fresh = False
             self._give_rois()
-            self._give_scene()
+            self._give_scene(SCENE)
             self._give_pre_record(self.panel.pre_record_s)
 
     def _give_rois(self) -> None:
@@ -206,13 +225,14 @@ class RecorderDesk(QObject):
         if session is not None:
             session.set_rois(self._pane.drawn)
 
-    def _give_scene(self) -> None:
-        """Let °C be those of the study's emissivity; what cannot be is said once."""
+    def _give_scene(self, altered: frozenset[str]) -> None:
+        """Let °C be those of the study's scene as far as it is altered; what cannot be is said."""
         study, session = self.study.study, self._controller.session
-        if study is None or session is None:
+        if study is None or session is None or not altered & SCENE:
             return
+        values = {name: getattr(study, name) for name in altered & SCENE}
         try:
-            session.set_scene(emissivity=study.emissivity, reflected_c=study.reflected_c)
+            session.set_scene(**values)
         except ConfigError as error:
             self._notices.tell(describe_error(error), Severity.WARNING, key="recording/scene")
 

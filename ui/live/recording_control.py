@@ -41,7 +41,7 @@ class Recordable(Protocol):
     def start_recording(self, plan: RecordingPlan | Path) -> Path:
         """Record from now on; returns when the file is on its disk, with its path."""
 
-    def stop_recording(self, notes: str = "") -> RecordingSummary:
+    def stop_recording(self, notes: str | None = None) -> RecordingSummary:
         """Finish the recording."""
 
 
@@ -59,7 +59,7 @@ class _Outcome:
             self._refusal = error
             raise
 
-    def finish(self, session: Recordable, notes: str) -> RecordingSummary:
+    def finish(self, session: Recordable, notes: str | None) -> RecordingSummary:
         """Finish it, unless that was done before; whoever asks again gets the same answer."""
         if self._refusal is not None:
             raise self._refusal
@@ -93,8 +93,8 @@ class RecordingControl(QObject):
         self._answered = False
         self._stop_wanted = False
         self._path: Path | None = None
-        self.notes: Callable[[], str] = str
-        """Returns the notes as they stand when the recording ends."""
+        self.notes: Callable[[], str | None] = lambda: None
+        """Returns the notes as they stand when the recording ends; None for those of its plan."""
         self._status: RecorderStatus | None = None
         self._outcome = _Outcome()
 
@@ -167,7 +167,7 @@ class RecordingControl(QObject):
             self._set_state(RecordState.STOPPING)
         return active
 
-    def finish(self, session: Recordable, notes: str) -> RecordingSummary:
+    def finish(self, session: Recordable, notes: str | None) -> RecordingSummary:
         """Finish a recording that was given up, once what is at work on it is done.
 
         Raises

@@ -14,7 +14,6 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPlainTextEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from PyQt6.QtWidgets import (
 from superqt import QToggleSwitch
 
 from thermoseg.study_file import SITTING_FIELDS, StudyFile
+from ui.live.notes_field import NotesField
 from ui.live.study_control import StudyControl
 from ui.shell.eliding import WrappingLabel, eliding_label, say
 from ui.shell.theme import Theme, pad
@@ -54,8 +54,8 @@ class RecordingPanel(QFrame):
         self._menu.setMenu(self._build_menu())
         self._form = QGridLayout()
         self._form.setColumnStretch(1, 1)
+        self._planned = self._recorded = ""
         self._path = WrappingLabel(role="muted")
-        self._path.setAccessibleName(texts.PLANNED_PATH)
         self._pre_record = QComboBox()
         self._pre_record.setAccessibleName(texts.PRE_RECORD)
         self._pre_record.setToolTip(texts.PRE_RECORD_TIP)
@@ -67,10 +67,7 @@ class RecordingPanel(QFrame):
         self._traces_only = QToggleSwitch(texts.TRACES_ONLY)
         self._traces_only.setToolTip(texts.TRACES_ONLY_TIP)
         self._traces_only.setAccessibleName(texts.TRACES_ONLY)
-        self._notes = QPlainTextEdit()
-        self._notes.setPlaceholderText(texts.NOTES_HINT)
-        self._notes.setAccessibleName(texts.NOTES)
-        self._notes.setTabChangesFocus(True)
+        self._notes = NotesField()
         self._build()
         control.changed.connect(self._on_study_changed)
         control.planned.connect(self._on_planned)
@@ -84,7 +81,7 @@ class RecordingPanel(QFrame):
     @property
     def notes(self) -> str:
         """Notes as they stand."""
-        return self._notes.toPlainText().strip()
+        return self._notes.text
 
     @property
     def pre_record_s(self) -> float:
@@ -94,7 +91,7 @@ class RecordingPanel(QFrame):
     def set_theme(self, _: Theme, scale: float) -> None:
         """Take the size of a theme."""
         pad(self, scale)
-        self._notes.setFixedHeight(round(52 * scale))
+        self._notes.set_height(round(52 * scale))
 
     def set_active(self, active: bool) -> None:
         """Hold the fields while a recording is active: they are in the file already."""
@@ -102,6 +99,11 @@ class RecordingPanel(QFrame):
             line.setReadOnly(active)
         for widget in (self._menu, self._pre_record, self._traces_only):
             widget.setEnabled(not active)
+
+    def show_recorded(self, path: Path | None) -> None:
+        """Show where the recording goes that is active; None shows where the next one would."""
+        self._recorded = "" if path is None else str(path)
+        self._show_path()
 
     def show_pre_record(self, seconds: float) -> None:
         """Show how much is kept from before the start, as when more was refused."""
@@ -118,6 +120,10 @@ class RecordingPanel(QFrame):
         first = next(iter(self._control.complaints), "")
         if first in self._lines:
             self._lines[first].setFocus()
+
+    def hold_notes(self, held: bool) -> None:
+        """Let no notes be written while they are being saved, which clears them."""
+        self._notes.hold(held)
 
     def clear_notes(self) -> None:
         """Begin with empty notes, as the last ones are saved."""
@@ -164,8 +170,10 @@ class RecordingPanel(QFrame):
         names = () if study is None else (*SITTING_FIELDS, *study.fields)
         if names != tuple(self._lines):
             self._build_fields(names)
-        if study is not None:
+        altered = self._control.altered
+        if study is not None and "pictures" in altered:
             self._traces_only.setChecked(not study.pictures)
+        if study is not None and "pre_record_s" in altered:
             self.show_pre_record(study.pre_record_s)
             self.pre_record_chosen.emit(study.pre_record_s)
         self._mark_required(study)
@@ -209,11 +217,16 @@ class RecordingPanel(QFrame):
             label.setVisible(bool(text))
 
     def _on_planned(self, path: str) -> None:
-        shown = path.removeprefix(f"{self._control.folder}/")
-        self._path.setText(shown)
-        self._path.setToolTip(path)
-        self._path.setVisible(bool(path))
+        self._planned = path
+        self._show_path()
         self._show_complaints()
+
+    def _show_path(self) -> None:
+        path = self._recorded or self._planned
+        self._path.setText(path.removeprefix(f"{self._control.folder}/"))
+        self._path.setToolTip(path)
+        self._path.setAccessibleName(texts.PATH if self._recorded else texts.PLANNED_PATH)
+        self._path.setVisible(bool(path))
 
     def _on_new(self) -> None:
         folder = self._ask_folder(texts.NEW_STUDY)

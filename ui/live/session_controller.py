@@ -263,10 +263,10 @@ class SessionController(QObject):
                     ) from error
         return session, segmenter
 
-    def _stop_live(self, notes: str | None) -> "_Ending":
+    def _stop_live(self, notes: str | None, *, recording: bool) -> "_Ending":
         session, self._live = self._live, None
         summary = not_saved = not_stopped = None
-        if session is not None and notes is not None:
+        if session is not None and recording:
             try:
                 summary = self.recording.finish(session, notes)
             except ThermoSegError as error:
@@ -299,7 +299,7 @@ class SessionController(QObject):
             if tell and ending.not_stopped is not None:
                 self.failed.emit(ending.not_stopped)
 
-        self._worker.run(lambda: self._stop_live(notes if recording else None), on_ended, kept=True)
+        self._worker.run(lambda: self._stop_live(notes, recording=recording), on_ended, kept=True)
 
     def _on_opened(self, opened: tuple[Session, Segmenter | None] | None) -> None:
         if opened is None:

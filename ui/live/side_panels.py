@@ -64,7 +64,7 @@ class SidePanels(QScrollArea):
         desk.panel.settings_requested.connect(self._show_study)
         desk.study.changed.connect(self._on_study_changed)
         self.study.saved.connect(desk.study.save)
-        self.study.taken_over.connect(desk.take_over)
+        self.study.taken_over.connect(lambda: self.study.take_over(desk.settings_of_now()))
 
     @property
     def sections(self) -> list[Section]:
@@ -100,11 +100,11 @@ class SidePanels(QScrollArea):
             self._fit_width()
 
     def _on_study_changed(self) -> None:
-        section, study = self._sections[texts.STUDY_SETTINGS], self._desk.study.study
+        study = self._desk.study.study
         if study is None:
-            section.hide()
-        elif section.isVisible():
-            self.study.show_study(study)
+            self._sections[texts.STUDY_SETTINGS].hide()
+        else:
+            self.study.follow(study, self._desk.study.altered)
 
     def show_lacking(self) -> None:
         """Show what other kinds of camera lack."""

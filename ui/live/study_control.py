@@ -49,6 +49,7 @@ class StudyControl(QObject):
         self._planner = Jobs("plan", self)
         self._folder: Path | None = None
         self._study: StudyFile | None = None
+        self._altered: frozenset[str] = frozenset()
         self._sitting = Sitting("", "", "")
         self._recordings = Path(preferences.get(RECORDINGS) or default_folder())
 
@@ -61,6 +62,14 @@ class StudyControl(QObject):
     def study(self) -> StudyFile | None:
         """The study at hand; None without one."""
         return self._study
+
+    @property
+    def altered(self) -> frozenset[str]:
+        """Names of the settings that the last change altered: all of them in another study.
+
+        Only these take effect, so that what was set by hand since stays.
+        """
+        return self._altered
 
     @property
     def sitting(self) -> Sitting:
@@ -101,6 +110,7 @@ class StudyControl(QObject):
         """Work without a study."""
         self._jobs.forget()
         self._folder = self._study = None
+        self._altered = frozenset()
         self._preferences.set(STUDY, "")
         self.changed.emit()
         self.plan_again()
@@ -108,6 +118,7 @@ class StudyControl(QObject):
     def record_into(self, folder: Path) -> None:
         """Record into `folder` while there is no study."""
         self._recordings = folder
+        self._altered = frozenset()
         self._preferences.set(RECORDINGS, str(folder))
         self.changed.emit()
         self.plan_again()
@@ -159,11 +170,12 @@ class StudyControl(QObject):
         self._planner.close()
 
     def _on_read(self, read: tuple[Path, StudyFile]) -> None:
-        another = read[0] != self._folder
+        another, before, study = read[0] != self._folder, self._study, read[1]
         self._folder, self._study = read
-        if another:
-            values = dict.fromkeys(read[1].fields, "")
-            self._sitting = replace(self._sitting, values=values)
+        self._altered = _differing(None if another else before, study)
+        typed = {} if another else self._sitting.values
+        values = {name: typed.get(name, "") for name in study.fields}
+        self._sitting = replace(self._sitting, values=values)
         self._preferences.set(STUDY, str(self._folder))
         self.changed.emit()
         self.plan_again()
@@ -176,6 +188,14 @@ class StudyControl(QObject):
     def _on_unplanned(self, error: BaseException) -> None:
         self.planned.emit("")
         self.failed.emit(error)
+
+
+def _differing(before: StudyFile | None, after: StudyFile) -> frozenset[str]:
+    """Name the settings in which two studies differ; all if there is none before."""
+    names = StudyFile.model_fields
+    if before is None:
+        return frozenset(names)
+    return frozenset(name for name in names if getattr(before, name) != getattr(after, name))
 
 
 def _read(folder: Path) -> tuple[Path, StudyFile]:

@@ -29,8 +29,11 @@ def tell_saved(
         Remedy(texts.REPLAY, lambda: open_file(str(summary.path))),
         Remedy(texts.SHOW_IN_FOLDER, lambda: show_folder_of(summary.path)),
     ]
-    if summary.failed:
-        why = capitalised(summary.failed)
+    why = capitalised(summary.failed)
+    if not summary.there:
+        notices.tell(texts.sentence(why or texts.not_there(summary.path)), Severity.ERROR)
+        return
+    if why:
         notices.tell(f"{why}. {text}", Severity.ERROR, remedies if summary.recorded else ())
         return
     remedies.append(Remedy(texts.TO_TRASH, lambda: to_trash(notices, summary.path)))
@@ -44,6 +47,9 @@ def show_folder_of(path: Path) -> None:
 
 def to_trash(notices: Notices, path: Path) -> None:
     """Move a recording, and what lies beside it under its name, to the trash of the desktop."""
+    if not path.exists():
+        notices.tell(texts.sentence(texts.not_there(path)), Severity.WARNING)
+        return
     for part in (path, path.with_suffix(".json")):
         if part.exists():
             moved = QFile.moveToTrash(str(part))

@@ -55,6 +55,7 @@ EDIT_STUDY: Final = "Settings of the study…"
 LEAVE_STUDY: Final = "Work without a study"
 FOLDER: Final = "Record into another folder…"
 REQUIRED: Final = "required"
+PATH: Final = "Path of this recording"
 PLANNED_PATH: Final = "Path of the next recording"
 PRE_RECORD: Final = "Pre-record"
 PRE_RECORD_TIP: Final = "How much of what came before the start is recorded as well"
@@ -104,6 +105,12 @@ BETWEEN_TRIALS_TIP: Final = (
 )
 FLAT_FIELD_WAITS: Final = "Flat field waits for the end of the trial"
 NO_FLAT_FIELD: Final = "This camera cannot be asked for a flat-field correction."
+
+
+def notes_refused(characters: int, most_bytes: int) -> str:
+    """Return that notes do not take all that was written."""
+    what = "1 character does" if characters == 1 else f"{characters} characters do"
+    return f"{what} not fit: notes hold {most_bytes} bytes. Keep more in a file of its own."
 
 
 def unfinished(path: Path) -> str:

@@ -124,6 +124,11 @@ def no_trash(path: Path) -> str:
     return f"{path} cannot be moved to the trash here; delete it in the file manager"
 
 
+def not_there(path: Path) -> str:
+    """Return that a recording is not where it was written."""
+    return f"{path} was recorded and is not there any more; look where it was moved, or its trash"
+
+
 def in_trash(path: Path) -> str:
     """Return that a recording is in the trash."""
     return f"{path.name} is in the trash"
