@@ -67,8 +67,17 @@ def require_frames(recording: Recording) -> None:
 
 
 def say_problems(recording: Recording) -> tuple[str, ...]:
-    """Say what was found wrong when the recording was opened, a sentence each."""
-    return tuple(f"“{recording.path}”: {problem}" for problem in recording.problems)
+    """Say what was found wrong when the recording was opened, a sentence each.
+
+    One that had not ended is not whole either: its file may have grown since.
+    """
+    problems = list(recording.problems)
+    if recording.being_recorded:
+        problems.append(
+            f"it was still being recorded; what came after its first {len(recording)} frames is "
+            "left out, export it again when it has ended"
+        )
+    return tuple(f"“{recording.path}”: {problem}" for problem in problems)
 
 
 def say_damaged(path: Path, damaged: Sequence[int], what: str = "frame") -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -42,6 +43,9 @@ RECORDED_ONLY: Final = (ExportKind.FRAME, ExportKind.TIFF, ExportKind.CUT)
 
 class ExportPanel(QWidget):
     """Exports follow each other; the page can be used meanwhile."""
+
+    asked = pyqtSignal()
+    """An export was asked for."""
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class ExportPanel(QWidget):
         )
         title = words.EXPORTING.format(name=path.name)
         self.queue.add(Work(title, order.run, self._on_done))
+        self.asked.emit()
 
     # Inside.
 
@@ -168,12 +173,19 @@ class ExportPanel(QWidget):
         elif self.kind is ExportKind.CUT:
             can, said = False, words.NO_SELECTION
         elif self.kind.of_stretch:
-            said = words.WHOLE
+            said = self._say_all()
         if can and self._analyses.shown is not None and self.kind not in RECORDED_ONLY:
             said = f"{said} {words.STORED_ONLY}".strip()
         self._stretch.setText(said)
         self._stretch.setVisible(bool(said))
         self._go.setEnabled(can)
+
+    def _say_all(self) -> str:
+        """Say how much of the recording there is."""
+        session = self._controller.session
+        if session is None or session.complete:
+            return words.WHOLE
+        return words.SO_FAR if session.being_recorded else words.LEFT
 
     def _show_folder(self) -> None:
         chosen = self._surroundings.preferences.get(FOLDER)

@@ -21,6 +21,8 @@ PROGRESS: Final = "Progress"
 NOT_A_SESSION: Final = "Only recordings of ThermoSeg can be exported; record this file first."
 NO_SELECTION: Final = "Select a stretch with [ and ] first."
 WHOLE: Final = "The whole recording."
+SO_FAR: Final = "What of the recording is on the disk when the export begins."
+LEFT: Final = "All of the recording that reached the disk."
 STORED_ONLY: Final = "Exports hold the stored masks and traces, not those of the analysis shown."
 EXPORTING: Final = "Exporting {name}"
 
