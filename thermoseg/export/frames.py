@@ -20,9 +20,13 @@ class ReadableFrames:
         Raises
         ------
         ExportError
-            If the recording has no frame.
+            If the recording has no frame, or none is wanted.
         """
         require_frames(recording)
+        if not positions:
+            raise ExportError(
+                f"“{recording.path}” has no frame in this stretch; choose another one"
+            )
         self._recording = recording
         self._watch = watch
         self._positions = positions
