@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtGui import QStandardItemModel
 from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -167,6 +168,8 @@ class ExportPanel(QWidget):
         can, said = controller.session is not None, ""
         if not can:
             said = words.NOT_A_SESSION if len(controller.times_s) else ""
+        elif self._lacks_pictures(self.kind):
+            can, said = False, words.NO_PICTURES
         elif selection is not None and self.kind.of_stretch:
             begin_s, end_s = (controller.time_of(frame) for frame in selection)
             said = words.selected(begin_s, end_s, selection[1] - selection[0] + 1)
@@ -179,6 +182,7 @@ class ExportPanel(QWidget):
         self._stretch.setText(said)
         self._stretch.setVisible(bool(said))
         self._go.setEnabled(can)
+        self._go.setToolTip("" if can else said)
 
     def _say_all(self) -> str:
         """Say how much of the recording there is."""
@@ -202,7 +206,23 @@ class ExportPanel(QWidget):
             self._region.clear()
             self._region.addItems(names)
         self._show_folder()
+        self._show_kinds()
         self._show_stretch()
+
+    def _lacks_pictures(self, kind: ExportKind) -> bool:
+        session = self._controller.session
+        return session is not None and not session.has_pictures and kind.of_pictures
+
+    def _show_kinds(self) -> None:
+        """Disable the kinds that cannot be made of the recording, and say why."""
+        kinds = self._kind.model()
+        if not isinstance(kinds, QStandardItemModel):
+            raise TypeError("a box with entries of its own has another model")
+        for row, kind in enumerate(ExportKind):
+            lacks, item = self._lacks_pictures(kind), kinds.item(row)
+            if item is not None:
+                item.setEnabled(not lacks)
+                item.setToolTip(words.NO_PICTURES if lacks else "")
 
     # What the user does, and what comes of it.
 

@@ -37,6 +37,11 @@ class ExportKind(Enum):
         """Whether a selection is what is exported, if there is one."""
         return self is not ExportKind.FRAME
 
+    @property
+    def of_pictures(self) -> bool:
+        """Whether it is made of pictures, which sessions with traces only have none of."""
+        return self not in (ExportKind.TABLES, ExportKind.CUT)
+
 
 class VideoOptions(BaseModel):
     """How a video looks."""
