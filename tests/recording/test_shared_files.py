@@ -47,3 +47,4 @@ def test_a_recording_that_runs_is_seen_as_far_as_it_is(
         with Recording(recorder.path) as late:
             assert (len(early), len(late)) == (3, 40)
             assert late.frame(39).index == 39
+            assert early.frame(2).index == 2

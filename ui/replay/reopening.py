@@ -29,16 +29,19 @@ class Reopening(QObject):
         super().__init__(parent)
         self._controller = controller
         self._place: _Place | None = None
+        self._bytes = 0
+        """Length of the file when it was opened."""
         controller.state_changed.connect(self._on_state_changed)
-        controller.tables_read.connect(self.look)  # it may have ended while it was opened
+        controller.tables_read.connect(self._on_tables_read)
 
     def look(self) -> None:
-        """Read the recording again if it has ended since it was opened."""
+        """Read the recording again if it has ended since it was opened, or another grew."""
         controller, session = self._controller, self._controller.session
         path = controller.path
-        if session is None or path is None or not session.being_recorded:
+        if session is None or path is None or session.complete or is_being_recorded(path):
             return
-        if is_being_recorded(path):
+        # Nobody can tell whether a recorder on another computer is at work; its file grows.
+        if not session.being_recorded and _length_of(path) == self._bytes:
             return
         if controller.state is ReplayState.OPEN:
             self._place = _Place(
@@ -51,8 +54,16 @@ class Reopening(QObject):
             )
         controller.open(path)
 
+    def _on_tables_read(self) -> None:
+        """Look whether it ended while it was opened; what only grows would be opened for ever."""
+        session = self._controller.session
+        if session is not None and session.being_recorded:
+            self.look()
+
     def _on_state_changed(self) -> None:
         controller, place = self._controller, self._place
+        if controller.state is ReplayState.OPENING and controller.path is not None:
+            self._bytes = _length_of(controller.path)
         if place is None or controller.state in (ReplayState.EMPTY, ReplayState.OPENING):
             return
         self._place = None
@@ -64,3 +75,11 @@ class Reopening(QObject):
         controller.set_looping(place.looping)
         if place.playing:
             controller.play()
+
+
+def _length_of(path: Path) -> int:
+    """Return the bytes of a file, 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

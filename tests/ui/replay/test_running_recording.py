@@ -1,6 +1,7 @@
 """A recording that is opened while it runs, by this window and by somebody else."""
 
 import csv
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,3 +98,22 @@ def test_a_hidden_page_reads_it_again_when_it_is_seen(
 
     window.show_page(PageName.REPLAY)
     qtbot.waitUntil(lambda: page.settled and page.controller.last == FRAMES - 1, timeout=20_000)
+
+
+def test_what_grew_under_a_recorder_elsewhere_is_read_again_by_an_export(
+    open_here: Open, crashed: Path, talk: Path, window: MainWindow, qtbot: QtBot
+) -> None:
+    window.preferences.set(KIND, ExportKind.TABLES.name)
+    page = open_here(crashed)
+    assert "reached the disk" in page.export._stretch.text()
+    page.export.export()
+    qtbot.waitUntil(lambda: page.export.queue.current is None, timeout=20_000)
+    assert page.settled
+    assert not page.analyses.possible
+
+    shutil.copyfile(talk, crashed)  # its recorder has ended it
+    page.export.export()
+    qtbot.waitUntil(lambda: page.export.queue.current is None, timeout=20_000)
+    qtbot.waitUntil(lambda: page.settled and page.analyses.possible, timeout=20_000)
+    second = crashed.with_name("crashed-2_session.json").read_text()
+    assert '"complete": true' in second
