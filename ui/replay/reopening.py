@@ -41,7 +41,8 @@ class Reopening(QObject):
         if session is None or path is None or session.complete or is_being_recorded(path):
             return
         # Nobody can tell whether a recorder on another computer is at work; its file grows.
-        if not session.being_recorded and _length_of(path) == self._bytes:
+        length = _length_of(path)
+        if not length or (not session.being_recorded and length == self._bytes):
             return
         if controller.state is ReplayState.OPEN:
             self._place = _Place(

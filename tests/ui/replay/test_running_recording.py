@@ -16,6 +16,7 @@ from thermoseg.recording.recorder import Recorder
 from ui.replay.export_panel import KIND
 from ui.replay.exporting import ExportKind
 from ui.replay.page import ReplayPage
+from ui.replay.replay_state import ReplayState
 from ui.shell.rail import PageName
 from ui.shell.window import MainWindow
 
@@ -117,3 +118,12 @@ def test_what_grew_under_a_recorder_elsewhere_is_read_again_by_an_export(
     qtbot.waitUntil(lambda: page.settled and page.analyses.possible, timeout=20_000)
     second = crashed.with_name("crashed-2_session.json").read_text()
     assert '"complete": true' in second
+
+
+def test_an_unfinished_file_that_vanishes_stays_in_sight(open_here: Open, crashed: Path) -> None:
+    page = open_here(crashed)
+    crashed.unlink()
+    page.recording_ended()
+
+    assert page.controller.state is ReplayState.OPEN
+    assert page.controller.last == FRAMES - 1
