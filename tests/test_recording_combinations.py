@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import WaitFor
 from tests.session_parts import FaceSegmenter, ListSink, RadiometricCamera, ScriptedCamera, Step
 from thermoseg.drawn_rois import DrawnRoi
-from thermoseg.export.cut import TimeRange, cut_session
+from thermoseg.export.cut import cut_session
+from thermoseg.export.stretch import TimeRange
 from thermoseg.radiometry import LinearRadiometry, ObjectParameters
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.recovery import recover

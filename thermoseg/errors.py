@@ -53,6 +53,10 @@ class NameTakenError(RecordingError):
     """A recording of this name exists or is being made; another name may be free."""
 
 
+class RecoveryCancelledError(RecordingError):
+    """Whoever recovers has asked to end; not a fault, and no copy is left."""
+
+
 class ExportError(ThermoSegError):
     """A session, or part of it, cannot be exported."""
 

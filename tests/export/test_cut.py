@@ -20,8 +20,9 @@ from tests.export.hand_made import (
     write_session,
 )
 from thermoseg.errors import ExportError
-from thermoseg.export.cut import FrameRange, TimeRange, cut_session
+from thermoseg.export.cut import cut_session
 from thermoseg.export.cutting import Cutting
+from thermoseg.export.stretch import FrameRange, TimeRange
 from thermoseg.recording.layout import EVENT, LIBVER, TABLES, append
 from thermoseg.recording.opening import open_session
 from thermoseg.recording.reader import Recording

@@ -14,9 +14,10 @@ from tests.conftest import WaitFor
 from tests.export.conftest import full_disk
 from tests.export.hand_made import write_session
 from thermoseg.errors import ExportCancelledError, ExportError, FormatError
-from thermoseg.export.cut import TimeRange, cut_session
+from thermoseg.export.cut import cut_session
 from thermoseg.export.job import Exported, Watch, plan_stems
 from thermoseg.export.pixels import export_frame, export_region
+from thermoseg.export.stretch import TimeRange
 from thermoseg.export.tables import export_tables
 from thermoseg.export.tiff import export_tiff
 from thermoseg.export.video import export_video

@@ -1,6 +1,5 @@
 """What a crash or bad disk has left is copied into a sound file; the original is not touched."""
 
-import contextlib
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ import psutil
 import pytest
 
 from tests.conftest import WaitFor
+from tests.copying import hold_copying
 from tests.recording import made_frames as made
 from tests.recording.conftest import MakeRecorder, Record
 from tests.recording.made_frames import running_writer
@@ -164,11 +164,17 @@ def test_recovering_twice_at_once_gives_one_file(
 ) -> None:
     salvage = recovery._salvage
 
-    def salvage_late(path: Path, temporary: Path, target: Path, named: ExitStack) -> Account:
+    def salvage_late(
+        path: Path,
+        temporary: Path,
+        target: Path,
+        named: ExitStack,
+        cancelled: Callable[[], bool],
+    ) -> Account:
         """Let another recovery begin and end while this one copies."""
         monkeypatch.setattr(recovery, "_salvage", salvage)
         recover(path)
-        return salvage(path, temporary, target, named)
+        return salvage(path, temporary, target, named, cancelled)
 
     monkeypatch.setattr(recovery, "_salvage", salvage_late)
     report = recover(session)
@@ -249,25 +255,6 @@ def test_a_full_file_system_is_told_in_one_line_and_nothing_is_left(
     assert "(No space left on device); make space" in line
 
 
-def stop_copying(recovering: "subprocess.Popen[str]", wait_for: WaitFor) -> psutil.Process:
-    """Hold the process that copies for `recovering` as soon as it is there, and return it.
-
-    It is known by its command line: libraries start programs of their own, such as `uname`.
-    """
-    parent, copying = psutil.Process(recovering.pid), list[psutil.Process]()
-
-    def is_copying() -> bool:
-        for child in parent.children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if "thermoseg.recording.salvage_process" in child.cmdline():
-                    copying.append(child)
-        return bool(copying)
-
-    wait_for(is_copying)
-    copying[0].suspend()
-    return copying[0]
-
-
 def test_ctrl_c_ends_the_copying_and_nothing_is_left(
     session: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:
@@ -275,7 +262,7 @@ def test_ctrl_c_ends_the_copying_and_nothing_is_left(
     folder.mkdir()
     command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    copying = stop_copying(process, wait_for)
+    copying = hold_copying(psutil.Process(process.pid), wait_for)
     assert list(folder.iterdir()) != []
     process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=30)
@@ -491,7 +478,7 @@ def test_a_recovery_that_is_killed_leaves_nothing(
     folder.mkdir()
     command = [sys.executable, "-m", "thermoseg", "recover", str(session), "--out", str(folder)]
     with subprocess.Popen(command, text=True) as recovering:
-        copying = stop_copying(recovering, wait_for)
+        copying = hold_copying(psutil.Process(recovering.pid), wait_for)
         assert list(folder.iterdir()) != []
         recovering.kill()
     copying.resume()

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.recording import made_frames as made
-from thermoseg.export.cut import TimeRange, cut_session
+from thermoseg.export.cut import cut_session
+from thermoseg.export.stretch import TimeRange
 from thermoseg.recording.reader import Recording
 from thermoseg.recording.verification import State, verify
 

@@ -3,12 +3,8 @@
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from thermoseg.errors import ExportError
 from thermoseg.export.frames import say_problems
@@ -20,7 +16,8 @@ from thermoseg.export.job import (
     new_files,
     refuse_existing,
 )
-from thermoseg.recording.layout import HEADER, SUFFIX, SessionNames, samples_of
+from thermoseg.export.stretch import Stretch, TimeRange, say_times, settle
+from thermoseg.recording.layout import HEADER, SUFFIX, SessionNames
 from thermoseg.recording.manifest import (
     ListedFile,
     Manifest,
@@ -37,29 +34,10 @@ ORIGIN: Final = "cut"
 """Attribute of a cut: where it comes from, as JSON; see docs/session-file.md."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """A stretch by the session's own clock, on which its times stay."""
-
-    begin_s: float
-    """The first frame is not earlier; −∞ for the beginning."""
-    end_s: float
-    """The last frame is earlier; ∞ for the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameRange:
-    """A stretch by positions of frames from 0."""
-
-    first: int
-    end: int
-    """The last frame is the one before."""
-
-
 def cut_session(
     session: Path,
     folder: Path,
-    stretch: TimeRange | FrameRange,
+    stretch: Stretch,
     *,
     stem: str = "",
     watch: Watch = UNWATCHED,
@@ -81,8 +59,8 @@ def cut_session(
         If asked to end.
     """
     with Recording(session) as recording:
-        times = _settle(recording, stretch)
-        name = f"{stem or session.stem}_{_say(recording, times)}{SUFFIX}"
+        times = settle(recording, stretch)
+        name = f"{stem or session.stem}_{say_times(recording, times)}{SUFFIX}"
         notes = say_problems(recording)
     path = folder / name
     manifest = SessionNames(path).manifest
@@ -116,52 +94,6 @@ def _describe(copy: Path, name: str) -> Manifest:
     name = os.fsencode(name).decode("utf-8", "replace")
     listed = ListedFile(name=name, bytes=summary.bytes_on_disk, sha256=sha256_of(copy))
     return manifest.model_copy(update={"files": (listed,)})
-
-
-def _settle(recording: Recording, stretch: TimeRange | FrameRange) -> TimeRange:
-    """Return the stretch in seconds.
-
-    Raises
-    ------
-    ExportError
-        If nothing lies in it.
-    """
-    path, times_s = recording.path, recording.times_s
-    if isinstance(stretch, FrameRange):
-        if not 0 <= stretch.first < stretch.end <= len(times_s):
-            raise ExportError(
-                f"“{path}” has {len(times_s)} frames, none from {stretch.first} to "
-                f"{stretch.end} (not in it); choose a stretch from 0 to {len(times_s)}"
-            )
-        last_s = float(times_s[stretch.end - 1])
-        return TimeRange(float(times_s[stretch.first]), float(np.nextafter(last_s, np.inf)))
-    if not stretch.begin_s < stretch.end_s:
-        raise ExportError(
-            f"a stretch from {stretch.begin_s:g} to {stretch.end_s:g} s is empty; give its "
-            "beginning first"
-        )
-    traces = [recording.table(samples_of(region))["time_s"] for region in recording.regions]
-    known_s = np.concatenate([times_s, *traces])
-    if not len(known_s):
-        raise ExportError(f"“{path}” holds neither frames nor samples; there is nothing to cut")
-    if not np.any((known_s >= stretch.begin_s) & (known_s < stretch.end_s)):
-        raise ExportError(
-            f"“{path}” has nothing from {stretch.begin_s:g} to {stretch.end_s:g} s; it reaches "
-            f"from {known_s.min():.3f} to {known_s.max():.3f} s"
-        )
-    return stretch
-
-
-def _say(recording: Recording, times: TimeRange) -> str:
-    """Name a stretch for a file: 10-20s, an open end by the session's own."""
-    known = recording.times_s.tolist() or [0.0]
-    begin_s = times.begin_s if isfinite(times.begin_s) else known[0]
-    end_s = times.end_s if isfinite(times.end_s) else known[-1]
-    return f"{_shortly(begin_s)}-{_shortly(end_s)}s"
-
-
-def _shortly(seconds: float) -> str:
-    return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 def _copy(

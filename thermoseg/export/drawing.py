@@ -1,5 +1,6 @@
 """Frames as pictures for people: palette, masks, temperature scale, time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -177,14 +178,14 @@ def _mix(colours: NDArray[np.uint8], tints: NDArray[np.uint8]) -> NDArray[np.uin
     return np.rint(mixed).astype(np.uint8).reshape(-1, 3)
 
 
-def choose_span(recording: Recording) -> tuple[float, float]:
-    """Return the temperatures, or counts, between which nearly all pixels of a session lie.
+def choose_span(recording: Recording, positions: Sequence[int]) -> tuple[float, float]:
+    """Return the temperatures, or counts, between which nearly all pixels of these frames lie.
 
     Damaged frames are passed over; without any frame that can be read the span means nothing.
     """
-    step = max(1, len(recording) // SPAN_FRAMES)
+    step = max(1, len(positions) // SPAN_FRAMES)
     ends = []
-    for position in range(0, len(recording), step):
+    for position in positions[::step]:
         try:
             celsius = recording.frame(position).celsius
         except FormatError:

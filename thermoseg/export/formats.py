@@ -126,7 +126,8 @@ def _add_cut_options(parser: argparse.ArgumentParser) -> None:
 def _choose_cut(arguments: argparse.Namespace) -> Export:
     from functools import partial
 
-    from thermoseg.export.cut import FrameRange, TimeRange, cut_session
+    from thermoseg.export.cut import cut_session
+    from thermoseg.export.stretch import FrameRange, TimeRange
 
     if arguments.frames is None:
         return partial(cut_session, stretch=TimeRange(arguments.begin_s, arguments.end_s))

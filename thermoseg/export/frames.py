@@ -20,9 +20,13 @@ class ReadableFrames:
         Raises
         ------
         ExportError
-            If the recording has no frame.
+            If the recording has no frame, or none is wanted.
         """
         require_frames(recording)
+        if not positions:
+            raise ExportError(
+                f"“{recording.path}” has no frame in this stretch; choose another one"
+            )
         self._recording = recording
         self._watch = watch
         self._positions = positions
@@ -67,8 +71,17 @@ def require_frames(recording: Recording) -> None:
 
 
 def say_problems(recording: Recording) -> tuple[str, ...]:
-    """Say what was found wrong when the recording was opened, a sentence each."""
-    return tuple(f"“{recording.path}”: {problem}" for problem in recording.problems)
+    """Say what was found wrong when the recording was opened, a sentence each.
+
+    One that had not ended is not whole either: its file may have grown since.
+    """
+    problems = list(recording.problems)
+    if recording.being_recorded:
+        problems.append(
+            f"it was still being recorded; what came after its first {len(recording)} frames is "
+            "left out, export it again when it has ended"
+        )
+    return tuple(f"“{recording.path}”: {problem}" for problem in problems)
 
 
 def say_damaged(path: Path, damaged: Sequence[int], what: str = "frame") -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Temperatures of single pixels as CSV: a whole frame, or a region over time."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from thermoseg.drawn_meter import cover
 from thermoseg.errors import ExportError, FormatError
 from thermoseg.export.frames import ReadableFrames, require_frames, say_damaged
 from thermoseg.export.job import UNWATCHED, Exported, Watch, new_files
+from thermoseg.export.stretch import Excerpt, Stretch
 from thermoseg.face_geometry import RoiMask, find_rois
 from thermoseg.labels import ROI_NAMES
 from thermoseg.recording.reader import Recording
@@ -57,6 +58,7 @@ def export_region(
     region: str,
     *,
     frame: int | None = None,
+    stretch: Stretch | None = None,
     stem: str = "",
     watch: Watch = UNWATCHED,
 ) -> Exported:
@@ -73,6 +75,8 @@ def export_region(
         One of `thermoseg.labels.ROI_NAMES`, or the name of a drawn ROI.
     frame
         Position in the session from 0; every frame, or every segmented one, if None.
+    stretch
+        Part of which every frame is wanted; None for all.
 
     Raises
     ------
@@ -86,11 +90,12 @@ def export_region(
     """
     with Recording(session) as recording:
         find = _finder(recording, region)
-        positions = _positions(recording, frame, drawn=region not in ROI_NAMES)
+        excerpt = Excerpt(recording, stretch)
+        positions = _positions(recording, excerpt, frame, drawn=region not in ROI_NAMES)
         frames = ReadableFrames(recording, watch, positions)
         pixels = _RegionPixels(recording, region, find, frames)
         of_one = "" if frame is None else f"_frame-{frame:06d}"
-        path = folder / f"{stem or session.stem}{of_one}_{region}_pixels.csv"
+        path = folder / f"{stem or excerpt.stem}{of_one}_{region}_pixels.csv"
         with new_files([path]) as (temporary,):
             with open_table(temporary) as file:
                 table = csv.writer(file)
@@ -180,13 +185,15 @@ def _finder(recording: Recording, region: str) -> Finder:
     return in_outline
 
 
-def _positions(recording: Recording, frame: int | None, *, drawn: bool) -> list[int]:
+def _positions(
+    recording: Recording, excerpt: Excerpt, frame: int | None, *, drawn: bool
+) -> Sequence[int]:
     """Return the positions of the frames that are wanted and know the region.
 
     Parameters
     ----------
     frame
-        The one that is asked for, None for all.
+        The one that is asked for, None for all of `excerpt`.
     drawn
         Whether the region was drawn, so that it is known in every frame.
     """
@@ -194,7 +201,7 @@ def _positions(recording: Recording, frame: int | None, *, drawn: bool) -> list[
     if drawn:
         if frame is not None:
             _require_frame(recording, frame)
-        return list(range(len(recording))) if frame is None else [frame]
+        return excerpt.positions if frame is None else [frame]
     if frame is not None:
         _require_frame(recording, frame)
         if not recording.is_labelled(frame):
@@ -203,7 +210,12 @@ def _positions(recording: Recording, frame: int | None, *, drawn: bool) -> list[
                 "“segmented” is 1 in the table of frames"
             )
         return [frame]
-    positions = [place for place in range(len(recording)) if recording.is_labelled(place)]
+    positions = [place for place in excerpt.positions if recording.is_labelled(place)]
+    if not positions and any(map(recording.is_labelled, range(len(recording)))):
+        raise ExportError(
+            f"“{recording.path}”: no frame of this stretch was segmented; choose another stretch, "
+            "or export whole frames"
+        )
     if not positions:
         raise ExportError(
             f"“{recording.path}” was recorded without masks; segment it first, or export whole "

@@ -10,10 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoseg.events import SessionEvent
 from thermoseg.export.frames import say_problems, utc_text
 from thermoseg.export.job import UNWATCHED, Exported, Watch, new_files
+from thermoseg.export.stretch import Excerpt, Stretch
 from thermoseg.frames import FrameFlag
 from thermoseg.radiometry_text import radiometry_to_dict
+from thermoseg.recording.contents import Gap, SessionMarker
 from thermoseg.recording.reader import Recording
 from thermoseg.region_table import MEASURED, cell, open_table
 
@@ -25,7 +28,12 @@ FLAGS: Final = tuple(FrameFlag)
 
 
 def export_tables(
-    session: Path, folder: Path, *, stem: str = "", watch: Watch = UNWATCHED
+    session: Path,
+    folder: Path,
+    *,
+    stretch: Stretch | None = None,
+    stem: str = "",
+    watch: Watch = UNWATCHED,
 ) -> Exported:
     """Write samples, frames, markers, gaps and events of a session as CSV, and what they mean.
 
@@ -39,8 +47,10 @@ def export_tables(
         A session file, finished or not.
     folder
         Where the files go; made if it is missing.
+    stretch
+        Part that is wanted; None for all.  Numbers of frames stay those of the session.
     stem
-        Beginning of their names; that of the session if empty.
+        Beginning of their names; that of the session, with its stretch, if empty.
     watch
         Told of rows.
 
@@ -49,22 +59,22 @@ def export_tables(
     FormatError
         If the session cannot be read.
     ExportError
-        If a file exists already or cannot be written.
+        If nothing lies in the stretch, or a file exists already or cannot be written.
     ExportCancelledError
         If asked to end.
     """
     with Recording(session) as recording:
-        unit = _columns_in_units(recording)
+        excerpt, unit = Excerpt(recording, stretch), _columns_in_units(recording)
+        traces = _traces(recording, excerpt)
         tables: dict[str, tuple[Sequence[str], Rows]] = {
-            "samples": (unit(_SAMPLE_COLUMNS), _sample_rows(recording)),
-            "frames": (_FRAME_COLUMNS, _frame_rows(recording)),
-            "markers": (_MARKER_COLUMNS, _marker_rows(recording)),
-            "gaps": (_GAP_COLUMNS, _gap_rows(recording)),
-            "events": (_EVENT_COLUMNS, _event_rows(recording)),
+            "samples": (unit(_SAMPLE_COLUMNS), _sample_rows(recording, traces)),
+            "frames": (_FRAME_COLUMNS, _frame_rows(recording, excerpt.positions)),
+            "markers": (_MARKER_COLUMNS, _marker_rows(excerpt.markers)),
+            "gaps": (_GAP_COLUMNS, _gap_rows(recording, excerpt.gaps)),
+            "events": (_EVENT_COLUMNS, _event_rows(excerpt.events)),
         }
-        rows = sum(len(recording.samples(region)) for region in recording.regions)
-        total, done = rows + len(recording), 0
-        stem = stem or session.stem
+        total, done = sum(map(len, traces)) + len(excerpt.positions), 0
+        stem = stem or excerpt.stem
         paths = [folder / f"{stem}_{name}.csv" for name in tables]
         paths.append(folder / f"{stem}_session.json")
         with new_files(paths) as temporaries:
@@ -77,7 +87,7 @@ def export_tables(
                         table.writerow(row)
                         done += 1
             with open_table(temporaries[-1]) as file:
-                file.write(_description(recording))
+                file.write(_description(recording, excerpt))
             watch.step(total, total)
         return Exported(tuple(paths), say_problems(recording))
 
@@ -109,9 +119,14 @@ def _columns_in_units(recording: Recording) -> Callable[[Sequence[str]], tuple[s
     return rename
 
 
-def _sample_rows(recording: Recording) -> Iterator[Sequence[Cell]]:
-    """Yield the rows of all regions, those of one frame together, in the order of the file."""
+def _traces(recording: Recording, excerpt: Excerpt) -> list[NDArray[Any]]:
+    """Read what is wanted of the trace of each region."""
     traces = [recording.samples(region) for region in recording.regions]
+    return [trace[excerpt.inside(trace["time_s"])] for trace in traces]
+
+
+def _sample_rows(recording: Recording, traces: Sequence[NDArray[Any]]) -> Iterator[Sequence[Cell]]:
+    """Yield the rows of all regions, those of one frame together, in the order of the file."""
     if not traces:
         return
     times_s = np.concatenate([trace["time_s"] for trace in traces])
@@ -141,8 +156,8 @@ def _places(recording: Recording, numbers: NDArray[np.int64]) -> NDArray[np.int6
     return np.where(recording.indices[places] == numbers, places, -1)
 
 
-def _frame_rows(recording: Recording) -> Iterator[Sequence[Cell]]:
-    for place in range(len(recording)):
+def _frame_rows(recording: Recording, positions: Sequence[int]) -> Iterator[Sequence[Cell]]:
+    for place in positions:
         flags = int(recording.flags[place])
         yield (
             place,
@@ -154,14 +169,14 @@ def _frame_rows(recording: Recording) -> Iterator[Sequence[Cell]]:
         )
 
 
-def _marker_rows(recording: Recording) -> Iterator[Sequence[Cell]]:
-    for mark in recording.markers:
+def _marker_rows(markers: Iterable[SessionMarker]) -> Iterator[Sequence[Cell]]:
+    for mark in markers:
         begin_s, duration_s = _seconds(mark.begin_s), _seconds(mark.duration_s)
         yield begin_s, duration_s, mark.kind, mark.label, mark.source, utc_text(mark.wall_time)
 
 
-def _gap_rows(recording: Recording) -> Iterator[Sequence[Cell]]:
-    for gap in recording.gaps:
+def _gap_rows(recording: Recording, gaps: Iterable[Gap]) -> Iterator[Sequence[Cell]]:
+    for gap in gaps:
         duration_s = _seconds(recording.gap_seconds(gap))
         neighbours = (gap.index_before, gap.index_after)
         named = ("" if index < 0 else index for index in neighbours)
@@ -170,8 +185,8 @@ def _gap_rows(recording: Recording) -> Iterator[Sequence[Cell]]:
         yield _seconds(gap.time_s), duration_s, frames, gap.cause, *named
 
 
-def _event_rows(recording: Recording) -> Iterator[Sequence[Cell]]:
-    for event in recording.events:
+def _event_rows(events: Iterable[SessionEvent]) -> Iterator[Sequence[Cell]]:
+    for event in events:
         yield _seconds(event.time_s), event.text, utc_text(event.wall_time)
 
 
@@ -179,7 +194,7 @@ def _seconds(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.6f}"
 
 
-def _description(recording: Recording) -> str:
+def _description(recording: Recording, excerpt: Excerpt) -> str:
     """Describe the session as JSON: what is needed to cite it and to read its numbers."""
     info, model = recording.info, recording.model
     described: dict[str, Any] = {
@@ -209,4 +224,6 @@ def _description(recording: Recording) -> str:
         "counts": asdict(recording.counts),
         "problems": list(recording.problems),
     }
+    if excerpt.times is not None:
+        described["stretch"] = excerpt.described()
     return json.dumps(described, ensure_ascii=False, indent=2) + "\n"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from thermoseg.errors import ExportError
 from thermoseg.export.frames import ReadableFrames, utc_text
 from thermoseg.export.job import UNWATCHED, Exported, Watch, new_files
+from thermoseg.export.stretch import Excerpt, Stretch
 from thermoseg.frames import Frame
 from thermoseg.recording.reader import Recording
 
@@ -26,6 +27,7 @@ def export_tiff(
     folder: Path,
     *,
     raw: bool = False,
+    stretch: Stretch | None = None,
     stem: str = "",
     watch: Watch = UNWATCHED,
 ) -> Exported:
@@ -39,24 +41,27 @@ def export_tiff(
     raw
         Whether to write counts as uint16 in place of °C as float32.  Sessions without °C are
         written so in any case, and a note says so.
+    stretch
+        Part that is wanted; None for all.
 
     Raises
     ------
     FormatError
         If the session cannot be read.
     ExportError
-        If it holds no pictures, the disk is too full, or the file exists already or cannot be
-        written.
+        If it holds no pictures, nothing lies in the stretch, the disk is too full, or the file
+        exists already or cannot be written.
     ExportCancelledError
         If asked to end.
     """
     with Recording(session) as recording:
         info = recording.info
         as_counts = raw or not info.radiometric
-        frames = ReadableFrames(recording, watch, range(len(recording)))
-        path = folder / f"{stem or session.stem}.tif"
+        excerpt = Excerpt(recording, stretch)
+        frames = ReadableFrames(recording, watch, excerpt.positions)
+        path = folder / f"{stem or excerpt.stem}.tif"
         pixel_bytes = 2 if as_counts else 4
-        size = len(recording) * (info.width * info.height * pixel_bytes + _PAGE_BYTES)
+        size = len(excerpt.positions) * (info.width * info.height * pixel_bytes + _PAGE_BYTES)
         with new_files([path]) as (temporary,):
             _require_space(path, size)
             with tifffile.TiffWriter(temporary, bigtiff=size > LARGEST_CLASSIC_BYTES) as tiff:

@@ -1,6 +1,6 @@
 """A session as a video: masks, temperature scale and time in the picture, frames at their times."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +20,7 @@ from thermoseg.errors import ConfigError, FormatError
 from thermoseg.export.drawing import FrameArtist, Look, Picture, choose_span
 from thermoseg.export.frames import ReadableFrames, require_frames, say_damaged
 from thermoseg.export.job import UNWATCHED, Exported, Watch, cannot_write, new_files
+from thermoseg.export.stretch import Excerpt, Stretch
 from thermoseg.frames import Frame, FrameFlag
 from thermoseg.palettes import PALETTES
 from thermoseg.recording.reader import Recording
@@ -50,6 +51,7 @@ def export_video(
     folder: Path,
     *,
     look: VideoLook | None = None,
+    stretch: Stretch | None = None,
     stem: str = "",
     watch: Watch = UNWATCHED,
 ) -> Exported:
@@ -61,6 +63,8 @@ def export_video(
     ----------
     look
         Default: iron, a span that fits the session and does not change, masks drawn.
+    stretch
+        Part that is wanted; None for all.
 
     Raises
     ------
@@ -69,7 +73,8 @@ def export_video(
     ConfigError
         If the palette is unknown or the span empty.
     ExportError
-        If it holds no pictures, or the file exists already or cannot be written.
+        If it holds no pictures, nothing lies in the stretch, or the file exists already or cannot
+        be written.
     ExportCancelledError
         If asked to end.
     """
@@ -77,9 +82,10 @@ def export_video(
     _check(look)
     with Recording(session) as recording:
         require_frames(recording)
-        film = _Film(recording, look)
-        frames = ReadableFrames(recording, watch, range(len(recording)))
-        path = folder / f"{stem or session.stem}.mp4"
+        excerpt = Excerpt(recording, stretch)
+        film = _Film(recording, look, excerpt.positions)
+        frames = ReadableFrames(recording, watch, excerpt.positions)
+        path = folder / f"{stem or excerpt.stem}.mp4"
         with new_files([path]) as (temporary,):
             with _writing(temporary, path, film.artist.size, recording) as video:
                 for position, frame in frames:
@@ -105,11 +111,11 @@ def _check(look: VideoLook) -> None:
 class _Film:
     """What is drawn of each frame of a recording."""
 
-    def __init__(self, recording: Recording, look: VideoLook) -> None:
+    def __init__(self, recording: Recording, look: VideoLook, positions: Sequence[int]) -> None:
         info = recording.info
-        span = look.span or choose_span(recording)
+        span = look.span or choose_span(recording, positions)
         unit = "°C" if info.radiometric else "counts"
-        legend = look.masks and any(map(recording.is_labelled, range(len(recording))))
+        legend = look.masks and any(map(recording.is_labelled, positions))
         self.artist = FrameArtist(info.width, info.height, Look(look.palette, span, unit, legend))
         self.damaged_masks: list[int] = []
         """Positions of frames whose masks cannot be read."""

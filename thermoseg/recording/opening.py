@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from thermoseg.errors import FormatError
 from thermoseg.recording.attributes import Attributes
-from thermoseg.recording.crashed import missing_bytes, view_as_closed
+from thermoseg.recording.crashed import SessionView, missing_bytes, view_as_closed
 from thermoseg.recording.disk_fault import fault_number, say_fault
 from thermoseg.recording.layout import (
     FORMAT,
@@ -27,6 +27,7 @@ from thermoseg.recording.layout import (
     SUFFIX,
 )
 from thermoseg.recording.marker import is_being_recorded
+from thermoseg.recording.shared_files import FileState, SharedFiles
 from thermoseg.recording.tables import (
     HDF5_ERRORS,
     StoredRows,
@@ -37,6 +38,7 @@ from thermoseg.recording.tables import (
 
 _views: Final[weakref.WeakValueDictionary[int, h5py.File]] = weakref.WeakValueDictionary()
 _view_numbers: Final = count()
+_shared: Final = SharedFiles()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,12 +249,12 @@ def is_session(path: Path) -> bool:
 
 def _open_hdf5(path: Path, *, being_recorded: bool) -> h5py.File:
     try:
-        return h5py.File(path, "r", locking="best-effort")
+        return _open_shared(path, being_recorded=being_recorded)
     except HDF5_ERRORS as error:
         refusal = error
     try:
         if being_recorded:
-            return h5py.File(path, "r", swmr=True, libver="latest", locking="best-effort")
+            return _open_shared(path, being_recorded=True, swmr=True)
         file = h5py.File(view_as_closed(path), "r")
     except HDF5_ERRORS as error:
         reason = say_fault(refusal)
@@ -266,6 +268,32 @@ def _open_hdf5(path: Path, *, being_recorded: bool) -> h5py.File:
         ) from error
     _views[next(_view_numbers)] = file
     return file
+
+
+def _open_shared(path: Path, *, being_recorded: bool, swmr: bool = False) -> h5py.File:
+    """Open a file as it is now, even if somebody in this process has it open as it was."""
+    state = FileState.of(path)
+    outdated = _shared.outdated(state)
+    if outdated and not being_recorded:
+        file = h5py.File(SessionView(path, b"", state.size_bytes), "r")
+        _views[next(_view_numbers)] = file
+        return file
+    libver = "latest" if swmr else None
+    file = h5py.File(path, "r", swmr=swmr, libver=libver, locking="best-effort")
+    _shared.add(file, state)
+    if outdated:
+        _look_how_far(file)
+    return file
+
+
+def _look_how_far(recording: h5py.File) -> None:
+    """Look how long the datasets are by now, in a file that is read along with its writer."""
+
+    def look(_name: str, found: object) -> None:
+        if isinstance(found, h5py.Dataset):
+            found.id.refresh()
+
+    recording.visititems(look)
 
 
 @atexit.register

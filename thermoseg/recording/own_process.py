@@ -11,13 +11,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn, Self
+from typing import IO, Any, Final, NoReturn, Self
 
 from thermoseg.interruption import holding_interruption
+
+ASKED_EVERY_S: Final = 0.1
+"""How often it is asked whether an answer is still wanted."""
 
 
 def command_of(module: str, *arguments: str) -> list[str]:
@@ -71,6 +75,26 @@ class Copying:
         for line in self.process.stdout:
             if line.endswith("\n"):  # otherwise it died in the middle of it
                 yield json.loads(line)
+
+    def answer(self, cancelled: Callable[[], bool]) -> dict[str, Any] | None:
+        """Return what it reports first, None if it ended without a report.
+
+        Parameters
+        ----------
+        cancelled
+            Asked ten times a second, in the thread that calls; the process is killed if it says so.
+        """
+        with ThreadPoolExecutor(1, "copying") as waiting:
+            told = waiting.submit(next, self.reports(), None)
+            try:
+                while not told.done():
+                    if cancelled():
+                        self.process.kill()
+                    wait([told], ASKED_EVERY_S)
+            except BaseException:
+                self.process.kill()  # or the thread would wait for it
+                raise
+            return told.result()
 
     def end(self) -> tuple[int, str]:
         """Wait until it has ended by itself, and return its exit code and its complaint."""

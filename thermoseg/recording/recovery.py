@@ -5,14 +5,19 @@ The original is only read.  `h5clear -s`, the usual advice, cut such a file from
 """
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from thermoseg import errors
-from thermoseg.errors import FormatError, RecordingError, ThermoSegError
+from thermoseg.errors import (
+    FormatError,
+    RecordingError,
+    RecoveryCancelledError,
+    ThermoSegError,
+)
 from thermoseg.recording.account import RECOVERY, Account, TableAccount
 from thermoseg.recording.disk_fault import say_fault
 from thermoseg.recording.marker import is_being_recorded
@@ -36,7 +41,9 @@ class RecoveryReport:
     """Notes on what a crash had never brought to the disk as a whole, a sentence each."""
 
 
-def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
+def recover(
+    path: Path, folder: Path | None = None, *, cancelled: Callable[[], bool] = lambda: False
+) -> RecoveryReport:
     """Copy everything readable of the session `path` into `<stem>.recovered.h5`.
 
     Every picture is decoded, and so its checksum verified, before it is copied; damaged ones are
@@ -48,11 +55,15 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
     ----------
     folder
         Where to put the copy; beside the original if None, which a full disk may not allow.
+    cancelled
+        Asked several times a second whether to end.
 
     Raises
     ------
     FormatError
         If `path` is no session or too damaged to open.
+    RecoveryCancelledError
+        If `cancelled` said so.
     RecordingError
         If it is still being recorded, the copy cannot be written, or its name is that of another
         session's recovery or of the session itself.
@@ -73,7 +84,7 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
         return _report(target, path, _read_account(target, path))
     try:
         with ExitStack() as named, creating(target) as temporary:
-            account = _salvage(path, temporary, target, named)
+            account = _salvage(path, temporary, target, named, cancelled)
     except FileExistsError:  # somebody else was recovering it, and is done
         account = _read_account(target, path)
     except OSError as error:
@@ -81,12 +92,22 @@ def recover(path: Path, folder: Path | None = None) -> RecoveryReport:
     return _report(target, path, account)
 
 
-def _salvage(path: Path, temporary: Path, target: Path, named: ExitStack) -> Account:
+def _salvage(
+    path: Path,
+    temporary: Path,
+    target: Path,
+    named: ExitStack,
+    cancelled: Callable[[], bool],
+) -> Account:
     """Have the copy made by a process that ends with `named`; see `salvage_process`."""
     job = str(path.absolute()), str(temporary.absolute())
     with ExitStack() as ending:
         copying = Copying.start(ending, "thermoseg.recording.salvage_process", *job)
-        told = next(copying.reports(), None)
+        told = copying.answer(cancelled)
+        if cancelled():
+            raise RecoveryCancelledError(
+                f"the recovery of {path} was ended early; start it again if you need it"
+            )
         if told is None:
             _explain(*copying.end(), target)
         if "account" not in told:

@@ -29,14 +29,21 @@ class Leftovers(QObject):
         self._jobs = Jobs("leftovers", self)
         self._jobs.failed.connect(self._on_failed)
         self._told: set[Path] = set()
+        self._closing = False
 
     def look(self, folders: Iterable[Path]) -> None:
         """Tell what was left in these folders, and in those of the sittings below them."""
         wanted = tuple(folders)
         self._jobs.run(lambda: _find(wanted), self._tell)
 
+    def recover(self, path: Path) -> None:
+        """Make a sound copy of a recording beside it, and tell what came of it."""
+        self._surroundings.notices.tell(texts.recovering(path))
+        self._jobs.run(lambda: recover(path, cancelled=lambda: self._closing), self._on_recovered)
+
     def close(self) -> None:
-        """Wait for what is at work."""
+        """End what is at work; nothing half is left."""
+        self._closing = True
         self._jobs.close()
 
     def _tell(self, found: list[Path]) -> None:
@@ -44,14 +51,10 @@ class Leftovers(QObject):
         self._told.update(new)
         notices = self._surroundings.notices
         for path in new[:MOST_TOLD]:
-            remedy = Remedy(texts.RECOVER, lambda path=path: self._recover(path))  # type: ignore[misc]
+            remedy = Remedy(texts.RECOVER, lambda path=path: self.recover(path))  # type: ignore[misc]
             notices.tell(texts.unfinished(path), Severity.WARNING, [remedy], key=str(path))
         if len(new) > MOST_TOLD:
             notices.tell(texts.more_unfinished(len(new) - MOST_TOLD), Severity.WARNING)
-
-    def _recover(self, path: Path) -> None:
-        self._surroundings.notices.tell(texts.recovering(path))
-        self._jobs.run(lambda: recover(path), self._on_recovered)
 
     def _on_recovered(self, report: RecoveryReport) -> None:
         replay = Remedy(texts.REPLAY, lambda: self._surroundings.open_file(str(report.path)))

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtGui import QStandardItemModel
 from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -42,6 +44,9 @@ RECORDED_ONLY: Final = (ExportKind.FRAME, ExportKind.TIFF, ExportKind.CUT)
 
 class ExportPanel(QWidget):
     """Exports follow each other; the page can be used meanwhile."""
+
+    asked = pyqtSignal()
+    """An export was asked for."""
 
     def __init__(
         self,
@@ -105,6 +110,7 @@ class ExportPanel(QWidget):
         )
         title = words.EXPORTING.format(name=path.name)
         self.queue.add(Work(title, order.run, self._on_done))
+        self.asked.emit()
 
     # Inside.
 
@@ -162,18 +168,28 @@ class ExportPanel(QWidget):
         can, said = controller.session is not None, ""
         if not can:
             said = words.NOT_A_SESSION if len(controller.times_s) else ""
+        elif self._lacks_pictures(self.kind):
+            can, said = False, words.NO_PICTURES
         elif selection is not None and self.kind.of_stretch:
             begin_s, end_s = (controller.time_of(frame) for frame in selection)
             said = words.selected(begin_s, end_s, selection[1] - selection[0] + 1)
         elif self.kind is ExportKind.CUT:
             can, said = False, words.NO_SELECTION
         elif self.kind.of_stretch:
-            said = words.WHOLE
+            said = self._say_all()
         if can and self._analyses.shown is not None and self.kind not in RECORDED_ONLY:
             said = f"{said} {words.STORED_ONLY}".strip()
         self._stretch.setText(said)
         self._stretch.setVisible(bool(said))
         self._go.setEnabled(can)
+        self._go.setToolTip("" if can else said)
+
+    def _say_all(self) -> str:
+        """Say how much of the recording there is."""
+        session = self._controller.session
+        if session is None or session.complete:
+            return words.WHOLE
+        return words.SO_FAR if session.being_recorded else words.LEFT
 
     def _show_folder(self) -> None:
         chosen = self._surroundings.preferences.get(FOLDER)
@@ -190,7 +206,23 @@ class ExportPanel(QWidget):
             self._region.clear()
             self._region.addItems(names)
         self._show_folder()
+        self._show_kinds()
         self._show_stretch()
+
+    def _lacks_pictures(self, kind: ExportKind) -> bool:
+        session = self._controller.session
+        return session is not None and not session.has_pictures and kind.of_pictures
+
+    def _show_kinds(self) -> None:
+        """Disable the kinds that cannot be made of the recording, and say why."""
+        kinds = self._kind.model()
+        if not isinstance(kinds, QStandardItemModel):
+            raise TypeError("a box with entries of its own has another model")
+        for row, kind in enumerate(ExportKind):
+            lacks, item = self._lacks_pictures(kind), kinds.item(row)
+            if item is not None:
+                item.setEnabled(not lacks)
+                item.setToolTip(words.NO_PICTURES if lacks else "")
 
     # What the user does, and what comes of it.
 

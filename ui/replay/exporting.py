@@ -1,7 +1,5 @@
 """What can be made of a replayed session, and how; knows no widget."""
 
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -10,17 +8,15 @@ from typing import Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from thermoseg.export.cut import FrameRange, cut_session
+from thermoseg.export.cut import cut_session
 from thermoseg.export.formats import Export
-from thermoseg.export.job import Exported, Watch, cannot_write
+from thermoseg.export.job import Exported, Watch
 from thermoseg.export.pixels import export_frame, export_region
+from thermoseg.export.stretch import FrameRange, stem_of
 from thermoseg.export.tables import export_tables
 from thermoseg.export.tiff import export_tiff
 from thermoseg.export.video import VideoLook, export_video
 from ui.texts import replay_export as words
-
-CUT_SHARE: Final = 5
-"""Of the work on a stretch, one part in so many is cutting it out."""
 
 ReplayLook: TypeAlias = tuple[str, tuple[float, float] | None]
 """Palette and ends of the temperature scale on the screen, °C or counts."""
@@ -40,6 +36,11 @@ class ExportKind(Enum):
     def of_stretch(self) -> bool:
         """Whether a selection is what is exported, if there is one."""
         return self is not ExportKind.FRAME
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether it is made of pictures, which sessions with traces only have none of."""
+        return self not in (ExportKind.TABLES, ExportKind.CUT)
 
 
 class VideoOptions(BaseModel):
@@ -105,26 +106,30 @@ class ExportOrder:
         ThermoSegError
             As the exports.
         """
-        export, ending = self._export()
-        stretch = None
-        if self.selection is not None and self.kind.of_stretch and not self._of_one_frame:
-            stretch = FrameRange(self.selection[0], self.selection[1] + 1)
+        stretch = self._stretch
         if self.kind is ExportKind.CUT:
             if stretch is None:
                 stretch = FrameRange(self.frame, self.frame + 1)
             return cut_session(self.session, self.folder, stretch, watch=watch)
-        if stretch is None:
-            stem = free_stem(self.folder, self.session.stem, ending)
-            return export(self.session, self.folder, stem=stem, watch=watch)
-        return _export_stretch(self.session, self.folder, stretch, export, ending, watch)
+        export, ending = self._export(stretch)
+        stem = self.session.stem if stretch is None else stem_of(self.session, stretch)
+        stem = free_stem(self.folder, stem, ending)
+        return export(self.session, self.folder, stem=stem, watch=watch)
+
+    @property
+    def _stretch(self) -> FrameRange | None:
+        """What is selected, if that is what is exported."""
+        if self.selection is None or not self.kind.of_stretch or self._of_one_frame:
+            return None
+        return FrameRange(self.selection[0], self.selection[1] + 1)
 
     @property
     def _of_one_frame(self) -> bool:
         options = self.options
         return isinstance(options, RegionOptions) and options.this_frame
 
-    def _export(self) -> tuple[Export, str]:
-        """Return what exports, and how the name of its first file ends."""
+    def _export(self, stretch: FrameRange | None) -> tuple[Export, str]:
+        """Return what exports the stretch, and how the name of its first file ends."""
         options = self.options
         match self.kind:
             case ExportKind.FRAME:
@@ -132,15 +137,15 @@ class ExportOrder:
             case ExportKind.REGION:
                 frame = self.frame if self._of_one_frame else None
                 of_one = "" if frame is None else f"_frame-{frame:06d}"
-                export = partial(export_region, region=self.region, frame=frame)
+                export = partial(export_region, region=self.region, frame=frame, stretch=stretch)
                 return export, f"{of_one}_{self.region}_pixels.csv"
             case ExportKind.VIDEO:
-                return partial(export_video, look=self._video_look()), ".mp4"
+                return partial(export_video, look=self._video_look(), stretch=stretch), ".mp4"
             case ExportKind.TIFF:
                 raw = isinstance(options, TiffOptions) and options.raw
-                return partial(export_tiff, raw=raw), ".tif"
+                return partial(export_tiff, raw=raw, stretch=stretch), ".tif"
             case _:
-                return export_tables, "_samples.csv"
+                return partial(export_tables, stretch=stretch), "_samples.csv"
 
     def _video_look(self) -> VideoLook:
         options = self.options if isinstance(self.options, VideoOptions) else VideoOptions()
@@ -156,27 +161,3 @@ def free_stem(folder: Path, stem: str, ending: str) -> str:
         number += 1
         free = f"{stem}-{number}"
     return free
-
-
-def _export_stretch(
-    session: Path, folder: Path, stretch: FrameRange, export: Export, ending: str, watch: Watch
-) -> Exported:
-    """Cut the stretch out first, as every export takes a whole session."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".thermoseg-", dir=folder) as place:
-            cutting = Watch(_part(watch, 0, 1), watch.cancelled)
-            cut = cut_session(session, Path(place), stretch, watch=cutting)
-            stem = free_stem(folder, cut.paths[0].stem, ending)
-            rest = Watch(_part(watch, 1, CUT_SHARE - 1), watch.cancelled)
-            exported = export(cut.paths[0], folder, stem=stem, watch=rest)
-    except OSError as error:
-        raise cannot_write(folder, error.strerror or str(error)) from error
-    return Exported(exported.paths, tuple(dict.fromkeys((*cut.notes, *exported.notes))))
-
-
-def _part(watch: Watch, before: int, share: int) -> Callable[[int, int], object]:
-    """Return what tells the progress of a part of the work, in parts of `CUT_SHARE`."""
-    return lambda done, total: watch.progress(
-        before * total + share * done, CUT_SHARE * max(total, 1)
-    )

@@ -31,6 +31,7 @@ from ui.replay.preview import Preview
 from ui.replay.recorded_traces import RecordedTraces
 from ui.replay.recordings import Recordings
 from ui.replay.recordings_panel import RecordingsPanel
+from ui.replay.reopening import Reopening
 from ui.replay.replay_controller import ReplayController
 from ui.replay.replay_state import ReplayState
 from ui.replay.side_panels import SidePanels
@@ -62,6 +63,7 @@ class ReplayPage(Page):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self.controller: Final = ReplayController(self)
+        self._again = Reopening(self.controller, self)
         self.analyses: Final = Analyses(self.controller, surroundings.load_segmenter, self)
         self.recordings: Final = Recordings(surroundings.preferences, self)
         self._preview = Preview(surroundings, self)
@@ -153,10 +155,17 @@ class ReplayPage(Page):
         self._preview.close()
         self.controller.close()
 
+    def recording_ended(self) -> None:
+        """Show the list, and the recording if it is open, as they are now; once in sight."""
+        if self.isVisible():
+            self._again.look()
+            self.recordings.look()
+
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802  # Qt's name
         """Go on looking."""
         super().showEvent(event)
         self.controller.wake()
+        self._again.look()
         self.recordings.look()
         self.analyses_panel.look_again()
 
@@ -297,6 +306,7 @@ class ReplayPage(Page):
         controller.failed.connect(self._on_failed)
         controller.moved.connect(self._on_moved)
         self.analyses.compared.connect(self.traces.compare)
+        self.export.asked.connect(self._again.look)
         self.other.clicked.connect(self.show_list)
         self.list.back.clicked.connect(self.show_recording)
         self.list.opened.connect(self.open)

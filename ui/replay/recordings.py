@@ -73,10 +73,12 @@ class Recordings(QObject):
     def recover(self, path: Path) -> None:
         """Make a sound copy of a recording beside it; the recording itself is only read."""
         title = words.RECOVERING.format(name=path.name)
-        self.queue.add(Work(title, lambda _: recover(path), self._on_recovered))
+        self.queue.add(
+            Work(title, lambda watch: recover(path, cancelled=watch.cancelled), self._on_recovered)
+        )
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """End what is at work, and wait for that; nothing half is left."""
         self._closing = True
         self.queue.close()
         self._jobs.close()

@@ -83,6 +83,9 @@ class Page(QWidget):
         """Take the colours and the size of `theme`."""
         self.theme, self.scale = theme, scale
 
+    def recording_ended(self) -> None:
+        """Take notice that a recording of this window has ended."""
+
     def remember(self) -> None:
         """Keep what the user set on this page, as the window closes."""
 

@@ -376,6 +376,8 @@ class MainWindow(QMainWindow):
 
     def _on_saved(self, summary: RecordingSummary) -> None:
         tell_saved(self.notices, summary, self._surroundings.open_file)
+        for page in self._pages.values():
+            page.recording_ended()
 
     def _dress(self, theme: Theme, scale: float) -> None:
         for part in (self.rail, self.strip, self.notices):

@@ -4,11 +4,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from tests.conftest import WaitFor
+from tests.copying import hold_copying
+from tests.export.hand_made import write_session
 from tests.ui.conftest import make_surroundings
 from ui.live.leftovers import Leftovers
 from ui.shell.notices import Notices
@@ -75,3 +79,16 @@ def test_what_cannot_be_recovered_is_told_with_the_reason(
     qtbot.waitUntil(
         lambda: any("cannot be opened as a session" in each for each in notices.sentences)
     )
+
+
+def test_closing_ends_a_recovery(
+    qtbot: QtBot, leftovers: Leftovers, notices: Notices, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    left = tmp_path / "left"
+    crash(left, "a.h5", write_session(tmp_path / "rest.h5"))
+    leftovers.recover(left / "a.h5")
+    copying = hold_copying(psutil.Process(), wait_for)
+    leftovers.close()
+
+    assert not copying.is_running()
+    assert not [path for path in left.iterdir() if "recovered" in path.name]

@@ -330,7 +330,9 @@ def test_a_selection_is_what_tables_hold_and_nothing_is_overwritten(
 
     for stem in ("talk_6-6.9s", "talk_6-6.9s-2"):
         rows = talk.with_name(f"{stem}_frames.csv").read_text().splitlines()
-        assert len(rows) == 1 + 10
+        assert [row.partition(",")[0] for row in rows[1:]] == [f"{n}" for n in range(10, 20)]
+        described = talk.with_name(f"{stem}_session.json").read_text()
+        assert '"session": "talk.h5"' in described
     assert not [path for path in talk.parent.iterdir() if path.name.startswith(".")]
 
 
