@@ -111,8 +111,14 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule()
     def press_f9(self) -> None:
+        self.come_to_keys()
         with self.wanting():
             self.hands.key(Qt.Key.Key_F9)
+
+    def come_to_keys(self) -> None:
+        """Be active when the question is gone; a desktop sees to it, offscreen nobody does."""
+        if self.window.question.box is None:
+            self.hands.wait_active()
 
     @rule()
     def record_for_sure(self) -> None:
@@ -121,6 +127,7 @@ class WindowMachine(RuleBasedStateMachine):
         busy = self.control.state.active or self.window.question.box is not None
         if controller.state is not CameraState.RUNNING or busy:
             return
+        self.come_to_keys()
         self.hands.key(Qt.Key.Key_F9)
         self.hands.wait(lambda: self.control.state.active or self.hands.doubt_button() is not None)
         if not self.control.state.active:

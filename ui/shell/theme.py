@@ -342,14 +342,10 @@ QScrollBar:horizontal {{ background: transparent; height: {px(8)}; margin: 0; }}
 QScrollBar::handle:horizontal {{ background: {theme.line}; border-radius: {px(4)};
     min-width: {px(30)}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
-QTableView {{ border: none; border-top: 1px solid {theme.line}; }}
-QHeaderView {{ background: transparent; border: none; }}
+QTableView, QHeaderView {{ border: none; }}
 QHeaderView::section {{ background: {theme.card}; color: {theme.muted}; border: none;
     border-bottom: 1px solid {theme.line}; padding: {px(3)} {px(6)}; }}
 QSplitter::handle {{ background: transparent; }}
-QStatusBar {{ background: {theme.card}; color: {theme.muted};
-    border-top: 1px solid {theme.line}; }}
-QStatusBar::item {{ border: none; }}
 """
 
 
